@@ -1,4 +1,4 @@
-"""``python -m bench [P1 …] [--seed N] [--write]``: measure against the goals and print one table for each."""
+"""``python -m bench [P1 …] [--seed N] [--write]``: run measurements; compare the results with their goals."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ GOALS = {
     "P9": Goal("bench.p9_merge", "merging three clips that agree, and three that do not", False),
     "P11": Goal("bench.p11_dub", "dubbing five segments of 60 s of 1080p", False),
     "P12": Goal("bench.p12_text", "text removal, against detection on every frame and Telea over the boxes", False),
+    "P13": Goal("bench.p13_pages", "pages until they can be used, on a slow network", False),
     "P16": Goal("bench.p16_processes", "more web and worker processes, and a queue of a million jobs", False),
     "P10": Goal("bench.p10_wake_up", "an idle queue, from POST to the first line of work"),
     "export": Goal("bench.export_cost", "an export of three videos, against one bare ffmpeg", False),
@@ -90,7 +91,7 @@ def main() -> None:
         is_met &= all(table.is_met for table in tables)
         text = report.section(name, goal.heading, seed, tables)
         console.print(Markdown(text))
-        # Print the tables again as plain text, which is easier to copy.
+        # Also print the tables as Markdown source, which is easier to copy.
         print(text, file=sys.stderr)
         if options.write:
             report.write(name, text)

@@ -1,4 +1,7 @@
-"""Measurement A1: errors of the shot edges found in edits of real clips, against PySceneDetect's ContentDetector."""
+"""Measurement A1: errors in finding the shot edges in videos that are cut together from real clips.
+
+The errors are compared with those of PySceneDetect's ContentDetector.
+"""
 
 from __future__ import annotations
 

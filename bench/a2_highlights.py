@@ -1,4 +1,4 @@
-"""Measurement A2: recall of planted highlights by a reel that is 1.25 times as long as all highlights."""
+"""Measurement A2: share of planted events that a reel shows. The reel is 1.25 times as long as all events."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ CLIPS = (
 class Measured:
     """The counted repetitions of a clip.
 
-    sure: confidence of the clip's least certain exercise set. seconds: duration of the analysis and its preview video.
+    sure: confidence of the clip's least certain exercise set. seconds: time taken by the complete analysis.
     """
 
     clip: Clip

@@ -33,7 +33,8 @@ from sessions_app.comparison.alignment.child.by_timer import Roi, align_by_timer
 from sessions_app.comparison.alignment.child.reader import RapidReader
 from sessions_app.comparison.samples.rendering.clips import render_pair
 
-# Clips from the GitHub repository Rynzler-SR/VARSITY-CYBER-CAFE at 4ae33f6312 (360p), each with its timer's box.
+# Timer's box in each clip. The clips are from the GitHub repository Rynzler-SR/VARSITY-CYBER-CAFE at commit 4ae33f6312,
+# in 360p.
 CLIPS = {
     "LeagueofLegends.mp4": Box(0.955, 0.0, 0.045, 0.026),
     "CounterStrike2.mp4": Box(0.48, 0.0, 0.04, 0.034),
@@ -58,7 +59,7 @@ WAYS = {
     "as hardware does": ("scale=854:480", HARDWARE),
     "VP9": ("null", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k -g 240"),
 }  # fmt: skip
-# Ways to encode both recordings of each drawn pair. The sizes and bitrates are usual for live streams.
+# Ways to encode both recordings of each generated pair. The sizes and bitrates are usual for live streams.
 STALE = {
     f"{height}p at {shown}, {name}": (f"scale=-2:{height}", f"{encoder} -b:v {rate} -maxrate {rate} -bufsize {rate}")
     for height, rate, shown in ((360, "500k", "500 kbit/s"), (480, "1M", "1 Mbit/s"), (720, "2M", "2 Mbit/s"))
@@ -67,13 +68,13 @@ STALE = {
         ("encoded with the settings of a hardware encoder", HARDWARE),
     )
 }
-STALE_PAIRS = 4  # number of drawn pairs per way of encoding
+STALE_PAIRS = 4  # number of generated pairs per way of encoding
 STARTS = 2.0, 10.0  # earliest and latest second of the clip at which the second recording starts
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An alignment to run. offset: true offset, seconds. box: the user's timer box in the first recording, if any."""
+    """An alignment to run. offset: true offset, seconds. box: given box of the first timer, or None."""
 
     kind: str
     paths: tuple[Path, Path]
@@ -146,7 +147,7 @@ def stale_tasks(folder: Path, seed: int) -> Iterator[Task]:
                 paths = [folder / re.sub("[ /]", "_", f"{way}-{number}-{side}.mkv") for side in "ab"]
                 for path, drawn in zip(paths, render_pair(pair, Path(made)), strict=True):
                     encode(drawn, path, filters, encoder)
-            kind = f"rendered recordings with outdated digits, {way}"
+            kind = f"rendered recordings whose timer shows a new digit too late, {way}"
             yield Task(kind, (paths[0], paths[1]), pair.offset, "timer", None)
 
 
@@ -203,8 +204,9 @@ def _by_kind(outcomes: Sequence[Outcome]) -> Table:
         table.add(kind, mode, f"{right} of {len(mine)}", close, len(wrong), refused, f"{worst:.2f}")
     table.note = (
         "The program states a bound of the error for each alignment. An offset is right if its error is at most this "
-        "bound plus one frame. The last column is the error divided by this sum. If the program finds no moment at "
-        "which the digits of both timers change together, it states a bound of one second or more. "
+        "bound plus one frame. In each row of the table, the last column is the largest value of error / (bound + one "
+        "frame) among the recordings of this row. If the program finds no moment at which the digits of both timers "
+        "change together, it states a bound of one second or more. "
         '"Outdated digits" means that strong compression shows new digits of a timer late.'
     )
     return table

@@ -1,4 +1,4 @@
-"""Django settings for measurements: a minimal view as baseline, more concurrent jobs per account, no throttling."""
+"""Django settings for measurements: the URLs of :mod:`bench.urls`, 20 concurrent jobs per account, no throttling."""
 
 from vodplatform.settings.embedded import *  # noqa: F403
 from vodplatform.settings.embedded import TIER_LIMITS

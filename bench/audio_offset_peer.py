@@ -13,8 +13,7 @@ import imageio_ffmpeg
 from bench.measure import cache
 
 REQUIREMENT = "audio-offset-finder==0.5.5"
-# audio-offset-finder reads only the first 900 s by default, but all our recordings are shorter. All runs share one
-# process, so that its imports are not measured.
+# Durations exclude the imports. ``trim=900`` (the default) reads at most 900 s; our recordings are shorter.
 PROGRAM = """
 import json, sys, time
 from audio_offset_finder.audio_offset_finder import find_offset_between_files

@@ -1,4 +1,4 @@
-"""CPU seconds of the web process per GiB sent to or from a bucket, through the process or by signed URLs."""
+"""CPU seconds that the web process needs per GiB sent to or from a bucket, with and without signed URLs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""``python -m bench.catalogue_lists SEED VIDEOS``: cost of the catalogue's lists by the API.
+"""``python -m bench.catalogue_lists SEED VIDEOS``: measure API calls that list catalogue videos.
 
-Prints a line once the database is filled. For each list named on standard input, it prints JSON: [database queries,
-[milliseconds of each call]]. A quarter of the videos is hidden, and a quarter is not ready to play.
+The program fills a database with ``VIDEOS`` videos, of which a quarter is hidden and a quarter is not ready to play,
+and then prints a line. Standard input contains keys of :data:`LISTS`, one per line. For
+each key, the program prints JSON: [database queries, [milliseconds of each call]].
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ NOT_READY = [
     ("processing", "queued"), ("failed", "failed"), ("failed", "failed"), ("failed", ""), ("processing", "failed"),
     ("processing", "cancelled"), ("processing", ""), ("uploading", ""), ("uploading", ""), ("uploading", ""),
 ]  # fmt: skip
-# Measured lists: (query string, user who sends it). Of a thousand videos, the search for `rare8` finds up to 22: two
-# have this word, and 20 have one of `rare80` to `rare89`. It does not find hidden videos, or videos that are not ready.
+# Measured lists: (query string, user who sends it). The search for `rare8` also finds words that begin with `rare8`. Of
+# a thousand videos, two have `rare8`, and 20 have one of `rare80` to `rare89`. The search omits hidden videos, and
+# videos that are not ready.
 ANYBODY, MODERATOR, ADMIN = "", "moderator", "admin"
 LISTS = {
     "first page": ("", ANYBODY),
@@ -64,7 +66,7 @@ def main() -> None:
     keys = {ANYBODY: "", MODERATOR: ApiToken.issue(moderator)[1], ADMIN: ApiToken.issue(admin)[1]}
     fill(moderator, count, random.Random(seed))
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # update the planner's statistics now; PostgreSQL may take a minute
+        cursor.execute("ANALYZE")  # update the planner's statistics now; PostgreSQL's autovacuum may wait a minute
     print("filled", flush=True)
     for line in sys.stdin:
         query, who = LISTS[line.strip()]

@@ -47,7 +47,7 @@ def cost(count: int, hoarder: object, other: object) -> float:
 
     admit_all()
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # update the planner's statistics now; PostgreSQL may take a minute
+        cursor.execute("ANALYZE")  # update the planner's statistics now; PostgreSQL's autovacuum may wait a minute
     took = []
     for number in range(CLAIMS):
         if number % 2:

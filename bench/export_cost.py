@@ -1,4 +1,4 @@
-"""CPU seconds of a comparison's export, against one plain ffmpeg command with the same layout and encoder."""
+"""CPU seconds of exporting a comparison, against one ffmpeg command with the same layout and encoder."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ def _measure_with_writer(work: Callable[[], int]) -> tuple[int, float, float]:
             while not ended.wait(PAUSE_SECONDS):
                 began = time.monotonic()
                 audit.record("bench.written", actor=None)
-                if writes.is_set():  # opens the database connection before the measurement
+                if writes.is_set():  # skip the first write, which opens the database connection
                     longest = max(longest, time.monotonic() - began)
                 writes.set()
         finally:

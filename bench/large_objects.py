@@ -93,7 +93,7 @@ def fill(owner: User, moderator: User, rng: random.Random) -> dict[str, Ids]:
 
 
 def ids_of(path: str) -> str:
-    """Return the kind of large object that an API path addresses, as named by :func:`fill`; "" for other paths."""
+    """Return which kind of object an API path refers to, as a key of :func:`fill`'s result; "" for none."""
     if "{" not in path:
         return ""
     beginnings = {

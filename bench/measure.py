@@ -1,4 +1,4 @@
-"""Execution of a program with its cost: CPU seconds, duration, and peak memory of the program and its children."""
+"""Run a program; measure its CPU seconds, duration, and peak memory with its children."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """``python -m bench.neighbour ADDRESS KEY``: request ``/api/v1/me`` repeatedly as a second account.
 
-The lines ``on`` and ``off`` on standard input start and pause it. For each request it prints its monotonic time and the
-seconds until the answer.
+The lines ``on`` and ``off`` on standard input start and pause the requests. The program prints, for each
+request, its monotonic time and the seconds until the answer.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ def remuxed(video: Path, segments: list[Segment]) -> Cost:
 def measure(seed: int) -> list[Table]:
     video, segments = material(seed)
     table = Table("", ("what", "measured", "goal", "met"))
-    _, result = dubbed(video, segments)  # loads the files into the page cache
+    _, result = dubbed(video, segments)  # warm up: the first run reads the files from disk
     assert (result["picture"], result["sound"]) == ("copied", "spliced"), result
     ours, theirs = [], []
     for _ in range(RUNS):
@@ -113,25 +113,31 @@ def measure(seed: int) -> list[Table]:
         ours.append(dubbed(video, segments)[0])
     share = wall(ours) / wall(theirs)
     table.add(
-        f"duration of bare ffmpeg, which copies the picture, mixes the sound and encodes it, median of {RUNS} runs",
+        f"duration of a plain ffmpeg command, which copies the picture, mixes the sound and encodes it, median of "
+        f"{RUNS} runs",
         shown(theirs),
         "",
         "",
     )
     table.add(
-        "duration of the program's child process and its start, for sound only",
+        "run time of the program's child process with its start, if only the sound is replaced",
         f"{shown(ours)}: {share:.2f}×",
         "≤ 1.5×",
         yes(share <= 1.5),
     )
     table.add(
-        "CPU time of the program's child process and of bare ffmpeg",
-        f"{cpu(ours):.2f} s, bare {cpu(theirs):.2f} s: {cpu(ours) / cpu(theirs):.2f}×",
+        "CPU time of the program's child process and of the plain ffmpeg command",
+        f"{cpu(ours):.2f} s, ffmpeg {cpu(theirs):.2f} s: {cpu(ours) / cpu(theirs):.2f}×",
         "",
         "",
     )
     peaks = [f"{max(cost.peak for cost in costs) / 1e6:.0f} MB" for costs in (ours, theirs)]
-    table.add("peak memory of the program's child process and of bare ffmpeg", f"{peaks[0]}, bare {peaks[1]}", "", "")
+    table.add(
+        "peak memory of the program's child process and of the plain ffmpeg command",
+        f"{peaks[0]}, ffmpeg {peaks[1]}",
+        "",
+        "",
+    )
     joints = [joint for one in result["segments"] for joint in one["joints"] if joint is not None]
     table.add(
         "loudest difference between the decoded and the wanted sound at the edges of a segment",
@@ -141,6 +147,6 @@ def measure(seed: int) -> list[Table]:
     size = video.stat().st_size / 1e6
     table.note = (
         f"The video lasts {SECONDS} s in 1080p30 and has a size of {size:.0f} MB. The {len(segments)} segments last "
-        f"{length:.0f} s in all. The program's child process and bare ffmpeg use {THREADS} threads each."
+        f"{length:.0f} s in all. The program's child process and the plain ffmpeg command use {THREADS} threads each."
     )
     return [table]

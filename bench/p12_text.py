@@ -55,7 +55,7 @@ class Score:
 
     - error: squared error of the pixels in and around the text.
     - values: number of compared values, three (B, G, R) per pixel.
-    - cpu: CPU seconds. Frames without text count, too.
+    - cpu: CPU seconds for all frames, including frames without text.
     """
 
     error: float = 0.0

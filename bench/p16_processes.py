@@ -1,6 +1,9 @@
-"""Measurement P16: cost with more processes on PostgreSQL and Redis, and claims in a queue of a million jobs.
+"""Measurement P16, on PostgreSQL and Redis.
 
-Measures CPU seconds per request and job, since one machine's cores limit the total rate.
+- CPU time per request and per job, with 1, 2 and 4 web or worker processes. The goals are for CPU time, not for
+  requests or jobs per second, because all processes share the cores of one machine, which limit these rates.
+- Redis commands and transactions of an idle worker.
+- Time to claim and end a job, with a thousand and with a million queued jobs.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ READERS = 4
 PAGE = "/api/v1/library?limit=20"
 JOBS = 600
 OWNERS = 50
-# Durations in seconds: measurement without load, start of a worker, wait for PostgreSQL's statistics.
+# Durations in seconds: measurement of idle workers, start of workers, update of PostgreSQL's statistics.
 IDLE_SECONDS, START_SECONDS, TOLD_SECONDS = 20.0, 8.0, 1.1
 QUEUED, CLAIMERS, CLAIM_SECONDS = 1_000_000, 80, 20.0
 
@@ -68,7 +71,7 @@ class Meter:
     def _read(self) -> tuple[float, float]:
         ours = sum(_seconds(one) for top in self.tree for one in (top, *top.children(recursive=True)))
         servers = [one for one in psutil.process_iter(["name", "ppid"]) if one.info["name"] == "postgres"]
-        # Backends that have ended are counted in the child times of PostgreSQL's main process.
+        # Add the CPU time of ended backends, which PostgreSQL's main process reports as its children's CPU time.
         ended = sum(sum(one.cpu_times()[2:4]) for one in servers)
         return ours, ended + sum(_seconds(one) for one in servers)
 
@@ -160,7 +163,7 @@ def jobs(place: Place) -> Table:
     first = 0.0
     for count in PROCESSES:
         with running(place, [["worker", "--queues", "crowd", "--threads", "8"] for _ in range(count)]) as started:
-            _script(place, "burst", "50")  # waits until each worker has run a job, so that start-up is not measured
+            _script(place, "burst", "50")  # warm up: 50 jobs, so that the workers' start-up is not measured
             before, meter = _transactions(place), Meter(started)
             seconds = float(_script(place, "burst", str(JOBS)))
             worker, database = (1000 * spent / JOBS for spent in meter.read())

@@ -1,4 +1,4 @@
-"""Measurements P1 and A4: timer alignment of many small pairs, a third of which has no right offset."""
+"""Measurements P1 and A4: timer alignment of many small pairs. For a third of the pairs, no offset is right."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from sessions_app.comparison.samples.rendering.clips import (
 from sessions_app.comparison.samples.rendering.match import Match, count_up_match, round_match
 from sessions_app.comparison.samples.rendering.specification import offset
 
-# Number of pairs to align, number of sets of seven pairs to refuse, and number of pairs from different matches.
+# Numbers of pairs: RELATED pairs have a right offset. The aligner must refuse all others: REFUSED_SETS sets of seven
+# pairs, and UNRELATED pairs of recordings from different matches.
 RELATED, REFUSED_SETS, UNRELATED = 46, 2, 8
 BINS = ((0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.01))
 STYLES = ("tactical", "broadcast", "arcade", "speedrun", "esports", "glass", "minimal", "led")

@@ -55,7 +55,7 @@ def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]
             clip = clips[source.vod_id]
             true = clip.match.segment_at(clip.spec.start + (segment.start + segment.end) / 2)
             constant = true.clock + true.rate * (clip.spec.start - true.start)
-            # Ignore whole seconds of the error: countdowns round the shown value up, and count-ups round it down.
+            # Ignore errors of whole seconds: a countdown rounds the shown value up, and a count-up rounds it down.
             error = (found.constant - constant + 0.5) % 1.0 - 0.5
             errors[source.vod_id].append(error * float(clip.spec.fps))
         return found
@@ -83,7 +83,7 @@ def baseline(pair: Pair, paths: dict[str, Path], reader: str, seed: int) -> floa
 def measure(seed: int) -> list[Table]:
     pair, a, b = long_pair(seed)
     paths = {pair.a.spec.name: a, pair.b.spec.name: b}
-    align(a, b)  # loads the files into the page cache
+    align(a, b)  # warm up: the first run reads the files from disk
     same_reader = baseline(pair, paths, "ours", seed)
     runs = [align(a, b) for _ in range(RUNS)]
     with_detection = baseline(pair, paths, "rapidocr", seed)

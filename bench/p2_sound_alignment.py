@@ -79,7 +79,7 @@ def measure(seed: int) -> list[Table]:
 def _long(seed: int) -> Table:
     table = Table(f"Two recordings of {HOURS} h", ("error, ms", "drift error, ppm", "seconds", "peak memory, MB"))
     folder = cache("sound")
-    # The second recording has the same noise and starts 300 s later. It plays faster by 2 samples in 48 000.
+    # The second recording contains the same noise from second 300 on, played faster by 2 samples in 48 000.
     first, second = Take(0, HOURS * 3600.0 - 600), Take(300, HOURS * 3600.0 - 600, drift_ppm=2 / 48_000 * 1e6)
     noise = f"anoisesrc=c=pink:r=48000:seed={seed}:d={HOURS * 3600},tremolo=f=0.7:d=0.9"
     a, b = folder / f"{seed}-long-a.mp4", folder / f"{seed}-long-b.mp4"

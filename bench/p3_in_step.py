@@ -38,7 +38,7 @@ DRIFTING = "C"
 LOOK_SECONDS = 20.0
 AFTER_FAULT_SECONDS = 3.0
 BLOCK_SECONDS, STARVED_SECONDS = 2.0, 4.0
-AHEAD_SECONDS = 240.0  # seconds by which each video is longer than the measurement, because two seeks skip 150 s
+AHEAD_SECONDS = 240.0  # extra seconds of each video beyond the play time, because seeks skip 150 s
 STARVED_BYTES = 2_000  # speed of the throttled network, bytes per second
 
 # Script that records [time, position of each video] whenever the browser draws a frame, and the time of each seek.
@@ -176,7 +176,7 @@ class Comparison:
         return spread_on_screen(self.videos, frames_on_screen(self.page), before)
 
     def starve(self) -> None:
-        """Seek to a part that is not loaded yet while the network is throttled."""
+        """Throttle the network, then seek to a part of the videos that is not loaded yet."""
         network = self.page.context.new_cdp_session(self.page)
         slow = {"offline": False, "latency": 0, "uploadThroughput": -1}
         network.send("Network.enable")
@@ -214,7 +214,7 @@ class Rule(Comparison):
         self.page.evaluate("(at) => window.ruleGo(at)", seconds)
 
     def look(self) -> float:
-        return 0.0  # no screenshots are measured for this page
+        return 0.0  # screenshots of the plain page are not measured
 
 
 @dataclass(slots=True)

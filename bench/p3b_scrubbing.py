@@ -113,7 +113,7 @@ def measure(seed: int) -> list[Table]:
         positions = [random_.uniform(10, SECONDS - 10) for _ in range(SCRUBS)]
         originals = scrub(room, positions)
         frames = played(room)
-        page.get_by_role("button", name="Make quick copies for seeking").click()
+        page.get_by_role("button", name="Make quick copies for fast seeking").click()
         toggle = page.get_by_role("button", name="Quick copies", exact=True)
         expect(toggle).to_have_attribute("aria-pressed", "false", timeout=900_000)
         toggle.click()

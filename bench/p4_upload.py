@@ -1,4 +1,4 @@
-"""Measurement P4: cost of an upload until the file is stored and verified, against ``cp`` and ``sha256sum``."""
+"""Measurement P4: cost of an upload until the file is stored and hashed, against ``cp`` and ``sha256sum``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROUNDS = 3
 SMALL_UPLOADS = 20
 SMALL_BYTES = (MIB, 256 * MIB)
 SAMPLE_SECONDS = 0.01
-# Maximum growth of the web process's memory by one upload; its allocator causes some growth.
+# Maximum bytes by which one upload may grow the web process's memory; the allocator causes some growth.
 MEMORY_BYTES = 5 * MIB
 
 
@@ -96,7 +96,7 @@ def costs(bases: list[float], sent: dict[Way, list[Sent]]) -> Table:
     table = Table("", ("1 GiB", "door, CPU s", "to stored and verified, CPU s", "of cp + sha256sum", "goal", "met"))
     table.add("cp + sha256sum", "", f"{statistics.median(bases):.2f}", "1.00×", "", "")
     for way, values in sent.items():
-        # Other load on the machine varies by the minute, so compare an upload only with the copy of its own round.
+        # The machine's other load varies, so compare an upload only with the file copy of the same round.
         ratio = statistics.median((value.door + value.rest) / base for value, base in zip(values, bases, strict=True))
         goal, met = ("≤ 1.5×", format_met(ratio <= 1.5)) if way.way == "tus" else ("reported", "")
         door, whole = (

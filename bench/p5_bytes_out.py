@@ -1,4 +1,4 @@
-"""Measurement P5: cost of sending a file by the program, alone or by nginx with X-Accel-Redirect.
+"""Measurement P5: cost of sending a file by our web process, or by nginx with X-Accel-Redirect.
 
 The baseline is nginx with a static file.
 """

@@ -22,7 +22,9 @@ from sessions_app.comparison.samples.rendering.specification import VERSION, Rec
 RUNS = 5
 SECONDS = 580.0
 THREADS = 2
-GOPS = (60, 120, 250)  # keyframe distances to measure, in frames: those of streams and recorders, and x264's default
+# Keyframe distances in frames, of which each seed chooses one. Streams and recorders often use 60 or 120; x264's
+# default is 250.
+GOPS = (60, 120, 250)
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
 CHILD_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
@@ -70,7 +72,7 @@ def measure(seed: int) -> list[Table]:
         "-c", "copy", "-f", "hls", "-hls_time", "6", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4",
         "-hls_flags", "single_file", "-hls_segment_filename", "OUT/media.mp4", "OUT/index.m3u8",
     )  # fmt: skip
-    ingest(path, "hls")  # loads the file into the page cache
+    ingest(path, "hls")  # warm up: the first run reads the file from disk
     ours, theirs, pictures = [], [], []
     for _ in range(RUNS):
         theirs.append(bare(path, *copy))

@@ -80,7 +80,7 @@ def _ask(program: subprocess.Popen[str], name: str) -> tuple[int, list[float]]:
 def _table(title: str, found: Costs) -> Table:
     table = Table(title, ("list", "queries", "p95 with 1 000", "p95 with 100 000", "ratio", "goal", "met"))
     for name, ((few_queries, few), (many_queries, many)) in found.items():
-        # A large catalogue caches its total count, so it may need one query less than a small catalogue.
+        # A large catalogue's total is cached, so a list of it may need one query less than a list of a small catalogue.
         ratio, is_constant = many / few, many_queries <= few_queries
         queries = str(many_queries) if few_queries == many_queries else f"{few_queries} → {many_queries}"
         is_goal = name not in SEARCHES

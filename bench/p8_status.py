@@ -1,4 +1,7 @@
-"""Measurements P8 and P10b: response times during analyses and uploads; a background job against a call that waits."""
+"""Measurements P8 and P10b.
+
+P8: response times during analyses and uploads. P10b: an analysis as a background job, against one synchronous request.
+"""
 
 from __future__ import annotations
 

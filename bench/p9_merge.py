@@ -106,7 +106,7 @@ def encoded(paths: Sequence[Path], result: dict[str, Any]) -> Cost:
 def measure(seed: int) -> list[Table]:
     alike, different = clips(seed)
     table = Table("", ("what", "measured", "goal", "met"))
-    _, result = merged(alike)  # loads the files into the page cache
+    _, result = merged(alike)  # warm up: the first run reads the files from disk
     assert (result["picture"], result["sound"]) == ("copied", "copied"), result
     ours, theirs = [], []
     for _ in range(COPIES):

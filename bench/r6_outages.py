@@ -33,8 +33,8 @@ from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 POLL_SECONDS = 0.1
-# Minimum seconds from the start of an outage to the measured requests. If ``/health`` has not reported the outage by
-# then, the requests wait for the report, up to AWAY_SECONDS + 5 seconds after the start.
+# Minimum number of seconds from the start of an outage to the measured requests. The requests also wait until
+# ``/health`` reports the outage, but no longer than AWAY_SECONDS + 5 seconds after its start.
 ASKED_SECONDS = 10.0
 AWAY_SECONDS = 15.0  # minimum duration of an outage, seconds
 HEALS_SECONDS = 90.0

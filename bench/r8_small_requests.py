@@ -32,7 +32,7 @@ PARTS = (
     "sockets",
     "known",
     "large_events",
-)  # groups of requests that can be measured separately, in their order
+)  # names of the groups of requests, in the order of measurement
 
 
 def measure(seed: int, parts: Sequence[str] = ()) -> list[Table]:

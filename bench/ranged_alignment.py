@@ -1,4 +1,4 @@
-"""Alignment of two recordings, read in byte ranges as from a bucket: share of their bytes read, and duration."""
+"""Alignment that reads two recordings in byte ranges, as from a bucket: duration, and share of bytes read."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ WORTH_TELLING = 0.3
 WINDOW_SECONDS = 0.6
 # Maximum requests per second that the program allows one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
-# A request that slows the other account down too much is measured again, but only if it takes less than this many CPU
-# seconds.
+# A request that slows down the other account too much is measured again, unless the request itself takes at least this
+# many CPU seconds.
 LONG_CPU = 1.0
 # Once per QUIET_EVERY measured requests, only the other account sends requests, for QUIET_SECONDS. This shows the other
 # account's usual latency.
@@ -211,7 +211,7 @@ class Meter:
     def _window(self, alone: Result, make: Callable[[], Send], is_write: bool) -> list[float]:
         rate = WRITES_A_SECOND if is_write else READS_A_SECOND
         pause = 1 / rate
-        # A request that takes longer than the measured window is sent only once.
+        # A request that takes longer than WINDOW_SECONDS is sent only once.
         sends = [make() for _ in range(1 if alone.wall > WINDOW_SECONDS else int(WINDOW_SECONDS * rate) + 1)]
 
         def work() -> None:

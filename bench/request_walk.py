@@ -34,8 +34,8 @@ FORM_FIELDS = {"name": "a.mp4", "title": "A title", "analysis_type": "highlights
 # A pattern and a title for which a backtracking regex engine doubles its work with each letter of the title.
 PATTERN, PATTERN_TITLE = "(a+)+$", "a" * 25 + "!"
 MANY_WORDS = 2_000
-# Maximum number of further imports into the measured comparison. Each import adds 17 events of 70 kB. All imports
-# together add 47 MB.
+# Maximum number of imports that fill the comparison before its events are read. Each import adds 17 events of 70 kB;
+# all imports together add 47 MB.
 IMPORTS = 40
 
 

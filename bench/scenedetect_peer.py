@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.measure import Cost, cache, run
 
-REQUIREMENT = "scenedetect==0.7.2"  # this version of PySceneDetect also installs OpenCV, which it uses for decoding
+REQUIREMENT = "scenedetect==0.7.2"  # PySceneDetect 0.7.2 also installs its decoder, OpenCV
 PROGRAM = """
 import json, sys
 from scenedetect import ContentDetector, detect

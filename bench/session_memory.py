@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 SESSIONS = 200
 CLIP_SECONDS = 6.0
 WARM = 40  # number of analyses after which all modules are imported and all pools are full
-# The median memory of this many analyses at the end of the warm-up is compared with that at the end of the run.
+# The median memory of the last TAIL analyses of the warm-up is compared with that of the last TAIL analyses of the run.
 TAIL = 20
 MAX_GROWTH = 1.05
 ENDS_SECONDS = 120.0

@@ -1,7 +1,7 @@
 """Alignment by sound of generated pairs of recordings: offsets, refusals, and reliability (measurement A4).
 
-The confidence curve in ``sound/confidence.py`` is fitted to half of the pairs. With ``VOD_BENCH_MEDIA`` set, pairs of
-real clips are measured too, but never used for the fit.
+The confidence curve in ``sound/confidence.py`` is fitted to half of the generated pairs. With ``VOD_BENCH_MEDIA`` set,
+the benchmark also measures pairs of real clips, but never uses them for the fit.
 """
 
 from __future__ import annotations
@@ -57,9 +57,8 @@ class Outcome:
     - reason: error code if the aligner refused the pair, else empty.
     - right: whether the offset is right, even if the aligner refused it as doubtful.
     - features: inputs of the confidence curve; None if nothing was measured.
-    - by_both: confidence of the method `auto`, which combines sound and timers, if the timers mislead. The pair's sound
-      is combined with the timers of another pair (see :data:`PICTURES`). This is repeated for each such pair, and the
-      highest confidence counts; 0 without a proposal.
+    - by_both: highest confidence if the pair's sound is combined with the timers of an unrelated pair, which shows two
+      different matches with similar timers; 0 if no offset is found. All :data:`PICTURES` unrelated pairs are tried.
     """
 
     job: Job

@@ -17,10 +17,10 @@ RELATED = (
     "level_control", "echo", "muffled", "drift", "late", "short_overlap", "inside", "same_file", "lossy", "long",
 )  # fmt: skip
 MISLEADING = ("unrelated", "unrelated_music", "lobby", "faster", "jump", "restart", "only_loop", "silent_one")
-# Kinds of pairs that are harder than we support. Without hard pairs, the confidence curve would be fitted to clear
-# cases only.
+# Kinds of pairs that are too difficult to be supported. Without them, the confidence curve would be fitted only to
+# clear cases.
 HARD = ("hard", "hard_unrelated")
-# Kinds of pairs that are also generated from real clips.
+# Kinds of pairs that are generated from real clips, in addition to synthetic sounds.
 REAL = ("plain", "talk", "noise", "surround", "telephone", "echo", "muffled", "lossy", "drift", "unrelated", "lobby")
 
 

@@ -1,4 +1,4 @@
-"""``python -m bench.sync_calls``: cost of ``POST /sync`` by the API as the video's stored operations grow.
+"""``python -m bench.sync_calls``: cost of ``POST /sync`` for growing numbers of stored operations of a video.
 
 Prints JSON: {operations per call: {stored operations: [database queries, p50, p95 in milliseconds]}}, and {"read":
 [database queries, p50, p95]} for reading the video.

@@ -1,6 +1,6 @@
-"""Cost of ``POST /sync`` against reading the video, as the video's stored operations grow.
+"""Comparison of the costs of ``POST /sync`` and of reading the video, for growing numbers of stored operations.
 
-Measured on SQLite and PostgreSQL.
+Both calls are measured on SQLite and PostgreSQL.
 """
 
 from __future__ import annotations

@@ -154,7 +154,8 @@ def _calibration(reader: EasyOcrReader, shown: Sequence[Crop]) -> list[Table]:
         slope, shift = fit_platt(np.array(scores), np.array(hits, np.float64))
         odds.add(f"{factor:g}", right, wrong, none, f"{slope:.2f}", f"{shift:.2f}")
     odds.note = (
-        "EasyOCR states how certain it is of a text. SLOPE and SHIFT convert this certainty into a confidence. The "
-        "calibration fits both constants to timers that were read without a correction."
+        "EasyOCR states how certain it is of a text. The constants SLOPE and SHIFT convert EasyOCR's certainty into a "
+        "confidence. The calibration fits SLOPE and SHIFT to the timers whose text was unambiguous and needed no "
+        "correction."
     )
     return [odds]

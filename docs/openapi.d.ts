@@ -14,7 +14,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Find highlights and wait for them
+         * Find highlights and wait for the result
          * @description Find the highlights of a video, and answer when they are found.
          */
         post: operations["analyze_highlights"];
@@ -54,7 +54,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sign in for a JSON Web Token
+         * Sign in to get a JSON Web Token
          * @description Exchange a user name and password for two JSON Web Tokens.
          */
         post: operations["auth_jwt_create"];
@@ -94,7 +94,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Sign in for an API token
+         * Sign in to get an API token
          * @description Exchange a user name and password for an API token.
          */
         post: operations["auth_token_create"];
@@ -158,7 +158,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Get a ticket for a WebSocket
+         * Get a WebSocket ticket
          * @description Return a ticket that opens one WebSocket within a minute.
          */
         post: operations["auth_ws_ticket"];
@@ -176,7 +176,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the files you can compare
+         * List the video files in your library folders
          * @description List the files in the caller's library folders, sorted by name; ``search`` filters by words.
          *
          *     ``unusable`` lists files and folders that must be renamed, because their names are not UTF-8.
@@ -622,7 +622,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get the history of the offsets
+         * Get the offset history
          * @description List all offset changes, most recent first.
          */
         get: operations["comparison_offset_history"];
@@ -702,7 +702,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List who a comparison is shared with
+         * List the accounts that a comparison is shared with
          * @description List the accounts that a comparison is shared with, in order of invitation.
          */
         get: operations["shares_list"];
@@ -772,7 +772,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Preview what the timer box reads
+         * Preview the timer readings in a box
          * @description Read the timer at some moments of each VOD, without starting a job.
          */
         post: operations["comparison_timer_preview"];
@@ -1072,7 +1072,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Get the chunks that are missing
+         * List the missing chunks
          * @description Return which chunks are missing. Fails if the upload accepts no further chunks.
          */
         post: operations["challenge_uploads_resume"];
@@ -1262,7 +1262,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Check what processing depends on
+         * Check the tools and services that video processing needs
          * @description The state of the tools and services that video processing needs.
          */
         get: operations["health_processing"];
@@ -1349,7 +1349,7 @@ export interface paths {
         put?: never;
         /**
          * Pause a job
-         * @description Pause a job and free its place. It resumes from its last checkpoint. Returns 409 if it saves none.
+         * @description Pause a job. It resumes from its last checkpoint. Returns 409 if the job cannot save checkpoints.
          */
         post: operations["jobs_pause"];
         delete?: never;
@@ -1430,14 +1430,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get a video of your library
+         * Get a video in your library
          * @description Return one video of the caller's library.
          */
         get: operations["library_get"];
         put?: never;
         post?: never;
         /**
-         * Delete a video of your library
+         * Delete a video from your library
          * @description Move a video to the bin (restorable until ``purge_at``), or delete it for good (``purge``, or without a bin).
          *
          *     If your comparisons show a library video, the answer is a conflict (409) that names them, unless ``leave_gaps``
@@ -1447,7 +1447,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change a video of your library
+         * Change a video in your library
          * @description Change a video's title, description or tags.
          */
         patch: operations["library_change"];
@@ -1503,7 +1503,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List what uses videos of your library
+         * List what uses your videos
          * @description List comparisons and analyses that use these videos: at most 100 of each, last changed first.
          */
         get: operations["library_uses"];
@@ -1547,7 +1547,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get the best address to play a video from
+         * Get the best URL for playing a video
          * @description Return the best URL for a device to play a video.
          */
         get: operations["media_optimized"];
@@ -1649,7 +1649,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Receive a notice from sync.so
+         * Receive a webhook notification from sync.so
          * @description Receive sync.so's signed notice that a generation has ended, and wake the job that waits for it.
          */
         post: operations["pro_sync_webhook"];
@@ -1673,7 +1673,7 @@ export interface paths {
         get: operations["text_tracks_list"];
         put?: never;
         /**
-         * Store captions or chapters
+         * Save captions or chapters
          * @description Store a file of captions or chapters. It replaces the track of the same kind and language, if any (200).
          *
          *     Styles, regions and notes are dropped. Overlapping chapters are cut where the next begins.
@@ -1783,7 +1783,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Get addresses for chunks that go to the bucket
+         * Get URLs for sending chunks straight to the bucket
          * @description Return addresses for chunks of a `direct` upload, each for one PUT.
          */
         post: operations["uploads_addresses"];
@@ -1843,7 +1843,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Get the chunks that are missing
+         * List the missing chunks
          * @description Return which chunks are missing. Fails if the upload accepts no further chunks.
          */
         post: operations["uploads_resume"];
@@ -1923,7 +1923,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Keep an analysis as long as its video
+         * Set whether to keep an analysis as long as its video
          * @description Keep an analysis as long as its video, or let it expire after the default time.
          */
         post: operations["analysis_keep"];
@@ -2201,13 +2201,13 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get what changed in a catalogue video
+         * Get the changes to a catalogue video
          * @description Return the current video and the operations that arrived after ``since``.
          */
         get: operations["videos_sync_state"];
         put?: never;
         /**
-         * Merge edits of a catalogue video
+         * Merge edits into a catalogue video
          * @description Merge the client's operations with all other operations on the video.
          */
         post: operations["videos_sync"];
@@ -2332,7 +2332,7 @@ export interface components {
             updated_at: string;
             /**
              * Format: date-time
-             * @description When the analysis is deleted; null if it is kept as long as its video.
+             * @description Time at which the analysis will be deleted; null if it is kept for as long as its video.
              */
             expires_at: string | null;
             /** Format: uuid */
@@ -2395,7 +2395,7 @@ export interface components {
             confidences: {
                 [key: string]: number;
             };
-            /** @description VODs without a proposal. */
+            /** @description Ids of the VODs without a proposed offset. */
             refused: string[];
             /** @description User name. */
             applied_by: string;
@@ -2464,7 +2464,7 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
             filename: string;
-            /** @description Address for chunks, or for requesting their addresses. */
+            /** @description URL to send chunks to; for a `direct` upload, URL that returns the upload URLs of the chunks. */
             upload_url: string;
             chunk_size: number;
             direct: boolean;
@@ -2496,7 +2496,7 @@ export interface components {
              */
             clock: boolean;
             /**
-             * @description Whether to show events and drawings, for their span or 3 s.
+             * @description Whether to show events and drawings. Events without an end are shown for 3 s.
              * @default false
              */
             events: boolean;
@@ -2536,12 +2536,12 @@ export interface components {
             videoId?: string;
             /**
              * Format: binary
-             * @description MP4, WebM, OGG, AVI or MOV; optional if there is a thumbnail.
+             * @description Video file: MP4, WebM, OGG, AVI or MOV; optional if a thumbnail is sent.
              */
             video?: string;
             /**
              * Format: binary
-             * @description JPEG, PNG or WebP.
+             * @description Thumbnail: JPEG, PNG or WebP.
              */
             thumbnail?: string;
         };
@@ -2601,7 +2601,7 @@ export interface components {
             /** Format: date-time */
             published_at: string | null;
             guests_may_play: boolean;
-            /** @description Reason shown to the owner while a moderator has taken it down. */
+            /** @description Reason shown to the owner, if a moderator has taken the challenge down. */
             withheld_because: string | null;
         };
         ChallengeList: {
@@ -2681,7 +2681,7 @@ export interface components {
             expires_at: string;
             /**
              * Format: uuid
-             * @description The session's id.
+             * @description Id of the upload.
              */
             media_file_id: string;
         };
@@ -2699,7 +2699,7 @@ export interface components {
             deleted_at: string;
             /**
              * Format: date-time
-             * @description When it is deleted for good; equals `deleted_at` if it already is.
+             * @description Time at which the video will be deleted for good. If it already has been, this equals `deleted_at`.
              */
             purge_at: string;
         };
@@ -2714,7 +2714,7 @@ export interface components {
         DeliveryTypeEnum: "local" | "local_signed" | "s3_signed" | "cdn_signed" | "hls";
         DetectRequest: {
             kinds: components["schemas"]["FoundOriginEnum"][];
-            /** @description By default all VODs. */
+            /** @description The VODs to search; by default all. */
             vod_ids?: string[];
         };
         /** @description The result of a job that found events: the number of new events by their origin. */
@@ -2747,7 +2747,7 @@ export interface components {
          */
         EngineEnum: "local" | "syncso";
         /**
-         * @description An event. time, end: seconds of the VOD's own time, or of the shared clock without a VOD.
+         * @description An event. time, end: seconds of the VOD's own time; if the event has no VOD, seconds of the shared clock.
          *
          *     global_time, end_global_time: seconds of the shared clock.
          */
@@ -2774,7 +2774,7 @@ export interface components {
             confidence: number | null;
             resolved: boolean;
             replies: components["schemas"]["Reply"][];
-            /** @description The user's id, or the id of a link's visitor. */
+            /** @description Id of the user, or of the visitor who used a link. */
             created_by: string | null;
             created_by_name: string;
             /**
@@ -2812,9 +2812,9 @@ export interface components {
             ok: boolean;
             events: components["schemas"]["Event"][];
             total: number;
-            /** @description The `cursor` of the next page; null at the end of the list. */
+            /** @description Value of `cursor` for the next page; null on the last page. */
             next_cursor: string | null;
-            /** @description Events with an unseen `@` mention of the caller. */
+            /** @description Ids of the events with an unseen `@` mention of the caller. */
             unseen: string[];
         };
         /**
@@ -2835,7 +2835,7 @@ export interface components {
             vod_id: string;
             /**
              * Format: double
-             * @description Seconds of the VOD.
+             * @description Time in the VOD, in seconds.
              */
             time: number;
             text: string;
@@ -2881,18 +2881,18 @@ export interface components {
             layout: components["schemas"]["LayoutEnum"];
             /**
              * Format: double
-             * @description Seconds of the shared clock, at least `timeline.start`.
+             * @description Seconds on the shared clock, at least `timeline.start`.
              */
             start: number;
             /** Format: double */
             end: number;
-            /** @description A vod_id, `mix`, or `none`. */
+            /** @description Sound of the export: a vod_id, `mix` or `none`. */
             audio: string;
             /** @description Height in pixels; by default 720, or the VOD's own height for a single VOD. */
             height?: number;
             /**
              * Format: double
-             * @description By default the highest rate of the shown VODs.
+             * @description Frames per second; by default the highest frame rate of the shown VODs.
              */
             fps?: number;
             /** @description The VODs to show, the main VOD first; by default all. */
@@ -2903,7 +2903,7 @@ export interface components {
         /** @description The result of an export job. */
         ExportResult: {
             session_id: string;
-            /** @description The file. Signed; null after it has expired. */
+            /** @description Signed URL of the file; null after the file has expired. */
             url: string | null;
             /**
              * Format: double
@@ -2983,7 +2983,7 @@ export interface components {
         GlobalSeekRequest: {
             /**
              * Format: double
-             * @description Seconds of the shared clock, at least `timeline.start`.
+             * @description Seconds on the shared clock, at least `timeline.start`.
              */
             timestamp: number;
         };
@@ -3012,7 +3012,7 @@ export interface components {
             /** @description Signed; expires. */
             thumbnail_url: string | null;
             /**
-             * @description In a reel of moments that the user chose.
+             * @description How this moment was found. Only present if the user chose the moments of the reel.
              *
              *     * `highlights` - highlights
              *     * `manual` - manual
@@ -3044,15 +3044,15 @@ export interface components {
             warnings: string[];
             method: components["schemas"]["HighlightsDataMethodEnum"];
             segments: components["schemas"]["ScoredSegment"][];
-            /** @description In the order of the video. */
+            /** @description The highlights, in the order in which they occur in the video. */
             highlights: components["schemas"]["Highlight"][];
             /** @description The best moments if none reaches `min_score`; otherwise empty. */
             below_minimum: components["schemas"]["BestMoment"][];
-            /** @description After the user cut another reel: the highlights of the analysis. */
+            /** @description The highlights that the analysis found. Only present if the user has since chosen other moments. */
             found?: components["schemas"]["BestMoment"][];
             curves: components["schemas"]["HighlightCurves"];
             edges: components["schemas"]["ShotEdge"][];
-            /** @description The reel. Signed; expires. */
+            /** @description Signed URL of the reel; the URL expires. */
             highlight_video_url: string | null;
             thumbnails: string[];
         };
@@ -3103,12 +3103,12 @@ export interface components {
             priority: number;
             /**
              * Format: double
-             * @description Percent; never decreases within an attempt.
+             * @description Progress in percent; never decreases within an attempt.
              */
             progress: number;
             /**
              * Format: double
-             * @description Remaining time of a running job if known within a third, counted from this answer; else null.
+             * @description Estimated seconds until the running job ends; null if the estimate could be wrong by more than a third.
              */
             seconds_left: number | null;
             message: string;
@@ -3164,7 +3164,7 @@ export interface components {
             refresh: string;
         };
         KeepRequest: {
-            /** @description false: the analysis is deleted after the default time, counted from now. */
+            /** @description If false, the default time until the analysis is deleted starts now. */
             keep: boolean;
         };
         /**
@@ -3188,7 +3188,7 @@ export interface components {
             ok: boolean;
             files: components["schemas"]["LibraryFile"][];
             total: number;
-            /** @description Files and folders whose names are not UTF-8; at most 20. */
+            /** @description Files and folders left out because their names are not UTF-8; at most 20. */
             unusable: string[];
         };
         LibraryPage: {
@@ -3316,7 +3316,7 @@ export interface components {
             expires_at: number;
             /**
              * Format: uri
-             * @description The link's address. Only this answer contains it.
+             * @description URL of the link. Only this response contains it.
              */
             url: string;
         };
@@ -3377,7 +3377,7 @@ export interface components {
             /** Format: uuid */
             merge_session_id: string;
             segments: components["schemas"]["MergedPart"][];
-            /** @description False if nothing was encoded again. */
+            /** @description False if nothing was re-encoded. */
             compression_applied: boolean;
         };
         /** @description Each statement's start and end in the video. */
@@ -3415,7 +3415,7 @@ export interface components {
             /** Format: double */
             total_duration: number;
             file_size: number;
-            /** @description False if nothing was encoded again. */
+            /** @description False if nothing was re-encoded. */
             compression_applied: boolean;
         };
         Message: {
@@ -3483,7 +3483,7 @@ export interface components {
             time?: number;
             /**
              * Format: double
-             * @description Seconds of the shared clock, at least `timeline.start`.
+             * @description Seconds on the shared clock, at least `timeline.start`.
              */
             global_time?: number;
         };
@@ -3501,7 +3501,7 @@ export interface components {
             time?: number;
             /**
              * Format: double
-             * @description Seconds of the shared clock, at least `timeline.start`.
+             * @description Seconds on the shared clock, at least `timeline.start`.
              */
             global_time?: number;
         };
@@ -3533,7 +3533,7 @@ export interface components {
             media_file_ids?: string[];
             challenge_title?: string | null;
             /**
-             * @description Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself. With `direct` from 5 MiB, and 16 MiB or more by default.
+             * @description Chunk size in bytes, from 64 KiB to 64 MiB. The last chunk can be shorter. If the file fits into one chunk, any chunk size that is at least the file's size is allowed. With `direct`, the minimum is 5 MiB, and the default is 16 MiB or more.
              * @default 1048576
              */
             chunk_size: number;
@@ -3545,10 +3545,10 @@ export interface components {
         /**
          * @description Operation of a client. ``type`` and ``value`` may replace ``operation_type`` and ``operation_data``.
          *
-         *     ``operation_data`` may also be the value itself.
+         *     ``operation_data`` may also be the bare value instead of an object with ``value``.
          */
         NewOperationRequest: {
-            /** @description Your own id of the operation. */
+            /** @description Your own id for the operation. */
             id?: string;
             operation_type: components["schemas"]["OperationTypeEnum"];
             operation_data: components["schemas"]["OperationDataRequest"];
@@ -3557,7 +3557,7 @@ export interface components {
              * @description ISO 8601, or seconds since 1970.
              */
             timestamp: string;
-            /** @description Counters of all operations that you had seen, and of this one. */
+            /** @description Vector clock: for each actor, the number of its last operation that the client had seen, including this operation. */
             vector_clock: {
                 [key: string]: number;
             };
@@ -3568,13 +3568,13 @@ export interface components {
         NewProJobRequest: {
             /** Format: binary */
             video: string;
-            /** @description 1 to 50 sound files, each as a part with this name. */
+            /** @description 1 to 50 sound files. Send each file in its own form field with this name. */
             audio_files: string[];
             /** @description A JSON list with one name per sound, in the order of `audio_files`. */
             audio_ref_ids?: string;
             /** @description A JSON list of `{startTime, endTime, audioInput: {refId, startTime?, endTime?}, label?}`; `segments_data` is an alias. */
             segments?: string;
-            /** @description A JSON object: `sync_mode` cut_off (default), loop, bounce, silence or remap; `model`; `remove_text` true or `{regions?: [{x, y, width, height}], start?, end?}`, boxes as shares of the displayed picture from 0 to 1, times in seconds of the video. */
+            /** @description A JSON object: `sync_mode` cut_off (default), loop, bounce, silence or remap; `model`; `remove_text` true or `{regions?: [{x, y, width, height}], start?, end?}`, boxes as fractions of the displayed picture from 0 to 1, times in seconds of the video. */
             options?: string;
             name?: string;
         };
@@ -3632,21 +3632,21 @@ export interface components {
         NewTextTrackRequest: {
             /**
              * Format: uuid
-             * @description A video of your library or of the catalogue.
+             * @description Id of a video in your library or in the catalogue.
              */
             video_id: string;
             kind: components["schemas"]["TrackKindEnum"];
             /**
-             * @description A BCP 47 tag: `en`, `pt-BR`.
+             * @description Language tag (BCP 47), such as `en` or `pt-BR`.
              * @default und
              */
             language: string;
             /**
-             * @description Name in the menus of players; may be empty.
+             * @description Name shown in players' menus; may be empty.
              * @default
              */
             label: string;
-            /** @description WebVTT or SubRip (SRT). */
+            /** @description The text as WebVTT or SubRip (SRT). */
             content: string;
         };
         /** @description User name, password and settings of the new token. ``expires_in`` is in seconds. */
@@ -3665,15 +3665,15 @@ export interface components {
             /** Format: int64 */
             size: number;
             /**
-             * @description Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself. With `direct` from 5 MiB, and 16 MiB or more by default.
+             * @description Chunk size in bytes, from 64 KiB to 64 MiB. The last chunk can be shorter. If the file fits into one chunk, any chunk size that is at least the file's size is allowed. With `direct`, the minimum is 5 MiB, and the default is 16 MiB or more.
              * @default 1048576
              */
             chunk_size: number;
             content_type?: string;
-            /** @description Send chunks straight to the bucket, at addresses from `/addresses`. Only if files are stored in a bucket. */
+            /** @description Whether to send the chunks straight to the bucket, at addresses from `/addresses`. Only allowed if the server stores files in a bucket. */
             direct?: boolean;
             purpose?: string;
-            /** @description Id of the file's catalogue video (`purpose` catalogue). */
+            /** @description Id of the catalogue video that the file is for; only for the purpose `catalogue`. */
             video_id?: string;
             title?: string;
             tags?: string[];
@@ -3684,7 +3684,7 @@ export interface components {
         NewVideoRequest: {
             /**
              * Format: binary
-             * @description The video; the name `video` is accepted too.
+             * @description The video file; the field name `video` is accepted too.
              */
             file?: string;
             /** Format: binary */
@@ -3725,13 +3725,13 @@ export interface components {
             new_drift_ppm: number | null;
             /**
              * Format: double
-             * @description The global time at which the new offset is exact; null in rows from before drift was recorded.
+             * @description Time on the shared clock at which the new offset holds exactly; null for changes made before drift was recorded.
              */
             new_drift_anchor: number | null;
             source: components["schemas"]["OffsetSourceEnum"];
             /** Format: double */
             confidence: number | null;
-            /** @description The user's id. */
+            /** @description Id of the user who made the change. */
             changed_by: string;
             changed_by_name: string;
         };
@@ -3756,11 +3756,11 @@ export interface components {
             offsets?: {
                 [key: string]: number;
             };
-            /** @description Speed of the VOD's own time relative to the clock, in ppm; positive is faster. */
+            /** @description Drift: how much faster the VOD's clock runs than the shared clock, in ppm; negative if slower. */
             drifts?: {
                 [key: string]: number;
             };
-            /** @description The global time at which the VOD's offset is exact while it drifts. */
+            /** @description Time on the shared clock at which the VOD's offset holds exactly, if the VOD drifts. */
             anchors?: {
                 [key: string]: number;
             };
@@ -3803,13 +3803,13 @@ export interface components {
         /** @description Value of an operation: a text, a boolean, or for ``set_tags`` a list of texts. */
         OperationData: {
             value: unknown;
-            /** @description Edit state of a description, for clients that merge it by characters. */
+            /** @description Edit history of a description, for clients that merge descriptions character by character. */
             state?: string;
         };
         /** @description Value of an operation: a text, a boolean, or for ``set_tags`` a list of texts. */
         OperationDataRequest: {
             value: unknown;
-            /** @description Edit state of a description, for clients that merge it by characters. */
+            /** @description Edit history of a description, for clients that merge descriptions character by character. */
             state?: string;
         };
         /**
@@ -3828,7 +3828,7 @@ export interface components {
             streaming_url: string;
             delivery_type: components["schemas"]["DeliveryTypeEnum"];
             supports_range: boolean;
-            /** @description Whether the bytes come from a CDN. */
+            /** @description Whether a CDN delivers the video. */
             global_delivery: boolean;
             /** Format: date-time */
             expires_at: string | null;
@@ -3886,7 +3886,7 @@ export interface components {
             title?: string;
             texts?: string[];
             lie_statement_index?: number;
-            /** @description Whether people without an account can play it by its link; can be changed at any time. */
+            /** @description Whether people without an account can play the challenge by link; can be changed at any time. */
             guests_may_play?: boolean;
         };
         /**
@@ -3907,15 +3907,15 @@ export interface components {
             /** Format: double */
             global_time?: number;
             resolved?: boolean;
-            /** @description The values that the change replaces. If one differs from the stored value, the answer is 409 `event_changed`. */
+            /** @description The values that the change replaces. If one differs from the stored value, the response is 409 `event_changed`. */
             base?: components["schemas"]["EventBaseRequest"];
         };
         /** @description The profile fields that users can change. */
         PatchedProfileRequest: {
             full_name?: string;
-            /** @description http or https; null for none. In responses also the URL of a stored `picture`. */
+            /** @description URL of the picture (http or https); null for none. In responses also the URL of a stored `picture`. */
             avatar_url?: string | null;
-            /** @description A JPEG, PNG or WebP file in base64, stored here and shown to other users; null for none. */
+            /** @description A JPEG, PNG or WebP file in base64, stored on this server and shown to other users; null for none. */
             picture?: string | null;
         };
         /** @description Changes of a session. Omitted fields keep their values. */
@@ -3962,12 +3962,12 @@ export interface components {
             state: components["schemas"]["PlaybackStateEnum"];
             /**
              * Format: double
-             * @description 1 is normal speed.
+             * @description Playback speed; 1 is normal.
              */
             rate?: number;
             /**
              * Format: double
-             * @description Global time at which the state starts, at least `timeline.start`.
+             * @description Time on the shared clock from which to play, or at which to pause; at least `timeline.start`.
              */
             at?: number;
         };
@@ -3983,7 +3983,7 @@ export interface components {
         };
         PreviewRequest: {
             roi: components["schemas"]["RoiRequest"];
-            /** @description At most 8 positions in seconds on each VOD's own time, or an object of such lists by vod_id. */
+            /** @description A list of up to 8 times, in seconds from the start of each VOD, used for all VODs; or an object that maps each vod_id to its own list. */
             times?: (number[] | {
                 [key: string]: number[];
             }) | null;
@@ -4043,7 +4043,7 @@ export interface components {
             why_picture?: string | null;
             segments: components["schemas"]["SegmentOutcome"][];
         };
-        /** @description The result of a pro job: its id and its number of segments. */
+        /** @description The result of a Pro segments job: the job's id and its number of segments. */
         ProResult: {
             /** Format: uuid */
             job_id: string;
@@ -4109,18 +4109,18 @@ export interface components {
             error_bound: number;
             agreeing: number;
             samples: number;
-            /** @description A caution about the proposal; may be empty. */
+            /** @description A remark about the proposal; may be empty. */
             note: string;
             /** @description Method that found the offset: `timer_ocr` or `audio`. */
             method: string;
             /**
              * Format: double
-             * @description Speed of the VOD's own time relative to the clock, in ppm; positive is faster; null if not measured.
+             * @description Drift: how much faster the VOD's clock runs than the shared clock, in ppm; negative if slower; null if not measured.
              */
             drift_ppm: number | null;
             /**
              * Format: double
-             * @description The global time at which the offset is exact.
+             * @description Time on the shared clock at which the offset holds exactly.
              */
             drift_anchor: number;
             /** @description With `auto`: the separate results of the timer and of the sound. */
@@ -4142,18 +4142,18 @@ export interface components {
             error_bound: number;
             agreeing: number;
             samples: number;
-            /** @description A caution about the proposal; may be empty. */
+            /** @description A remark about the proposal; may be empty. */
             note: string;
             /** @description Method that found the offset: `timer_ocr` or `audio`. */
             method: string;
             /**
              * Format: double
-             * @description Speed of the VOD's own time relative to the clock, in ppm; positive is faster; null if not measured.
+             * @description Drift: how much faster the VOD's clock runs than the shared clock, in ppm; negative if slower; null if not measured.
              */
             drift_ppm: number | null;
             /**
              * Format: double
-             * @description The global time at which the offset is exact.
+             * @description Time on the shared clock at which the offset holds exactly.
              */
             drift_anchor: number;
             /** @description With `auto`: the separate results of the timer and of the sound. */
@@ -4278,7 +4278,7 @@ export interface components {
             /** Format: uuid */
             reply_id: string;
             body: string;
-            /** @description The user's id, or the id of a link's visitor. */
+            /** @description Id of the user, or of the visitor who used a link. */
             created_by: string | null;
             created_by_name: string;
             /**
@@ -4403,7 +4403,8 @@ export interface components {
          * @description The changes to one segment; empty if the provider does not report them.
          *
          *     used: seconds of the new sound that are heard. original, given: loudness in LUFS of the replaced and of the new
-         *     sound, null for silence. joints: errors in dBFS at the joints before and after the segment.
+         *     sound, null for silence. joints: levels in dBFS of the audible splicing errors where the new sound begins, and where
+         *     it ends.
          */
         SegmentOutcome: {
             mode?: string;
@@ -4464,7 +4465,7 @@ export interface components {
             sync_config: components["schemas"]["SyncConfig"];
             auto_sync_result: components["schemas"]["AppliedAlignment"] | null;
             revision: number;
-            /** @description The revision of the last change of an event. */
+            /** @description Revision of the latest change to the session's events. */
             events_revision: number;
             archived: boolean;
         };
@@ -4530,13 +4531,13 @@ export interface components {
         ShownReading: {
             /**
              * Format: double
-             * @description Seconds of the VOD.
+             * @description Time in the VOD, in seconds.
              */
             time: number;
             text: string;
             /**
              * Format: double
-             * @description The timer's time or the offset by sound, in seconds.
+             * @description Time shown by the timer, or offset found by sound, in seconds.
              */
             value: number | null;
             /** Format: double */
@@ -4590,7 +4591,7 @@ export interface components {
             width: number;
             /** @description Pairs [x, y], as fractions of the displayed frame. */
             points: number[][];
-            /** @description With the tool `text` only. */
+            /** @description Text to draw; only for the tool `text`. */
             text?: string;
         };
         /** @description A stroke of a drawing. ``width``: thousandths of the frame's width. */
@@ -4602,7 +4603,7 @@ export interface components {
             width: number;
             /** @description Pairs [x, y], as fractions of the displayed frame. */
             points: number[][];
-            /** @description With the tool `text` only. */
+            /** @description Text to draw; only for the tool `text`. */
             text?: string;
         };
         /** @description Result of a sync: relation of the client's clock to the server's, action taken, merged video. */
@@ -4703,12 +4704,12 @@ export interface components {
         Timeline: {
             /**
              * Format: double
-             * @description The earliest start of a VOD, but at most 0.
+             * @description Start of the earliest VOD, or 0 if all VODs start later.
              */
             start: number;
             /**
              * Format: double
-             * @description The latest end of a VOD.
+             * @description End of the VOD that ends last.
              */
             end: number;
         };
@@ -4769,7 +4770,7 @@ export interface components {
             upload_url: string | null;
             /**
              * Format: uuid
-             * @description Id of the completed upload's result.
+             * @description Id of what the completed upload created, for example a video.
              */
             resource_id: string | null;
             error: components["schemas"]["Cause"] | null;
@@ -4883,7 +4884,7 @@ export interface components {
             deleted_at: string | null;
             /**
              * Format: date-time
-             * @description When a video in the bin is deleted for good.
+             * @description Time at which a video in the bin will be deleted for good.
              */
             purge_at: string | null;
             width: number;
@@ -4892,7 +4893,7 @@ export interface components {
             fps: number;
             codec: string;
             has_audio: boolean;
-            /** @description Sentences about losses and changes in the recording; usually empty. */
+            /** @description Notes on losses and changes in the recording; usually empty. */
             notes: string[];
             source: components["schemas"]["VideoSourceEnum"];
             poster_url: string | null;
@@ -4942,7 +4943,7 @@ export interface components {
             resolution: string;
             codec: string;
             audio_tracks: components["schemas"]["AudioTrack"][];
-            /** @description Sentences about lost or changed parts of the recording; usually empty. */
+            /** @description Notes on lost or changed parts of the recording; usually empty. */
             notes: string[];
             /** Format: double */
             offset: number;
@@ -4951,12 +4952,12 @@ export interface components {
             offset_confidence: number;
             /**
              * Format: double
-             * @description Speed of the VOD's own time relative to the clock, in ppm; positive is faster.
+             * @description Drift: how much faster the VOD's clock runs than the shared clock, in ppm; negative if slower.
              */
             drift_ppm: number;
             /**
              * Format: double
-             * @description The global time at which the offset is exact, in seconds.
+             * @description Time on the shared clock at which the offset holds exactly, in seconds.
              */
             drift_anchor: number;
             /** @description The latest 50 changes; `offset-history` lists all. */
@@ -4969,7 +4970,7 @@ export interface components {
              * @description The session's rate, or the VOD's own rate in independent mode.
              */
             rate: number;
-            /** @description The first 50 events by the VOD's own time; `events` lists all. */
+            /** @description The first 50 events, sorted by the VOD's own time; `events` lists all. */
             events: components["schemas"]["VodEvent"][];
         };
         /** @description A shortened event of a VOD. time, end: seconds of the VOD's own time. */
@@ -4987,12 +4988,12 @@ export interface components {
             state: components["schemas"]["PlaybackStateEnum"];
             /**
              * Format: double
-             * @description 1 is normal speed.
+             * @description Playback speed; 1 is normal.
              */
             rate?: number;
             /**
              * Format: double
-             * @description The VOD's own time at which the state starts.
+             * @description Position in the VOD from which to play, or at which to pause.
              */
             at?: number;
         };
@@ -5041,14 +5042,14 @@ export interface components {
         Error: {
             /** @enum {boolean} */
             ok: false;
-            /** @description A sentence that the user can act on. */
+            /** @description A message that can be shown to the user. */
             error: string;
             /** @description The HTTP status. */
             code: number;
-            /** @description A stable name; /api/docs/errors lists all. */
+            /** @description The name of the error, which never changes; /api/docs/errors lists all names. */
             type: string;
             request_id: string;
-            /** @description Sentences about each field: a list, or for parts of a field an object of lists. */
+            /** @description Error messages by field: a list, or an object of lists for a field with subfields. */
             errors?: {
                 [key: string]: unknown;
             };
@@ -5060,13 +5061,13 @@ export interface components {
     parameters: never;
     requestBodies: never;
     headers: {
-        /** @description `X-Request-ID` of the request, or a new one; the logs have it. */
+        /** @description The request's `X-Request-ID`, or a new ID if it had none. The logs contain this ID. */
         RequestId: string;
-        /** @description With 405: the allowed methods. */
+        /** @description The allowed methods; only with 405. */
         Allow: string;
-        /** @description With 401: how to sign in. */
+        /** @description How to sign in; only with 401. */
         Challenge: string;
-        /** @description With 429, 503 and some 409: seconds to wait. */
+        /** @description Seconds to wait before retrying; sent only with 429, 503 and some 409 errors. */
         RetryAfter: number;
     };
     pathItems: never;
@@ -5347,7 +5348,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5389,7 +5390,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5716,7 +5717,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -5865,7 +5866,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6018,7 +6019,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6062,7 +6063,7 @@ export interface operations {
                 /** @description The `next_cursor` of the previous page; `offset` counts from there. */
                 cursor?: string;
                 from?: number;
-                /** @description Whether events that several VODs show at one moment are grouped into one. */
+                /** @description Whether to combine events that several VODs show at the same moment into one event. */
                 joined?: boolean;
                 kind?: string;
                 limit?: number;
@@ -6114,7 +6115,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6224,7 +6225,10 @@ export interface operations {
     };
     events_delete: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The event's `updated_at` as last read. If the event or its replies have changed since then, the response is 409 `event_changed`. */
+                updated_at?: number;
+            };
             header?: never;
             path: {
                 event_id: string;
@@ -6302,7 +6306,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6418,7 +6422,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6460,7 +6464,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6503,7 +6507,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -6881,7 +6885,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -7198,7 +7202,7 @@ export interface operations {
                 created_by?: string;
                 limit?: number;
                 offset?: number;
-                /** @description Words that must occur in the name of the session or of a VOD. */
+                /** @description Words that must occur in the name of the comparison or of a VOD. */
                 search?: string;
             };
             header?: never;
@@ -7235,7 +7239,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7451,7 +7455,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7717,7 +7721,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -7866,7 +7870,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -7943,7 +7947,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -8402,7 +8406,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -8476,7 +8480,7 @@ export interface operations {
     library_delete: {
         parameters: {
             query?: {
-                /** @description Delete the video even if your comparisons show it; they show a gap instead. */
+                /** @description Delete the video even if your comparisons use it; they then show a gap in its place. */
                 leave_gaps?: boolean;
                 /** @description Delete the video for good, whether it is in the bin or not. */
                 purge?: boolean;
@@ -8556,7 +8560,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -8755,7 +8759,7 @@ export interface operations {
                  */
                 device_type?: "mobile" | "tablet" | "desktop" | "tv";
                 expires_in?: number;
-                /** @description false: an address that works only for signed-in users. */
+                /** @description If false, the URL works only for signed-in users. */
                 prefer_signed?: boolean;
             };
             header?: never;
@@ -8865,7 +8869,7 @@ export interface operations {
             query?: {
                 limit?: number;
                 offset?: number;
-                /** @description Id of one of your pro jobs; returns your other pro jobs with the same video file. */
+                /** @description The id of one of your pro jobs. Only your other pro jobs with the same video file are returned. */
                 same_video_as?: string;
                 /**
                  * @description * `queued` - Queued
@@ -8913,7 +8917,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -8985,7 +8989,7 @@ export interface operations {
     text_tracks_list: {
         parameters: {
             query: {
-                /** @description A video of your library or of the catalogue. */
+                /** @description Id of a video in your library or in the catalogue. */
                 video_id: string;
             };
             header?: never;
@@ -9022,7 +9026,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -9213,7 +9217,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -9580,7 +9584,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -9656,7 +9660,7 @@ export interface operations {
     analysis_table: {
         parameters: {
             query?: {
-                /** @description Default: highlights or repetitions, by the type of the analysis. */
+                /** @description Default: highlights or repetitions, depending on the type of the analysis. */
                 kind?: "highlights" | "repetitions" | "segments";
             };
             header?: never;
@@ -9780,7 +9784,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -9824,10 +9828,10 @@ export interface operations {
                 hidden?: boolean;
                 limit?: number;
                 page?: number;
-                /** @description Words in titles, tags and descriptions. */
+                /** @description Words to find in titles, tags or descriptions. */
                 search?: string;
                 /**
-                 * @description `deleted`: for administrators.
+                 * @description `deleted` is for administrators only.
                  *
                  *     * `uploading` - uploading
                  *     * `processing` - processing
@@ -9872,7 +9876,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
@@ -10064,7 +10068,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -10189,7 +10193,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Chosen by the client, valid 24 h per user and address: the same request sent again with the same key gets the first answer again, with `Idempotency-Replayed: true`. */
+                /** @description A key that the client chooses. If a user sends several requests with this key to the same address within 24 h, the server carries out only the first. It answers repeats with the first answer and `Idempotency-Replayed: true`. To cancel a request, repeat it with the header `Idempotency-Cancel: true`. If the request has not been carried out yet, every request with this key is then refused with 409 `idempotency_cancelled`. */
                 "Idempotency-Key"?: string;
             };
             path: {
@@ -10265,7 +10269,7 @@ export interface operations {
     videos_sync_state: {
         parameters: {
             query?: {
-                /** @description Maximum number of operations, plus the rest of the last call. Default: 4 MiB of operations. */
+                /** @description Maximum number of operations; by default, up to 4 MiB of operations. The response can contain more, because operations from one call are always sent together. */
                 limit?: number;
                 /** @description ISO 8601, or seconds since 1970. */
                 since?: string;

@@ -80,11 +80,9 @@ class JobAdmin(ModelAdmin):
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
-        jobs = list(changelist.result_list)
-        subjects = subjects_of(jobs)
-        for job in jobs:
+        subjects = subjects_of(changelist.result_list)
+        for job in changelist.result_list:
             job.subject = subjects[job.pk]
-        changelist.result_list = jobs
         return changelist
 
     @admin.display(description="about")
@@ -136,7 +134,7 @@ class JobAdmin(ModelAdmin):
     def resume_jobs(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         self._each(request, queryset, services.resume, "queued again")
 
-    @admin.action(description="Put first in the queue", permissions=["view"])
+    @admin.action(description="Move to the front of the queue", permissions=["view"])
     def put_first(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
         self._each(request, queryset, services.put_first, "put first")
 

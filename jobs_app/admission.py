@@ -34,12 +34,12 @@ def jobs_at_once(owner_id: uuid.UUID) -> int:
 
 
 def admit(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
-    """Return whether a new job of this owner is admitted, and its turn. Jobs of equal priority start by turn."""
+    """Return whether a new job is admitted, and its turn. Jobs of equal priority start in order of turns."""
     _lock_places(owner_id)
     count = Job.objects.admitted_in(lane).filter(owner_id=owner_id).order_by().count()
     if count < smallest_limit() or count < jobs_at_once(owner_id):
         return True, next_turn(owner_id, lane)
-    return False, 0  # the turn is assigned when the job is admitted
+    return False, 0  # :func:`admit_next` assigns the job's turn later
 
 
 def next_turn(owner_id: uuid.UUID, lane: str) -> int:
@@ -51,8 +51,8 @@ def next_turn(owner_id: uuid.UUID, lane: str) -> int:
 def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
     """Return the positions (from 1) of the first :data:`QUEUE_NUMBERS` claimable jobs of each lane, by job id.
 
-    Workers claim jobs in this order. In a full lane, jobs that may use an additional place come first. Jobs of owners
-    who already hold their share of the lane come last.
+    Workers claim jobs in this order. In a full lane, jobs that may start beyond the lane's limit come first. Jobs of
+    owners who already hold their share of the lane come last.
     """
     numbers: dict[uuid.UUID, int] = {}
     for lane in set(queue_lanes) & set(settings.JOB_LANES):
@@ -79,7 +79,8 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
     _lock_places(owner_id)
     waiting = Job.objects.filter(owner_id=owner_id, lane=lane, status=JobStatus.QUEUED, admitted=False)
     if connection.vendor == "postgresql" and connection.in_atomic_block:
-        # Skip jobs that are being cancelled, to avoid a deadlock: the cancel request waits for the lock held here.
+        # To avoid a deadlock, skip jobs that a cancel request has locked: that request waits for PLACES_LOCK, which
+        # this transaction holds.
         waiting = waiting.select_for_update(skip_locked=True)
     best = waiting.order_by("-priority", "created_at", "id").first()
     if best is None:
@@ -95,7 +96,7 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
 
 def admit_after_job_left(owner_id: uuid.UUID, lane: str) -> None:
     admit_next(owner_id, lane)
-    # Name the other lanes: a query that excludes this lane would not use the index.
+    # Filter by the names of the other lanes, because ``exclude(lane=lane)`` would not use the index.
     others = [name for name in settings.JOB_LANES if name != lane]
     queued = Job.objects.filter(owner_id=owner_id, lane__in=others, admitted=True, status=JobStatus.QUEUED)
     for job in {job.lane: job for job in queued.order_by().only("lane", "kind")}.values() if others else ():
@@ -105,7 +106,7 @@ def admit_after_job_left(owner_id: uuid.UUID, lane: str) -> None:
 def admit_all(after: uuid.UUID | None = None) -> uuid.UUID | None:
     """Admit queued jobs of owners who are below their limits, for example after a change of tier.
 
-    Checks one batch of owners with ids above ``after``. Returns the last id, or None if no owners are left.
+    Handle one batch of owners with ids above ``after``. Return the last id; None if no owners are left.
     """
     waiting = Job.objects.filter(status=JobStatus.QUEUED, admitted=False).order_by("owner_id")
     if after is not None:

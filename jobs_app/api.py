@@ -1,4 +1,4 @@
-"""The jobs API (contract section 6)."""
+"""The jobs API (contract.md, section 6)."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class JobViewSet(ApiViewSet[Job]):
     @extend_schema(operation_id="jobs_pause", summary="Pause a job", request=None, responses={200: JobSerializer})
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, job_id: str) -> Response:
-        """Pause a job and free its place. It resumes from its last checkpoint. Returns 409 if it saves none."""
+        """Pause a job. It resumes from its last checkpoint. Returns 409 if the job cannot save checkpoints."""
         return Response(JobSerializer.show(services.pause(self.get_object_to_change())))
 
     @extend_schema(operation_id="jobs_resume", summary="Resume a job", request=None, responses={200: JobSerializer})

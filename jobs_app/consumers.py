@@ -1,4 +1,4 @@
-"""WebSockets that send the state of one job or of all jobs, then every change."""
+"""WebSockets that send the state of one job, or of the newest jobs, at once and after each change."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ class JobConsumer(WatchConsumer):
 class JobListConsumer(WatchConsumer):
     """WebSocket of the newest jobs that a user may see.
 
-    The ``revision`` is the current time, so that the check each minute always finds a newer list to send.
+    :class:`WatchConsumer` checks each minute whether the ``revision`` of the list has changed. The ``revision`` is the
+    current time, so the list is sent again each minute, even if no job has changed.
     """
 
     def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-DONE = "Done"  # last message of a child process; not shown, because the job may have more to do
+# Last progress message of a child process. The job keeps its previous message, because further steps may follow.
+DONE = "Done"
 
 
 class JobFailed(Exception):
@@ -56,7 +57,7 @@ class YieldTurn(Exception):
 
 
 class WaitRequested(Exception):
-    """End of an attempt by :meth:`JobContext.wait`. state: the new checkpoint; None keeps the present one."""
+    """Raised by :meth:`JobContext.wait` to end an attempt. state: new checkpoint; None keeps the last checkpoint."""
 
     def __init__(self, state: dict[str, Any] | None, seconds: float, deadline_seconds: float, message: str) -> None:
         super().__init__(message)
@@ -67,7 +68,7 @@ class WaitRequested(Exception):
 
 
 class JobContext:
-    """A handler's access to its job."""
+    """A handler's interface to its job: data, progress, checkpoints."""
 
     def __init__(self, job: Job) -> None:
         assert job.lease_token
@@ -104,7 +105,7 @@ class JobContext:
 
     def stop_reason(self) -> str | None:
         if self.is_lost():
-            return "The job was cancelled, paused or taken over."
+            return "The job was cancelled, paused or taken over by another worker."
         if self.shutdown.is_set():
             return "The worker is shutting down."
         if self.stalled.is_set():
@@ -189,7 +190,7 @@ class JobContext:
     def wait(self, state: dict[str, Any], *, seconds: float, deadline_seconds: float, message: str) -> NoReturn:
         """End this attempt. The job continues from ``state`` after ``seconds``, or when it is woken earlier.
 
-        deadline_seconds: seconds from the job's first wait, after which another wait fails the job.
+        deadline_seconds: seconds from the job's first wait until a further wait fails the job.
         """
         raise WaitRequested(state, seconds, deadline_seconds, message)
 
@@ -249,7 +250,7 @@ class JobContext:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Create a scratch folder for the block, and remove those of the job's dead attempts."""
+        """Create a scratch folder for the ``with`` block. Delete the scratch folders of the job's dead attempts."""
         base = scratch.scratch_root()
         scratch.remove_dead(base.glob(f"job-*-{self.job_id.hex}-*"))
         prefix = f"job-{self.lease.token.hex}-{self.job_id.hex}-"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-STALLED_GRACE_SECONDS = 10.0  # seconds for a stalled job's handler to stop; then this thread fails the job
+STALLED_GRACE_SECONDS = 10.0  # seconds for a stalled job's handler to stop before the job fails
 
 
 class LeaseRenewer:
@@ -49,7 +49,7 @@ class LeaseRenewer:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Ask running jobs to requeue themselves. Their leases are renewed until they have."""
+        """Ask running jobs to requeue themselves. The thread renews the leases of jobs that still run."""
         self._stop.set()
         with self._lock:
             for context in self._contexts.values():
@@ -141,7 +141,7 @@ class LeaseRenewer:
     def _mark_preempted(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         giving = leases.tokens_to_preempt(contexts)
         for token, context in contexts.items():
-            # Clear the flag if no other owner's job waits any longer for this job to yield.
+            # Set ``gives_way`` while the job should yield to another owner's job, and clear it afterwards.
             (context.gives_way.set if token in giving else context.gives_way.clear)()
 
     def _end_stalled(self, contexts: dict[uuid.UUID, JobContext]) -> None:

@@ -26,7 +26,7 @@ logger = logging.getLogger("vodplatform.jobs")
 class JobSummary:
     """The object that a job works on, as shown to the job's owner.
 
-    in_use: whether the page at ``href`` shows the job, which therefore cannot be deleted.
+    in_use: whether the job cannot be deleted, because the page at ``href`` shows it.
     """
 
     title: str
@@ -58,7 +58,8 @@ class JobKind:
     - handler: function that does the work and returns the result (JSON types).
     - max_attempts: number of crashes after which a job fails.
     - pausable: whether the handler saves checkpoints.
-    - max_retries, retry_seconds: maximum retries after temporary errors, and the delay before the first.
+    - max_retries: maximum number of retries after temporary errors.
+    - retry_seconds: delay before the first retry.
     - result: serializer that describes the result in the OpenAPI document.
     """
 
@@ -87,7 +88,7 @@ def kind_of(name: str) -> JobKind:
     try:
         return registry()[name]
     except KeyError as exc:
-        raise LookupError(f"This program has no job kind {name!r}.") from exc
+        raise LookupError(f"This version of the program cannot run jobs of the kind {name!r}.") from exc
 
 
 def label_of(name: str) -> str:
@@ -101,7 +102,7 @@ def icon_of(name: str) -> str:
 
 
 def subjects_of(jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-    """Return the object that each job works on, or the label of the job's kind if it cannot be read."""
+    """Return the object that each job works on, or the label of the job's kind if the object cannot be read."""
     found: dict[UUID, JobSummary] = {}
     for name in {job.kind for job in jobs}:
         same = [job for job in jobs if job.kind == name]
@@ -110,7 +111,7 @@ def subjects_of(jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
             try:
                 found |= kind.hooks.subjects(same)
             except (KeyError, TypeError, ValueError):
-                logger.warning("the subjects of jobs of kind %s could not be read", name, exc_info=True)
+                logger.warning("could not read the titles of jobs of the kind %s", name, exc_info=True)
     return found
 
 
@@ -120,7 +121,7 @@ def shown_result(job: Job) -> Any:
 
 
 def result_serializers() -> list[type[Serializer[Any]]]:
-    """Return each serializer of a job's result once."""
+    """Return the serializers of job results without duplicates, those with most fields first."""
     found = {kind.result: None for kind in registry().values() if kind.result}
     return sorted(found, key=lambda shape: -len(shape().fields))
 

@@ -26,6 +26,7 @@ from jobs_app.kinds import is_pausable, registry
 from jobs_app.messages import wake_workers_on_commit
 from jobs_app.models import CRASHES_BEFORE_ALONE, TRANSITIONS, Job, JobPace, JobQuerySet, JobStatus, lease_duration
 from vodplatform.core import metrics
+from vodplatform.core.formatting import counted
 from vodplatform.core.logs import event
 from vodplatform.core.records.database import lock_until_commit
 from vodplatform.core.records.transitions import transition
@@ -70,7 +71,8 @@ def claim(
         return None
     with transaction.atomic():
         _lock(CLAIM_LOCK, lane.encode())
-        # Read all running jobs: a partial index finds them. Counting one owner's would scan all rows of that owner.
+        # Read all running jobs, by a partial index. A query for one owner's running jobs would scan all rows
+        # of the owner.
         processing = queues.processing_jobs()
         queued = _startable(lane, [job for job in processing if job.lane == lane], process)
         if passes_over_crashed:
@@ -105,7 +107,7 @@ def next_claimable(lane: str) -> Job | None:
 def _startable(
     lane: str, running: Sequence[queues.ProcessingJob], process: queues.FreePlaces = queues.ALL_FREE
 ) -> JobQuerySet:
-    """Return the queued jobs for which the lane and the process have a free place. running: the lane's running jobs."""
+    """Return the queued jobs that the limits of lane and process allow to start. running: running jobs of the lane."""
     if lane not in settings.JOB_LANES:
         return Job.objects.none()
     free, queued = queues.free_places(lane, running), _claimable(lane)
@@ -183,7 +185,7 @@ def record_pace(kind: str, curve: list[float]) -> None:
 
 
 def report_progress(lease: Lease, progress: float, message: str, seconds_left: float | None = None) -> bool:
-    """Write and broadcast a job's progress in percent. It never decreases."""
+    """Write and broadcast a job's progress in percent; a smaller value than before is ignored."""
     percent = min(max(progress, 0.0), 100.0)
     with transaction.atomic():
         won = lease.rows().update(
@@ -218,7 +220,7 @@ def fail(lease: Lease, type: str, message: str) -> bool:
 
 def requeue(lease: Lease) -> bool:
     """Requeue a job at its old position."""
-    return _end_attempt(lease, JobStatus.QUEUED, "given_back", attempt=F("attempt") - 1, message="Waiting for a worker")
+    return _end_attempt(lease, JobStatus.QUEUED, "given_back", attempt=F("attempt") - 1, message="Waiting to start")
 
 
 def requeue_behind_others(lease: Lease) -> bool:
@@ -230,7 +232,7 @@ def requeue_behind_others(lease: Lease) -> bool:
         turn = admission.next_turn(job.owner_id, job.lane)
         return _end_attempt(
             lease, JobStatus.QUEUED, "gave_way", attempt=F("attempt") - 1, turn=turn,
-            message="Continues after other users' jobs",
+            message="Paused until other users' jobs have run",
         )  # fmt: skip
 
 
@@ -273,7 +275,7 @@ def record_crash(lease: Lease, why: str) -> bool:
             return False
         if job.crashes + 1 >= job.max_attempts:
             lease.rows().update(crashes=F("crashes") + 1)
-            return fail(lease, "job_crashed", f"The job crashed {job.crashes + 1} times: {why}")
+            return fail(lease, "job_crashed", f"The job crashed {counted(job.crashes + 1, 'time')}: {why}")
         return _end_attempt(
             lease,
             JobStatus.QUEUED,
@@ -322,9 +324,9 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
 
 
 def wait_for_storage(lease: Lease, type: str, message: str) -> bool:
-    """Retry the job soon, or fail it if the storage has been unavailable for a day.
+    """Retry the job soon, or fail it if the storage has been unavailable for longer than ``LONGEST_OUTAGE``.
 
-    If this attempt ran longer than ``BETWEEN_OUTAGES``, the storage had worked meanwhile, and a new day starts.
+    If this attempt ran longer than ``BETWEEN_OUTAGES``, the storage worked in between, and a new outage begins now.
     """
     with transaction.atomic():
         job = lease.rows().annotate(now=Now()).first()

@@ -43,7 +43,7 @@ def recover_expired_jobs() -> int:
         assert job.lease_token
         lease = leases.Lease(job.pk, job.lease_token)
         with transaction.atomic():
-            # The lease may have been renewed since the query. The row lock prevents later renewals.
+            # The lease may have been renewed since the query. The lock on the job's row prevents later renewals.
             is_over = lease.rows().filter(lease_until__lt=Now()).select_for_update().first() is not None
             if time.monotonic() - began > settings.JOB_RENEW_SECONDS / 2:
                 break
@@ -84,7 +84,7 @@ def check_workers() -> None:
 
 
 def jobs_to_run(queues: Collection[str] | None = None) -> list[Job]:
-    """Return the next job of each lane with a free place. The caller wakes workers for it again."""
+    """Return the job that each lane can start next, if any. The caller wakes workers for these jobs."""
     lanes = [lane for lane in settings.JOB_LANES if queues is None or lane in queues]
     return [job for lane in lanes if (job := leases.next_claimable(lane))]
 
@@ -109,7 +109,7 @@ def purge() -> int:
 class Sweep:
     """The periodic maintenance of a worker process.
 
-    queues: lanes that this process serves and wakes; None for all.
+    queues: the lanes that this process serves; it wakes workers only for jobs in these lanes. None means all lanes.
     """
 
     def __init__(self, queues: Collection[str] | None = None) -> None:
@@ -146,7 +146,7 @@ class Sweep:
 
 
 class Sweeper:
-    """The maintenance thread. It is separate, because a blocked broker call must not delay the lease thread."""
+    """The maintenance thread. Calls of the broker may block it, so another thread renews leases."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()

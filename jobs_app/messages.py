@@ -30,7 +30,7 @@ def wake_workers(job: Job) -> None:
         return
     actor = kind.actor
     try:
-        # Use the job's own lane: another release may use another lane for this kind.
+        # Use the lane in the job's row: another version of the program may use another lane for this kind.
         actor.broker.enqueue(actor.message(job.lane, str(job.pk)).copy(queue_name=job.lane))
     except (DramatiqError, redis.RedisError, OSError) as exc:
         # A broker that hangs delays each request by seconds, so send no messages for a while.

@@ -229,12 +229,15 @@ def lease_duration() -> timedelta:
 class LaneLimit(models.Model):
     """An admin's limit on the concurrent jobs of a lane, over all hosts.
 
-    limit: None for no limit but the number of workers.
+    limit: maximum number of jobs; None if only the number of workers limits them.
     """
 
     lane = models.CharField(max_length=32, primary_key=True)
     limit = models.PositiveIntegerField(
-        null=True, blank=True, validators=[MinValueValidator(1)], help_text="Empty: as many as the workers take."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Maximum number of running jobs; empty for as many as the workers can run.",
     )
 
     class Meta:

@@ -30,7 +30,7 @@ class Outage:
             self._ask_at = None
 
     def is_over(self) -> bool:
-        """Return whether jobs may be claimed. While the storage is unavailable, check it regularly."""
+        """Return whether jobs may be claimed. Check an unavailable storage at most every ``ASK_SECONDS``."""
         with self._lock:
             if self._ask_at is None:
                 return True

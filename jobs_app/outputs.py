@@ -65,7 +65,10 @@ def sweep_job(job_id: uuid.UUID) -> int:
 
 
 def sweep() -> int:
-    """Delete outputs of ended jobs that have had no reference for a day; return the number of deleted files."""
+    """Delete output files of ended jobs that no result or checkpoint has named for ``VOD_UNREFERENCED_HOURS``.
+
+    Return the number of deleted files.
+    """
     jobs = []
     for name in _listed(ROOT)[0]:
         with contextlib.suppress(ValueError):
@@ -79,7 +82,7 @@ def sweep() -> int:
 
 
 def _unreferenced(job_id: uuid.UUID) -> list[str]:
-    # List the files before reading the row. Outputs of an attempt that starts later are then not deleted.
+    # List the files before reading the job's row, so that outputs of an attempt that starts in between are not deleted.
     found = list(_files(prefix_of(job_id)))
     job = Job.objects.filter(pk=job_id).only("status", "result", "checkpoint").first()
     if job is not None and job.status in LIVE:

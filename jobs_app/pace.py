@@ -19,8 +19,8 @@ SHORTEST_SECONDS = 3.0  # progress curves of jobs that take fewer seconds are no
 # least LEAST_SHARE of the job's time.
 LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05
 LEAST_CURVES = 2
-# The remaining time is unknown if an estimate differs from the estimates' median both by more than the factor AGREEMENT
-# and by at least AGREEMENT_SECONDS.
+# No remaining time is shown if the estimates disagree, that is, if one of them differs from their median both by more
+# than the factor AGREEMENT and by at least AGREEMENT_SECONDS.
 AGREEMENT = 4 / 3
 AGREEMENT_SECONDS = 1.0
 RECENT = 1 / 3  # the present speed is measured over this last share of the elapsed time

@@ -28,14 +28,14 @@ from vodplatform.core.formatting import percent
 
 PER_PAGE = 50
 S = JobStatus
-# Filters of the job list, by the URL's parameter ``show``: label and statuses.
+# Filters of the job list: (label, shown statuses) by value of the URL's parameter ``show``.
 GROUPS: dict[str, tuple[str, frozenset[str]]] = {
     "": ("All", frozenset(S.values)),
     "live": ("Live", frozenset(LIVE)),
     "failed": ("Failed", frozenset({S.FAILED})),
     "finished": ("Finished", frozenset({S.COMPLETED, S.CANCELLED, S.EXPIRED})),
 }
-# Icon, word and tone of each status.
+# For each status: icon, word, and CSS class of its colour.
 STATUSES: dict[str, tuple[str, str, str]] = {
     S.QUEUED: ("clock", "Queued", ""),
     S.PROCESSING: ("run", "Processing", "run"),
@@ -108,7 +108,7 @@ def _rows(request: HttpRequest) -> HttpResponse:
         try:
             ids.append(UUID(text))
         except ValueError:
-            return error_response("bad_request", "A job id is not valid.")
+            return error_response("bad_request", "One of the job ids is not valid.")
     jobs = list(_timed(Job.objects.visible_to(user).filter(pk__in=ids)))
     show = request.GET.get("show", "")
     summary = _summary(user, show if show in GROUPS else "", _kind(request))
@@ -169,7 +169,7 @@ def _actions(job: Job, subject: JobSummary, state: dict[str, Any], user: User) -
 
 
 def _remark(job: Job, *, takes_turns: bool, number: int | None) -> str:
-    at = f"At {percent(job.progress)}" if job.started_at else "Before it started"
+    at = f"At {percent(job.progress)}" if job.started_at else "Not started"
     if job.status == S.QUEUED:
         if takes_turns:
             return LIMIT_REACHED_REMARK
@@ -178,7 +178,7 @@ def _remark(job: Job, *, takes_turns: bool, number: int | None) -> str:
     if job.status in (S.FAILED, S.CANCELLED):
         return at
     if job.status == S.EXPIRED:
-        return "Its results have been deleted"
+        return "The results have been deleted"
     plain = {S.PROCESSING: "Starting", S.WAITING: "Waiting for an external service", S.PAUSED: at, S.COMPLETED: "Done"}
     return job.message or plain[S(job.status)]
 

@@ -23,13 +23,15 @@ from vodplatform.core.records import process_registry as running
 
 CACHE_SECONDS = 5.0
 NO_LIMIT = 10**9
-SHORT_PLACES = 1  # additional places of each lane for short jobs
-RELIEF_PLACES = 2  # additional places of each lane for jobs that would otherwise wait for another owner's long jobs
+SHORT_PLACES = 1  # number of short jobs that each lane may run in addition to its limit
+# number of jobs that each lane may run in addition, if they would otherwise wait for another owner's long jobs
+RELIEF_PLACES = 2
 MAX_EXTRA = SHORT_PLACES + RELIEF_PLACES
-# number of slices (JOB_SLICE_SECONDS) that a long job may run if its owner holds at most half of the lane, and long
-# jobs of other owners run, too
+# A long job's slice lasts JOB_SLICE_SECONDS. The slice is longer by this factor if the job's owner holds at most half
+# of the lane and long jobs of other owners also run in the lane.
 LONG_SLICE_FACTOR = 10
-# After this many times `slice_seconds` without a checkpoint, another owner's job may start beside a pausable job.
+# A pausable job should yield at a checkpoint once its slice is over. If the job still runs after
+# CHECKPOINT_FACTOR slices, another owner's job may start in an additional place.
 CHECKPOINT_FACTOR = 2
 
 
@@ -65,12 +67,15 @@ def runnable_limit(lane: str) -> int:
 
 
 def max_share(lane: str) -> int:
-    """Return how many places of a lane one owner may hold while other owners wait."""
+    """Return how many jobs of a lane one owner may run at once while other owners wait."""
     return max(1, runnable_limit(lane) // 2)
 
 
 class ProcessingJob(NamedTuple):
-    """A running job. is_short: a short job counts as long once it has run for a slice. seconds: duration so far."""
+    """A running job.
+
+    is_short: whether the job is short and has run for less than ``JOB_SLICE_SECONDS``. seconds: duration so far.
+    """
 
     lane: str
     owner_id: uuid.UUID
@@ -104,8 +109,8 @@ def slice_seconds(lane: str, owner_id: uuid.UUID, counts: Counter[uuid.UUID]) ->
 class FreePlaces:
     """Free places of a lane or worker process.
 
-    long, short: whether a long or a short job can start. relief: whether a relief place is free for a job whose owner
-    runs no other job in the lane.
+    long, short: whether a long or a short job can start. relief: whether one of the
+    :data:`RELIEF_PLACES` is free, for a job whose owner runs no other job in the lane.
     """
 
     long: bool
@@ -129,7 +134,7 @@ def free_places(lane: str, running: Sequence[ProcessingJob]) -> FreePlaces:
 
 
 def _is_held_long(lane: str, long: Sequence[ProcessingJob]) -> bool:
-    """Return whether a long job has used up its slice, or twice its slice if it can yield at checkpoints."""
+    """Return whether any long job has run for its slice, or for CHECKPOINT_FACTOR slices if it is pausable."""
     counts = Counter(job.owner_id for job in long)
     return any(
         job.seconds >= slice_seconds(lane, job.owner_id, counts) * (CHECKPOINT_FACTOR if is_pausable(job.kind) else 1)

@@ -35,9 +35,9 @@ logger = logging.getLogger("vodplatform.jobs")
 class RunningJobs:
     """The jobs that run in this process.
 
-    A job that has crashed twice runs alone for its first ``ALONE_SECONDS``. If other jobs run, the process first starts
-    no job for up to ``DRAIN_SECONDS``, so that these can end. If some still run then, the process passes over crashed
-    jobs for ``REST_SECONDS``, or until no job runs.
+    A job that has crashed twice runs alone for its first ``ALONE_SECONDS``. Before the process starts such a job, it
+    waits for its running jobs to end and starts no others. If some still run after ``DRAIN_SECONDS``, the process skips
+    crashed jobs and starts others, until ``REST_SECONDS`` have passed or no job runs.
 
     max_jobs: usual maximum of running jobs; None if only the number of threads limits them. At this maximum, only the
     jobs that :func:`spare_threads` names can start.
@@ -55,7 +55,7 @@ class RunningJobs:
         self._drain_until = float("-inf")
 
     def take(self, lane: str, *, look_first: bool) -> Job | None:
-        """Claim the next job of ``lane``. A crashed job for which this process was emptied comes first."""
+        """Claim the next job of ``lane``. A crashed job that has waited for this process to become idle comes first."""
         with self._lock:
             now = time.monotonic()
             if now < self._alone_until:
@@ -63,7 +63,7 @@ class RunningJobs:
             if self._drained_for and self._running:
                 if now < self._drain_until and leases.next_needs_own_process(self._drained_for):
                     return None
-                self._drained_for = None  # another process claimed the job, or it must wait for an idle process
+                self._drained_for = None  # the crashed job was claimed or ended, or the wait took too long
             wanted = dict.fromkeys(filter(None, (self._drained_for, lane)))
             self._drained_for = None
             for name in wanted:
@@ -115,8 +115,8 @@ running_jobs = RunningJobs()
 def spare_threads(lanes: Collection[str]) -> int:
     """Return how many threads a worker process needs in addition to ``max_jobs``.
 
-    They serve the first job of each lane, one short job, one job in a relief place, and the messages that wake the
-    worker.
+    While ``max_jobs`` jobs run, these threads can still run the first job of a lane without running jobs, a short job,
+    or a job in an additional place (``queues.RELIEF_PLACES``). One thread handles messages that wake the worker.
     """
     return max(2, len(lanes)) + 1
 
@@ -187,7 +187,8 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
         return partial(_complete, context, result)
     except LeaseLost:
         logger.info("lease lost")
-        # After a database outage, the job may still belong to this attempt; requeue it then.
+        # After a database outage, the lease may still be valid, so requeue the job. If the lease really is lost,
+        # requeueing has no effect.
         return (
             partial(bool) if lease_renewer.is_database_stable() else partial(_write_with_retry, leases.requeue, lease)
         )
@@ -235,7 +236,7 @@ def _complete(context: JobContext, result: dict[str, Any]) -> bool:
 
 
 def _internal_error_message(exc: Exception) -> str:
-    return f"An internal error occurred ({type(exc).__name__}); it has been logged."
+    return f"An internal error occurred ({type(exc).__name__}) and has been logged."
 
 
 def _write_with_retry(write: Callable[..., bool], *args: Any, **values: Any) -> bool:
@@ -253,10 +254,11 @@ def _write_with_retry(write: Callable[..., bool], *args: Any, **values: Any) -> 
 
 def _child_ended(lease: leases.Lease, exc: ChildError) -> bool:
     logger.warning("child ended", extra={"data": {"kind": exc.kind, "stderr": exc.stderr[-4000:]}})
+    advice = "Try a shorter video or a lower resolution."
     if exc.kind == ChildError.TIMEOUT:
-        return _write_with_retry(leases.fail, lease, "timeout", f"{exc} Try a shorter or smaller video.")
+        return _write_with_retry(leases.fail, lease, "timeout", f"{exc} {advice}")
     if exc.kind == ChildError.MEMORY:
-        return _write_with_retry(leases.fail, lease, "out_of_memory", f"{exc} Try a smaller video.")
+        return _write_with_retry(leases.fail, lease, "out_of_memory", f"{exc} {advice}")
     if exc.kind == ChildError.CRASHED and (exc.returncode or 0) < 0:
         return _write_with_retry(leases.record_crash, lease, str(exc))
-    return _write_with_retry(leases.fail, lease, "server_error", f"{exc} It has been logged.")
+    return _write_with_retry(leases.fail, lease, "server_error", f"{exc} The error has been logged.")

@@ -31,10 +31,11 @@ class JobSerializer(AnswerSerializer[Job]):
     status = serializers.ChoiceField(choices=JobStatus.choices)
     pausable = serializers.BooleanField(help_text="Whether jobs of this kind can be paused.")
     priority = serializers.IntegerField()
-    progress = serializers.FloatField(help_text="Percent; never decreases within an attempt.")
+    progress = serializers.FloatField(help_text="Progress in percent; never decreases within an attempt.")
     seconds_left = serializers.FloatField(
         allow_null=True,
-        help_text="Remaining time of a running job if known within a third, counted from this answer; else null.",
+        help_text="Estimated seconds until the running job ends; null if the estimate could be wrong by more than a "
+        "third.",
     )
     message = serializers.CharField()
     attempt = serializers.IntegerField()

@@ -34,7 +34,7 @@ def enqueue(
     """Create a queued job in the caller's transaction; wake a worker on commit.
 
     job_id: id of the job, if the caller has already stored something under this id. is_short: whether the job should
-    take at most a minute, and may use the lane's place for short jobs.
+    take at most a minute. A lane may run one short job in addition to its limit.
     """
     definition = kind_of(kind)
     with transaction.atomic():
@@ -156,7 +156,7 @@ def cancel_all(jobs: QuerySet[Job]) -> None:
 def wake_waiting(job_id: uuid.UUID) -> bool:
     """Let a waiting job continue now. Return False if the job neither waits nor runs."""
     with transaction.atomic():
-        # For a running job, this ends its next wait at once.
+        # Also set `run_at` of a running job: its next `leases.wait` keeps this `run_at`, so that wait ends at once.
         rows = Job.objects.filter(pk=job_id, status__in=[JobStatus.WAITING, JobStatus.PROCESSING])
         found = rows.update(run_at=Now())
         if found:

@@ -54,7 +54,7 @@ class WorkerLifecycle(Middleware):
         lease_renewer.requeue_all()
         with contextlib.suppress(DatabaseError):
             process_registry.unregister_process()
-        # A forked process ends without Python's exit handlers, so send buffered messages now.
+        # A forked process ends without Python's exit handlers, so send the remaining realtime messages now.
         publish.flush()
 
 

@@ -33,6 +33,7 @@ from tests.support.waiting import wait_until
 from vodplatform.accounts.models import Role, User
 from vodplatform.core.files import storage
 from vodplatform.core.files.installation import MARK
+from vodplatform.core.processes import process
 from vodplatform.core.web import health
 
 # The same examples in every run, so that a run says something about the change; HYPOTHESIS_PROFILE=search looks on.
@@ -89,10 +90,8 @@ MARKS_BY_PLACE = {
     "av/test_thumbnail.py": ["full"],
     "challenges/test_lie.py": ["full"],
 }
-# What mostly waits for a program or a page, the longest first; by how much of a run's files the last of it has begun.
 WAITING = ("crash", "browser", "program")
 BEGUN_BY = 0.8
-# What files about a slice are called that do not have its name.
 OTHER_NAMES = {
     "accounts": ("account",), "analysis": ("analys", "highlights", "workout"),
     "challenges": ("merge", "challenge"), "comparison": ("align",),
@@ -226,6 +225,7 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    process.NICENESS = 0  # the tests use all cores, so children with a low priority would wait for them
 
 
 def pytest_unconfigure() -> None:

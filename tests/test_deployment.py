@@ -22,7 +22,6 @@ from vodplatform.settings.variables import BY_NAME
 from vodplatform.version import commit
 
 DEPLOY = PROJECT_ROOT / "deploy"
-# What Django, uvicorn and the library of /metrics read themselves.
 OF_OTHERS = {"DJANGO_SETTINGS_MODULE", "FORWARDED_ALLOW_IPS", "PROMETHEUS_MULTIPROC_DIR"}
 
 

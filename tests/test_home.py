@@ -75,7 +75,6 @@ def test_what_a_person_has_made_is_shown_with_its_pictures(page, person):
     assert "1:07" in text
     [token] = re.findall(rf"/([^/\"]+)/{own.pk}/", text)
     assert signing.verify(token, RENDITION, signed_name(own.pk, restricted=True))  # nobody else sees that file
-    # In the comparison and in the row of videos.
     assert [text.count(str(poster.pk)) for poster in posters] == [2, 2]
 
 

@@ -68,11 +68,11 @@ def test_what_most_people_have_reported_comes_first(client: Client, video: Video
     report(challenge, "anna", "juno", text="He lies.")
     page = text_of(client)
     assert page.index("Two truths") < page.index("LAN final")
-    assert "2 people reported it" in page
-    assert "2 open" in page
+    assert "Reported by 2 people" in page
+    assert "2 to review" in page
     # The first of the queue is looked at: its words, who reported it, what is played.
     assert page.count("“He lies.”") == 2
-    assert "1 earlier report" in page  # anna's on the video
+    assert "1 other report" in page  # anna's on the video
     assert f"/api/v1/media/stream/{challenge.merge.video_id}?sig=" in page
     assert "LAN final" not in text_of(client, "?kind=challenge")
     assert "Copyright" in text_of(client, f"?item=video:{video.pk}")
@@ -94,7 +94,7 @@ def _without_tokens(page: str) -> list[str]:
 
 @pytest.mark.parametrize(("act", "reason", "outcome", "is_hidden"), [
     ("dismiss", "", "Dismissed: No violation", False),
-    ("settle", "The title was mended", "Settled: The title was mended", False),
+    ("settle", "The title was mended", "Resolved: The title was mended", False),
     ("take_down", "Shows somebody who did not agree", "Taken down: Shows somebody who did not agree", True),
 ])  # fmt: skip
 def test_all_reports_of_a_video_are_decided_at_once(
@@ -103,7 +103,7 @@ def test_all_reports_of_a_video_are_decided_at_once(
     report(video, "anna", "juno")
     page = html_of(decide(client, video, act, reason))
     assert "“LAN final”." in page
-    assert "0 open" in page
+    assert "0 to review" in page
     video.refresh_from_db()
     assert (video.is_hidden, outcomes(VideoReport)) == (is_hidden, [outcome] * 2)
     assert {row.settled_by for row in VideoReport.objects.all()} == {moderator}
@@ -145,7 +145,7 @@ def test_of_two_moderators_the_first_decides(client: Client, video: Video) -> No
     report(video, "anna")
     decide(client, video, "dismiss")
     page = html_of(decide(client, video, "take_down", "No good"))
-    assert "Another moderator has already settled “LAN final”." in page
+    assert "Another moderator has already closed the reports of “LAN final”." in page
     video.refresh_from_db()
     assert not video.is_hidden
 
@@ -172,5 +172,5 @@ def test_who_is_no_moderator_finds_no_such_page(client: Client, video: Video) ->
 def test_how_many_wait_stands_at_home_and_in_the_administration(client: Client, video: Video) -> None:
     assert "/moderation" not in html_of(client.get("/", headers={"Accept": "text/html"})).split("menu-box")[0]
     report(video, "anna", "juno")
-    assert "1 open report" in html_of(client.get("/", headers={"Accept": "text/html"}))
+    assert "1 video or challenge was reported" in html_of(client.get("/", headers={"Accept": "text/html"}))
     assert 'href="/moderation"' in html_of(client.get("/admin/"))

@@ -85,7 +85,6 @@ class TestStorage:
 
     @pytest.mark.services
     def test_a_bucket_answers_or_not(self, api: Api, s3_storage: s3.Bucket) -> None:
-        # A busy machine may be too late with its first answer.
         assert wait_until(lambda: ask(api)["storage"]["s3_accessible"])
         s3_storage.faults.answer_503()
         assert ask(api)["storage"]["s3_accessible"] is False

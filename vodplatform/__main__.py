@@ -39,7 +39,7 @@ def main() -> None:
     try:
         from django.core.management import execute_from_command_line
     except ImportError:
-        sys.exit("Django is not installed in this Python: run `make` to see how to set the project up.")
+        sys.exit("This Python has no Django. Run `make` to see how to set up the project.")
     from vodplatform.settings.environment import SettingsError
 
     try:

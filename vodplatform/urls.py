@@ -18,7 +18,7 @@ urlpatterns = [
     path("health/ready", health.ready),
     path("metrics", metrics.MetricsView.as_view()),
     path("api/schema", SchemaView.as_view(), name="schema"),
-    # Allow no OPTIONS: REST framework would answer with this template, but without its data.
+    # Refuse OPTIONS: REST framework would answer with the page's template, but without its data.
     path(
         "api/docs",
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
@@ -48,7 +48,8 @@ urlpatterns = [
     path("", include("sessions_app.analysis.urls")),
     path("", include("sessions_app.challenges.urls")),
     path("", include("sessions_app.prosync.urls")),
-    # These replace the admin's own pages, which neither throttle nor audit attempts.
+    # Replace Django's admin pages for sign-in, sign-out and password change, which neither limit the rate of attempts
+    # nor write the audit log.
     path("admin/login/", account_pages.admin_sign_in),
     path("admin/logout/", account_pages.SignOutView.as_view()),
     path("admin/password_change/", RedirectView.as_view(url="/account/password")),

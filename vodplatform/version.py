@@ -44,7 +44,6 @@ def commit_of_checkout(git: Path) -> str:
 
 
 def release() -> str:
-    """Return version and commit as ``1.0.0+0123456789ab``, or the version alone."""
     return f"{VERSION}+{commit()}" if commit() else VERSION
 
 

@@ -217,7 +217,7 @@ class Migration(migrations.Migration):
                     "limit",
                     models.PositiveIntegerField(
                         blank=True,
-                        help_text="Empty: as many as the workers take.",
+                        help_text="Maximum number of running jobs; empty for as many as the workers can run.",
                         null=True,
                         validators=[django.core.validators.MinValueValidator(1)],
                     ),

@@ -1,4 +1,4 @@
-"""Sound of parts of one or more files, joined with sample accuracy and encoded as one AAC track."""
+"""AAC track joined from parts of the sound of one or more files, with sample accuracy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from media_app.av.ladder import SOUND_BITS, SOUND_RATE
 from media_app.av.source import Sound, Source
 
 Samples = NDArray[np.float32]
-BLOCK = 1024  # samples of an AAC frame
+BLOCK = 1024  # number of samples in an AAC frame
 FADE = 144  # length of the fade at both ends of each part, in samples (3 ms)
 SEEK_BACK_SECONDS = (0.3, 3.0, 30.0)  # seek positions to try in turn, in seconds before the target
 ROUNDING = 0.002  # maximum rounding error of timestamps in seconds; smaller gaps and overlaps are ignored

@@ -23,7 +23,7 @@ class Avcc:
 
     @classmethod
     def parse(cls, record: bytes) -> Self | None:
-        """Return the parsed record; None if it is damaged, or if its NAL unit lengths do not have four bytes."""
+        """Parse a decoder configuration; return None if damaged or if NAL unit lengths are not four bytes."""
         if len(record) < 7 or record[0] != 1 or (record[4] & 3) + 1 != LENGTH_BYTES:
             return None
         try:
@@ -38,7 +38,7 @@ class Avcc:
         return next(iter(sorted(set(range(32)) - taken)), 31)
 
     def joined(self, other: bytes) -> bytes | None:
-        """Return one record with both streams' parameter sets; None if impossible, such as when ids conflict."""
+        """Return a record with the parameter sets of this record and ``other``; None if they conflict."""
         second = Avcc.parse(other)
         if second is None:
             return None
@@ -77,7 +77,7 @@ def _sets(record: bytes, at: int, count: int) -> tuple[tuple[bytes, ...], int]:
         length = int.from_bytes(record[at : at + 2])
         unit = record[at + 2 : at + 2 + length]
         if len(unit) < max(2, length):
-            raise ValueError("the record ends within a parameter set")
+            raise ValueError("the H.264 configuration record ends in the middle of a parameter set")
         found.append(unit)
         at += 2 + length
     return tuple(found), at

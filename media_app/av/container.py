@@ -21,7 +21,7 @@ from vodplatform.core.processes.ranged import PREFIX, RangedFile
 
 # Accept only self-contained formats: playlists, scripts, image sequences and devices read other files.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf"
-# Formats whose clock may start at any time; browsers get these files remuxed.
+# Formats whose first timestamp may have any value. Browsers get copies of such files in other containers.
 REBASED_FORMATS = frozenset({"mpegts", "mpeg", "flv", "asf"})
 OPTIONS = {
     "protocol_whitelist": "file",
@@ -36,7 +36,7 @@ SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seek positions to try in turn, in se
 CANNOT_DECODE = (
     "This server cannot decode the video's codec. Convert the video, for example to H.264, and upload it again."
 )
-MAX_PIXELS = 8192 * 8192  # maximum pixels of a frame: tiny files can claim frames of gigabytes
+MAX_PIXELS = 8192 * 8192  # maximum number of pixels in a frame: tiny files can claim frames of gigabytes
 DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 
 # Turn off PyAV's log callback: it can deadlock the threads that run and close a decoder.
@@ -59,7 +59,7 @@ class MediaError(Exception):
 def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
     """Open a media file, but never a file that it refers to. Raises :class:`MediaError`.
 
-    path: a local file, or the name by which the parent process reads a file for this child.
+    path: a local file, or one of ``RangeServer.paths``, whose bytes the parent process sends.
     """
     if str(path).startswith(PREFIX):
         return _opened(RangedFile(str(path)))
@@ -101,7 +101,7 @@ def first_video(container: av.container.InputContainer) -> VideoStream:
     context: Any = track.codec_context
     if context is None or not context.is_decoder:
         raise MediaError(MediaError.CODEC, CANNOT_DECODE)
-    # Limit the picture size in the decoder too: any keyframe may claim a larger picture than the header.
+    # Any keyframe may claim a larger picture than the file's header, so the decoder also limits the picture size.
     context.options = DECODER_OPTIONS
     return track
 
@@ -120,7 +120,7 @@ def demux(container: av.container.InputContainer, track: Stream) -> Iterator[Pac
 def presentation_origin(container: av.container.InputContainer) -> Fraction:
     """Return the container time, in seconds, at which an HTML5 element's ``currentTime`` is 0.
 
-    This is the container's start if the start is negative (Chromium moves it to zero) or the format is in
+    This is the container's start time if that time is negative (Chromium moves it to zero) or if the format is in
     :data:`REBASED_FORMATS`, else 0.
     """
     start = cast("int | None", container.start_time) or 0

@@ -1,6 +1,6 @@
 """ffmpeg command lines and their execution, without shell, terminal or remote files.
 
-The exec shim kills ffmpeg together with its parent.
+The exec shim makes ffmpeg die with its parent process.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STALL_TIMEOUT_SECONDS = 120.0
 STDERR_LINES = 40
 READ_BYTES = 65_536
 SIGNALS_OF_A_CRASH = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGBUS}
-# Errno of a fault of the server, by ffmpeg's exit code (256 - errno). EIO is omitted: it means a truncated file.
+# Errno of server faults, by ffmpeg's exit code (256 - errno). EIO is omitted: it means a truncated file.
 SERVER_ERRNO_BY_EXIT_CODE = {256 - number: number for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)}
 INPUT_OPTIONS = {
     "protocol_whitelist": "file,pipe",
@@ -110,8 +110,8 @@ class Ffmpeg:
     ) -> None:  # fmt: skip
         """Write ``target`` from ``tracks`` of ``source``.
 
-        options: output options. reading: input options. An option without a value is given as None. If the calling
-        thread ends, ffmpeg is killed. Raises :class:`ConversionFailed`, :class:`ProgramMissing`, OSError.
+        options: output options. reading: input options. The value of an option that takes no value is None. If the
+        calling thread ends, ffmpeg is killed. Raises :class:`ConversionFailed`, :class:`ProgramMissing`, OSError.
         """
         address = f"file:{source.path}"
         reading = {"threads": self.threads, **INPUT_OPTIONS, **(reading or {})}
@@ -138,7 +138,7 @@ def _words(options: Mapping[str, Any]) -> list[str]:
 def _graph(
     address: str, reading: Mapping[str, Any], tracks: Sequence[Track], name: str, options: Mapping[str, Any]
 ) -> list[str]:
-    # Import late: the import is slow, and copies need no filter graph.
+    # Import ``ffmpeg`` only here: the import is slow, and stream copies need no filter graph.
     import ffmpeg  # type: ignore[import-untyped]
 
     media = ffmpeg.input(address, **reading)
@@ -205,7 +205,7 @@ def _read_progress(
                     elif name == b"progress":
                         on_progress(_share(where.get(b"out_time_us", b""), seconds))
             if time.monotonic() - moved_at > STALL_TIMEOUT_SECONDS:
-                raise ConversionFailed("Its conversion stopped making progress.")
+                raise ConversionFailed("The conversion stopped making progress.")
 
 
 def _share(microseconds: bytes, seconds: float) -> float:
@@ -224,7 +224,7 @@ def _raise_for_exit_code(returncode: int) -> None:
     if returncode == 127:
         raise ProgramMissing
     if returncode < 0 and -returncode not in SIGNALS_OF_A_CRASH:
-        raise OSError(errno.EINTR, f"ffmpeg was ended by {signal.Signals(-returncode).name}")
+        raise OSError(errno.EINTR, f"ffmpeg was stopped by the signal {signal.Signals(-returncode).name}")
     if returncode < 0:
-        raise ConversionFailed("The converter crashed on this video's data.")
-    raise ConversionFailed("Its data is damaged or has an unsupported format.")
+        raise ConversionFailed("The converter crashed while it processed this video.")
+    raise ConversionFailed("The video is damaged or has an unsupported format.")

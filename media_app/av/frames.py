@@ -129,7 +129,10 @@ class Picture:
 
 
 class VideoFile:
-    """An open video for one thread. width, height: displayed pixels. duration: seconds. Raises :class:`MediaError`."""
+    """An open video, not thread-safe. Raises :class:`MediaError`.
+
+    width, height: displayed pixels. duration: seconds.
+    """
 
     def __init__(self, path: str | os.PathLike[str], threads: int = 1) -> None:
         self._container = open_media(path)
@@ -182,7 +185,7 @@ class VideoFile:
     def keyframes(self) -> NDArray[np.float64]:
         """Return keyframe times in seconds, ascending, shape (n,).
 
-        They are decoding times plus the first keyframe's delay until presentation, so some may be a few frames off.
+        Times may be a few frames off: each is a decoding time plus the first keyframe's presentation delay.
         """
         if self._keyframes is None:
             stamps = [e.timestamp for e in self._stream.index_entries if e.is_keyframe and not e.is_discard]
@@ -269,7 +272,8 @@ class VideoFile:
             return []
 
     def _picture(self, frame: VideoFrame) -> Picture:
-        time = (frame.pts or 0) * self._base - self._origin  # ``frame.time`` of PyAV is NaN for the last frames
+        # Do not use PyAV's ``frame.time``: it is NaN for the last frames.
+        time = (frame.pts or 0) * self._base - self._origin
         return Picture(frame, time, self._ratio, self._rotation)
 
     def _scan(self) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
-"""Check, while the client waits, whether an uploaded file lacks a video track or its index.
+"""Quick check, while the client waits, whether an uploaded file lacks a video track or an index.
 
-It reads a few kilobytes of MP4 (ISO/IEC 14496-12, 8.1–8.4) or Matroska (RFC 9559).
+The check reads a few kilobytes of MP4 (ISO/IEC 14496-12, 8.1–8.4) or Matroska (RFC 9559).
 """
 
 from __future__ import annotations

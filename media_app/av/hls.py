@@ -38,7 +38,7 @@ OWN_CLOCK = {
 }  # fmt: skip
 WITHOUT_PRIMING = "noise=drop=lt(pts\\,0)"
 REORDERED_PICTURES = 2
-# ffmpeg expression: the first picture of every GOP_SECONDS is a keyframe, at the same times in all renditions.
+# ffmpeg expression that makes the first picture of every GOP_SECONDS a keyframe, in all renditions alike.
 KEYFRAMES = f"expr:isnan(prev_forced_t)+gt(floor(t/{GOP_SECONDS}),floor(prev_forced_t/{GOP_SECONDS}))"
 # Videos with more seconds between keyframes are not copied. x264's default maximum is 10.43 s at 23.976 fps.
 MAX_KEYFRAME_GAP = 10.5
@@ -65,7 +65,7 @@ class Playlist:
 
 @dataclass(frozen=True, slots=True)
 class HlsRendition:
-    """An HLS rendition. bit_rate: peak bits a second. codecs: RFC 6381 names. size: bytes of both files."""
+    """An HLS rendition. bit_rate: peak bits a second. codecs: RFC 6381 names. size: bytes with playlist."""
 
     width: int
     height: int
@@ -76,25 +76,26 @@ class HlsRendition:
 
 
 def stream_copy_obstacle(source: Source) -> str | None:  # noqa: PLR0911 - each reason has its line
-    """Return a sentence why the video cannot be copied into HLS, or None if it can."""
+    """Return a sentence that says why the video cannot be copied into HLS; None if it can."""
     facts = source.facts
     if facts.codec != "h264":
         return f"Not every browser plays {facts.codec}."
     if facts.pixel_format not in PLAYABLE_PIXELS:
-        return f"Browsers do not play H.264 with {facts.pixel_format} pixels."
+        return f"Browsers do not play H.264 with the pixel format {facts.pixel_format}."
     if facts.is_interlaced:
-        return "Its pictures are interlaced."
+        return "The video is interlaced."
     if facts.color_transfer in HDR_TRANSFERS:
-        return "It is an HDR video, which only HDR screens show correctly."
+        return "The video is HDR, which only HDR screens show correctly."
     if facts.rotation:
-        return "The picture must be rotated, which some players do not do."
+        return "The video relies on rotation metadata, which some players ignore."
     if not source.times_pictures:
-        return "The video has no frame times."
+        return "The frames of the video have no timestamps."
     if source.hides_pictures:
-        # An edit list hides the removed pictures. In fragmented MP4, players would show them, and the sound would lag.
-        return "It was cut without re-encoding, and players would show the removed parts."
+        # Pictures that were cut away are still in the file, hidden by its edit list. In a fragmented MP4,
+        # players would show these pictures, and the sound would lag.
+        return "The video was cut without re-encoding, so its file still contains the removed parts."
     if source.keyframe_gap is not None and source.keyframe_gap > MAX_KEYFRAME_GAP:
-        return f"Its keyframes are up to {source.keyframe_gap:.1f} s apart, too far for streaming."
+        return f"The video's keyframes are up to {source.keyframe_gap:.1f} s apart, too far for streaming."
     return None
 
 
@@ -121,7 +122,7 @@ def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Prog
     )  # fmt: skip
     longest = max(seconds for seconds, _ in playlist.segments)
     if longest > MAX_SEGMENT:
-        raise RenditionNotAvailable(f"Its keyframes are up to {longest:.1f} s apart, too far for streaming.")
+        raise RenditionNotAvailable(f"The video's keyframes are up to {longest:.1f} s apart, too far for streaming.")
     return _describe(folder, playlist, source.facts.width, source.facts.height)
 
 
@@ -134,7 +135,7 @@ def make_rung(
     """
     facts = source.facts
     if rung.lines > min(facts.width, facts.height):
-        raise RenditionNotAvailable(f"The video has fewer than {rung.lines} lines.")
+        raise RenditionNotAvailable(f"The video's resolution is lower than {rung.lines}p.")
     tracks = [picture_of(source, (rung.width, rung.height), max_fps=MAX_FPS)]
     # Keep the demuxer's time base: rounding to another would shift the pictures of a variable-rate video.
     timed = {"fps_mode": "vfr", "enc_time_base:v": "demux", "g": 10 * MAX_FPS, "force_key_frames": KEYFRAMES}
@@ -163,7 +164,7 @@ def _make(
     try:
         text = (folder / PLAYLIST).read_text(encoding="utf-8")
     except FileNotFoundError as exc:
-        raise ConversionFailed("No part of it could be converted.") from exc
+        raise ConversionFailed("No part of the video could be converted.") from exc
     # ffmpeg's HLS muxer reports success on a full disk, so check its files.
     if not text.rstrip().endswith(LAST_LINE):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -178,10 +179,10 @@ def read_playlist(text: str) -> Playlist:
     lines = [line for line in text.splitlines() if line]
     named = {line for line in lines if not line.startswith("#")} | set(re.findall(r'URI="([^"]*)"', text))
     if header is None or named != {MEDIA}:
-        raise ConversionFailed("No part of it could be converted.")
+        raise ConversionFailed("No part of the video could be converted.")
     durations = [float(line[8:].rstrip(",")) for line in lines if line.startswith("#EXTINF:")]
     if sum(durations) <= 0:
-        raise ConversionFailed("The video has no frame times.")
+        raise ConversionFailed("The frames of the video have no timestamps.")
     sizes = [int(size) for size, _ in RANGE.findall(text)]
     target = next(float(line.split(":")[1]) for line in lines if line.startswith("#EXT-X-TARGETDURATION:"))
     return Playlist(int(header.group(2)), tuple(zip(durations, sizes, strict=True)), target)
@@ -210,7 +211,7 @@ def _describe(folder: Path, playlist: Playlist, width: int, height: int) -> HlsR
     try:
         codecs = codecs_of(header)
     except (ValueError, StopIteration, IndexError) as exc:
-        raise ConversionFailed("Its format is not supported by browsers.") from exc
+        raise ConversionFailed("The video's format is not supported by browsers.") from exc
     return HlsRendition(
         width=width,
         height=height,

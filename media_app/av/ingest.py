@@ -51,7 +51,7 @@ class Task:
             return cls(kind, at=float(at) if isinstance(at, int | float) else None)
         rung = str(value.get("rung", SOURCE_RUNG))
         if rung != SOURCE_RUNG and not (rung.isascii() and rung.isdigit() and 0 < int(rung) <= MAX_LINES):
-            raise BadRequest(f"Unknown rung {rung!r}; use source or a number of lines.")
+            raise BadRequest(f"Unknown quality {rung!r}; use `source`, or a height in lines such as `720`.")
         return cls(kind, rung)
 
     @property
@@ -66,13 +66,13 @@ class Task:
 
 
 MESSAGES = {
-    "poster": "Making the poster",
-    "sprite": "Making the preview thumbnails",
+    "poster": "Creating the poster image",
+    "sprite": "Creating the preview thumbnails",
     "peaks": "Drawing the waveform",
     "hls": "Preparing the stream",
-    "proxy": "Making the proxy",
-    "silent": "Removing the sound",
-    "normalized": "Making a playable copy",
+    "proxy": "Creating the quick copy",
+    "silent": "Creating a copy without sound",
+    "normalized": "Creating a playable copy",
 }
 
 
@@ -224,7 +224,7 @@ def _attempt(ingest: Ingest, task: Task, share: Progress) -> tuple[str, dict[str
     except MediaError as exc:
         reason = exc.message
     except av.error.FFmpegError:
-        reason = "Its data is damaged and cannot be decoded."
+        reason = "The video's data is damaged and cannot be decoded."
     import shutil
 
     shutil.rmtree(ingest.folder / task.folder, ignore_errors=True)
@@ -236,7 +236,7 @@ def _fault(exc: Exception) -> dict[str, Any] | None:
         return {"type": exc.code, "message": exc.message}
     # Treat all of PyAV's errors as faults of the video, even those that are OSErrors.
     if isinstance(exc, av.error.FFmpegError):
-        return {"type": "vod_unreadable", "message": "Its data is damaged and cannot be decoded."}
+        return {"type": "vod_unreadable", "message": "The video's data is damaged and cannot be decoded."}
     return None
 
 

@@ -10,7 +10,7 @@ MP4_PICTURES = {
     "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
     "mpeg1video": "mp4v",
 }  # fmt: skip
-# Bytes of a box's fixed fields, before the inner boxes.
+# Length in bytes of a box's fixed fields, which precede its inner boxes.
 FULL_BOX = 4
 ENTRY_FIELDS = {b"avc1": 78, b"avc3": 78, b"mp4a": 28}
 SAMPLES_OF_STSD = 8
@@ -32,7 +32,7 @@ def codecs_of(header: bytes) -> str:
         for name in _entries(stsd[SAMPLES_OF_STSD:])
     }
     if not names:
-        raise ValueError("The header has no track.")
+        raise ValueError("The file's header lists no video or sound track.")
     return ",".join(sorted(names))
 
 
@@ -71,7 +71,7 @@ def _walk(content: bytes) -> Iterator[tuple[bytes, bytes]]:
 def _entries(content: bytes) -> Iterator[str]:
     for kind, inner in _walk(content):
         if kind not in ENTRY_FIELDS:
-            raise ValueError(f"There is no codec name for {kind!r}.")
+            raise ValueError(f"Unknown codec {kind!r}.")
         own = inner[ENTRY_FIELDS[kind] :]
         if kind == b"mp4a":
             yield f"mp4a.40.{_object_type(next(boxes(own, b'esds'))[FULL_BOX:])}"
@@ -81,7 +81,7 @@ def _entries(content: bytes) -> Iterator[str]:
 
 def _object_type(descriptors: bytes) -> int:
     at = 0
-    skips = {3: 3, 4: 13}  # bytes of fixed fields to skip, by the descriptor's tag
+    skips = {3: 3, 4: 13}  # bytes to skip before the inner descriptors, by descriptor tag
     while at < len(descriptors):
         tag = descriptors[at]
         at += 1

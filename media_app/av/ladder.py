@@ -100,6 +100,7 @@ def encoded_sound(source: Source) -> dict[str, Any]:
         return {}
     return {
         "c:a": "aac", "b:a": SOUND_BITS, "ac": min(2, source.sound.channels), "ar": SOUND_RATE,
-        # Include the delay of a late first track: some output formats keep it.
+        # Add the start delay of the first track to the output's time limit. Otherwise, in formats that keep the delay,
+        # the end of the output would be cut off.
         "t": source.facts.duration + TAIL_SECONDS + source.late,
     }  # fmt: skip

@@ -26,17 +26,18 @@ from media_app.av.smart_cut import open_output
 from media_app.av.source import Progress, Source
 from media_app.av.timeline import PlacedPacket
 
-REORDER_WINDOW = 40  # pictures buffered to compute decoding times; no codec reorders more
+REORDER_WINDOW = 40  # number of pictures buffered to compute decoding times; no codec reorders more
 MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})  # sound codecs that browsers play from MP4
 WEBM_PICTURES = frozenset({"vp8", "vp9", "av1"})
 WEBM_SOUNDS = frozenset({"opus", "vorbis"})
-# With other sound, the intermediate file is Matroska, which rounds timestamps to milliseconds.
+# Sound codecs for an intermediate file in MOV. With other codecs, the file is Matroska, which rounds timestamps to
+# milliseconds.
 MOV_SOUNDS = MP4_SOUNDS | {"ac3", "eac3", "mp2", "alac", "pcm_s16le", "pcm_s24le"}
 FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska", ".mov": "mov"}
 MIME_TYPES = {"mp4": "video/mp4", "webm": "video/webm"}
 MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}, "mov": {}}
 QUALITY = {"preset": "veryfast", "crf": 18}
-MAX_PACKET = 2  # seconds; a longer duration of a sound packet is ignored: in MP4, it includes a clock jump
+MAX_PACKET = 2  # maximum seconds of a sound packet; in MP4, claimed durations include clock jumps
 JOINT_SECONDS = 0.003  # gaps and overlaps of sound packets up to this many seconds are rounding errors
 COPY_SHARE = 0.25
 
@@ -132,7 +133,7 @@ class _Sound:
         self._base = Fraction(made.time_base or Fraction(1, 90_000))
         self._last: int | None = None
         self._end = float("-inf")
-        self._overlap = 0.0  # sum of overlaps minus gaps, in seconds
+        self._overlap = 0.0  # total seconds by which packets overlap, minus total seconds of gaps
 
     def add(self, placed: PlacedPacket) -> Iterator[Packet[Any]]:
         packet = placed.packet

@@ -43,7 +43,7 @@ def make_peaks(path: Path, source: Source, on_progress: Progress | None = None) 
         if on_progress is not None:
             on_progress(min(1.0, max(0.0, start / total)))
     if outline.is_empty:
-        raise MediaError(MediaError.UNREADABLE, "Its sound cannot be decoded.")
+        raise MediaError(MediaError.UNREADABLE, "The video's sound cannot be decoded.")
     found = {
         "version": 2,
         "channels": 1,

@@ -1,4 +1,4 @@
-"""Choice of a poster frame among keyframes."""
+"""Choice of a poster among frames spread over a video."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ MAX_BYTES = 300_000
 CANDIDATES = 24
 SCORED_WIDTH = 320  # width in pixels of scored frames; enough to detect blur
 MIN_SECONDS = 0.001
-FINALISTS = 8  # number of best candidates that are checked for flashes
-MIN_FIT = 0.1  # minimum score of a finalist, as a share of the best score
-STEADY_SECONDS = 0.3  # seconds from a candidate to the frame that must be similarly bright; flashes are shorter
-STEADY_LEVELS = 40.0  # change of mean luma (0 to 255) above which a candidate is a flash
-# Mean luma of a frame: 0 to 255. The outer values score 0; values between the middle two score 1.
+FINALISTS = 8  # number of best-scored frames that are checked for flashes
+MIN_FIT = 0.1  # frames with less than this share of the highest score are not checked for flashes
+STEADY_SECONDS = 0.3  # brightness must be similar this many seconds after a poster frame; flashes are shorter
+STEADY_LEVELS = 40.0  # change of mean luma (0 to 255) in STEADY_SECONDS above which a frame is a flash
+# A frame scores 0 if its mean luma (0 to 255) is at most DARK or at least BRIGHT, and 1 from MIDDLE_DARK to
+# MIDDLE_BRIGHT.
 DARK, MIDDLE_DARK, MIDDLE_BRIGHT, BRIGHT = 12.0, 70.0, 170.0, 245.0
 CONTRAST = 45.0  # minimum standard deviation of luma for the full score
 DETAIL = 400.0  # minimum variance of the Laplacian for the full score; text has about 4000
-# In scenes, :attr:`FrameFeatures.plain` is below the first; on title cards, it is above the second.
+# :attr:`FrameFeatures.plain` is below SCENE_SHARE in scenes, and above CARD_SHARE on title cards.
 SCENE_SHARE, CARD_SHARE = 0.4, 0.9
 CARD_WORTH = 0.1
 USUAL_PLACE = (0.04, 0.8)  # usual end of titles and start of credits, as shares of the duration
@@ -81,7 +82,7 @@ def make_poster(
     moment = choose_moment(video, on_progress or (lambda share: None)) if at is None else at
     picture = None if moment is None else _decode(video, moment)
     if picture is None:
-        raise MediaError(MediaError.UNREADABLE, "No picture of the video can be decoded.")
+        raise MediaError(MediaError.UNREADABLE, "No frame of the video can be decoded.")
     width = min(video.width, MAX_SIDE, max(2, round(MAX_SIDE * video.width / video.height)))
     image = picture.scaled(width)
     size = write_jpeg(path, image, MAX_BYTES)
@@ -109,7 +110,7 @@ def choose_moment(video: VideoFile, on_progress: Progress) -> float | None:
 
 
 def score(looks: Sequence[FrameFeatures], places: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return each candidate's score, from 0 to 1. places: times as shares of the duration."""
+    """Return a score from 0 to 1 for each frame. places: times of the frames as shares of the duration."""
     sharpest = min(DETAIL, max(1.0, float(np.percentile([look.detail for look in looks], 90))))
     values = []
     for look, place in zip(looks, places, strict=True):
@@ -123,7 +124,7 @@ def score(looks: Sequence[FrameFeatures], places: Sequence[float]) -> np.ndarray
 
 
 def _is_steady(video: VideoFile, moment: float, brightness: float) -> bool:
-    """Return whether the next frames are similarly bright. Encoders often put keyframes into flashes."""
+    """Return whether a frame is no flash: the frame ``STEADY_SECONDS`` later is similarly bright."""
     try:
         for picture in video.iterate_frames(moment + 1e-6):
             if picture.time >= min(moment + STEADY_SECONDS, video.duration):

@@ -38,7 +38,7 @@ TIMING_PACKETS = 600
 VFR_JITTER = 0.1  # a frame is irregular if its duration differs from the usual one by more than this share
 # Relative difference up to which a frame rate is rounded to a usual rate. 30 and 29.97 differ by 0.001.
 RATE_ROUNDING = Fraction(1, 5000)
-RATE_ERROR = Fraction(1, 4)  # rounding the frame rate may change the number of measured frames by at most this
+RATE_ERROR = Fraction(1, 4)  # rounding the frame rate may shift the last measured frame by at most this many frames
 # If the mean frame rate differs by more than this share from the rate outside gaps, pictures are missing.
 RATE_HOLES = 0.005
 RATE_DENOMINATOR = 1_000_000
@@ -49,7 +49,7 @@ MIN_SIDE = 16  # minimum pixels of a side; scalers fail on smaller pictures
 
 @dataclass(frozen=True, slots=True)
 class ProbeLimits:
-    """Maximum values that a file may claim: pixels of a side, pixels of a frame, seconds."""
+    """Maximum values that a file may claim: pixels per side, pixels per frame, and duration in seconds."""
 
     max_side: int = 16384
     max_pixels: int = MAX_PIXELS
@@ -142,7 +142,8 @@ def display_size(width: int, height: int, sample_aspect_ratio: Fraction, rotatio
     return (height, stretched) if rotation % 180 else (stretched, height)
 
 
-# Other pixel aspect ratios (width / height) are ignored: they could hide the size of a huge stored picture.
+# Pixel aspect ratios (width / height) outside these limits are ignored. With a tiny ratio, a huge stored picture could
+# pass as a small one.
 MIN_RATIO, MAX_RATIO = Fraction(1, 3), Fraction(3)
 
 
@@ -170,13 +171,13 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
         rate = _measured_rate(timestamps, stream)
     if not is_vfr:
         rate = _steady_rate(indexed, stream) if indexed else _usual_rate(rate)
-        # If pictures are missing, use the rate outside gaps.
+        # If pictures are missing, use the frame rate of the parts without gaps.
         steady = _steady_rate(timestamps, stream) if len(timestamps) > 2 else rate
         rate = steady if abs(rate / steady - 1) > RATE_HOLES else rate
     if duration <= 0:
         raise MediaError(MediaError.UNREADABLE, "The file's duration is unknown.")
     if duration > limits.max_seconds:
-        raise MediaError(MediaError.UNREADABLE, f"The file claims to last {duration / 86_400:.0f} days.")
+        raise MediaError(MediaError.UNREADABLE, f"The file's duration, {duration / 86_400:.0f} days, is not plausible.")
     context = stream.codec_context
     return VideoFacts(
         container=container.format.name,
@@ -206,17 +207,17 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
 
 def _check_size(width: int, height: int, limits: ProbeLimits) -> None:
     if not width or not height:
-        raise MediaError(MediaError.UNREADABLE, "The picture's size is missing or too large to decode.")
+        raise MediaError(MediaError.UNREADABLE, "The video's resolution is missing or too high to decode.")
     if min(width, height) < MIN_SIDE:
-        raise MediaError(MediaError.UNREADABLE, f"The picture is too small: {width}×{height} pixels.")
+        raise MediaError(MediaError.UNREADABLE, f"The video's resolution is too low: {width}×{height} pixels.")
     if max(width, height) > limits.max_side or width * height > limits.max_pixels:
-        raise MediaError(MediaError.UNREADABLE, f"The picture is too large: {width}×{height} pixels.")
+        raise MediaError(MediaError.UNREADABLE, f"The video's resolution is too high: {width}×{height} pixels.")
 
 
 def _first_frame(container: av.container.InputContainer, stream: VideoStream, limits: ProbeLimits) -> VideoFrame:
     context = stream.codec_context
     context.thread_count = 1
-    # Limit the decoder too: the sequence header may claim a larger size than the container.
+    # The sequence header may claim a larger picture than the container, so the decoder also limits the picture size.
     context.options = {"max_pixels": str(limits.max_pixels)}
     for packets, packet in enumerate(demux(container, stream)):
         try:
@@ -247,7 +248,8 @@ def _packet_timestamps(container: av.container.InputContainer, stream: VideoStre
             found.append(packet.pts)
         if len(found) >= TIMING_PACKETS:
             break
-    # Packets are in decoding order, so some that belong between the last ones may not have been read. Drop the last 16.
+    # Packets are in decoding order, so some timestamps before the latest one may not have been read. Therefore, drop
+    # the last 16 timestamps if there are more than 64.
     return sorted(found[: -16 if len(found) > 64 else None])
 
 
@@ -263,7 +265,7 @@ def _varies(timestamps: Sequence[int]) -> bool:
 def _measured_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
     span = timestamps[-1] - timestamps[0] if len(timestamps) > 1 else 0
     if span <= 0 or not stream.time_base:
-        raise MediaError(MediaError.UNREADABLE, "The file has no usable frame times.")
+        raise MediaError(MediaError.UNREADABLE, "The frames of the video have no usable timestamps.")
     return (Fraction(len(timestamps) - 1, span) / stream.time_base).limit_denominator(1001)
 
 

@@ -20,7 +20,7 @@ SILENT_NAME = "silent.mp4"
 MIME_TYPE = "video/mp4"
 LINES = 720
 GOP_SECONDS = Fraction(1, 4)
-MAX_GOP = 30  # maximum frames from one keyframe to the next
+MAX_GOP = 30  # maximum number of frames from one keyframe to the next
 QUALITY = 21
 # Minimum seconds between forced keyframes at a variable frame rate.
 FORCED_SECONDS = 0.2
@@ -67,9 +67,9 @@ def make_silent(folder: Path, source: Source, program: Ffmpeg, on_progress: Prog
     facts = source.facts
     tag = CARRIED.get(facts.codec)
     if tag is None:
-        raise RenditionNotAvailable(f"An MP4 file cannot carry {facts.codec}.")
+        raise RenditionNotAvailable(f"An MP4 file cannot contain {facts.codec} video.")
     if not source.times_pictures:
-        raise RenditionNotAvailable("The video has no frame times.")
+        raise RenditionNotAvailable("The frames of the video have no timestamps.")
     options = {"c:v": "copy", "tag:v": tag, **WITHOUT_TAGS}
     path = folder / SILENT_NAME
     _run(path, source, program, tracks=[Track(source.track)], options=options, on_progress=on_progress)
@@ -81,7 +81,7 @@ def _run(
     on_progress: Progress | None,
 ) -> None:  # fmt: skip
     options = {**options, "copyts": None, "f": "mp4", "movflags": "+faststart"}
-    # Shift all times by the origin only: by default, ffmpeg would make the first one zero.
+    # Subtract the origin from all times: by default, ffmpeg would shift them so that the first time is zero.
     reading = {"itsoffset": f"{float(-source.origin):.6f}"}
     program.make(path, source, tracks, options, on_progress=on_progress, reading=reading)
 
@@ -91,7 +91,7 @@ def _describe(path: Path, width: int, height: int, facts: VideoFacts) -> Mp4Rend
     try:
         header = header_of(path)
     except ValueError as exc:
-        raise ConversionFailed("No part of it could be converted.") from exc
+        raise ConversionFailed("No part of the video could be converted.") from exc
     try:
         codecs = codecs_of(header)
     except ValueError:

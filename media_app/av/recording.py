@@ -30,7 +30,7 @@ from media_app.av.container import (
 from media_app.av.timeline import MAX_GAP, Break, PacketPlacer, PlacedPacket
 from vodplatform.core.processes.ranged import PREFIX
 
-LATE_START = 5.0  # seconds; if the first track starts later, a copy without the delay is made
+LATE_START = 5.0  # maximum delay of the first track, seconds; a copy removes longer delays
 SCAN_SECONDS = 10.0  # maximum seconds of a packet scan, because a user waits
 RANGED_SECONDS = 2.0  # maximum seconds of a packet scan of a file in the bucket
 MAX_KEYFRAMES = 2000
@@ -70,7 +70,7 @@ class Recording:
     - reasons: :class:`CopyReason` values.
     - duration: seconds.
     - sizes: stored picture sizes, in order of appearance.
-    - clock_start: clock time of a late start in seconds, else 0.
+    - clock_start: first time of the file's clock, in seconds, if the clock starts late; else 0.
     - claimed_duration: seconds claimed by a file whose end is missing.
     - is_complete: False if a scan did not reach the file's end.
     """
@@ -137,9 +137,9 @@ def _needs_scan(container: InputContainer, video: VideoStream, heads: Sequence[b
     if "ogg" in formats:
         return False
     if "matroska" in formats:
-        return True  # a Matroska index lists only keyframes
+        return True  # scan Matroska, because its index lists only keyframes
     if not video.frames or len(video.index_entries) < video.frames:
-        return True  # a fragmented MP4 has no complete index
+        return True  # scan a fragmented MP4, because it has no complete index
     stamps = sorted(entry.timestamp for entry in video.index_entries)
     base = video.time_base or Fraction(1, 1000)
     if any((later - earlier) * base > MAX_GAP for earlier, later in pairwise(stamps)):
@@ -255,7 +255,8 @@ class PacketScan:
     def _misses_end(self, claimed: float) -> bool:
         if not self._is_complete or self._unroller.breaks:
             return False
-        others = len(self._container.streams) > len(self._streams)  # other tracks, such as subtitles, may last longer
+        # Other tracks, such as subtitles, may last longer than picture and sound, so the claimed duration may be right.
+        others = len(self._container.streams) > len(self._streams)
         is_indexed = "mov" in self._container.format.name
         # Ignore unread bytes in AVI: the index follows the packets.
         unread = 0 if "avi" in self._container.format.name else self._container.size - self._position

@@ -10,9 +10,10 @@ import numpy as np
 
 from media_app.av.frames import Picture, VideoFile
 
-# If the moments' nearest keyframes are fewer than this share of the moments, all frames are decoded.
+# Several requested moments can share a nearest keyframe. If the number of distinct nearest keyframes, divided by the
+# number of moments, is below this value, all frames are decoded.
 ENOUGH_KEYFRAMES = 0.6
-WALK_SECONDS = 60.0  # timeout in seconds for decoding all frames; the remaining moments get keyframes
+WALK_SECONDS = 60.0  # timeout in seconds for decoding all frames; after the timeout, only keyframes are decoded
 EARLY = 1e-3
 
 

@@ -1,7 +1,7 @@
-"""Cuts of a video and their join: complete GOPs are copied, and GOPs at the edges of parts are encoded.
+"""Parts of a video, joined into one MP4: complete GOPs are copied, and GOPs at the edges of parts are encoded.
 
-One sample entry holds the parameter sets of copied and encoded pictures under different numbers (ISO/IEC 14496-15,
-5.3.3). Sound is encoded in one run, because each AAC file in a join would add priming.
+One sample entry holds the parameter sets of copied and of encoded pictures, with different ids (ISO/IEC 14496-15,
+5.3.3). The sound of all parts is encoded in one run, because separate AAC files would each add priming.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from media_app.av.ladder import picture_of, round_down_even
 from media_app.av.source import Progress, Source
 
 WHOLE = {"preset": "veryfast", "crf": 21}  # x264 settings if all parts are encoded
-# x264 settings for edges: same quality as `veryfast` at crf 17, in half the time.
+# x264 settings for the edges of parts: same quality as `veryfast` at crf 17, in half the time.
 EDGE = {"preset": "ultrafast", "crf": 19}
 GOP_SECONDS = 2
-MIN_COPIED = 12  # minimum frames to copy from a part; otherwise it is encoded
-NEAR = 1e-3  # maximum seconds between times that count as equal
+MIN_COPIED = 12  # minimum number of frames copied from a part; parts with fewer are encoded
+NEAR = 1e-3  # times that differ by at most this many seconds count as equal
 # In streaming formats, seeks are inexact, so they go to this many seconds before the keyframe.
 STREAM_MARGIN = Fraction(7, 10)
 REORDER_SECONDS = 1.0  # seconds of packets read after a part's end, since frames are stored in decoding order
@@ -141,18 +141,18 @@ def cut_parts(
 def why_not_copied(source: Source) -> str | None:
     facts = source.facts
     if facts.codec != "h264":
-        return f"The picture is {facts.codec}, not H.264."
+        return f"The video codec is {facts.codec}, not H.264."
     if facts.pixel_format != "yuv420p" or facts.is_interlaced:
-        return "The picture is not standard H.264."
+        return "The video is interlaced or has an unusual pixel format."
     if facts.rotation or facts.sample_aspect_ratio != 1:
-        return "The picture must be rotated or stretched."
+        return "The video has a rotation or non-square pixels, which cannot be kept without re-encoding."
     if (facts.coded_width, facts.coded_height) != (
         round_down_even(facts.coded_width),
         round_down_even(facts.coded_height),
     ):
-        return "A side of the picture has an odd number of pixels."
+        return "The width or height of the video is an odd number of pixels."
     if not source.times_pictures:
-        return "The video has no frame times."
+        return "The frames of the video have no timestamps."
     return None
 
 
@@ -165,7 +165,7 @@ class _Cutter:
         self.video = container.streams[source.track]
         assert isinstance(self.video, VideoStream)
         if not self.video.time_base:
-            raise ConversionFailed("Its pictures have no times.")
+            raise ConversionFailed("The frames of the video have no timestamps.")
         self.base = Fraction(self.video.time_base)
         self.origin = presentation_origin(container)
         self.is_stream = not REBASED_FORMATS.isdisjoint(container.format.name.split(","))
@@ -176,7 +176,7 @@ class _Cutter:
             found for number, (start, end) in enumerate(parts) if (found := self.plan(number, start, end, give))
         ]  # fmt: skip
         if not planned:
-            raise ConversionFailed("No part contains a picture.")
+            raise ConversionFailed("None of the chosen parts contains a frame.")
         self.encode([piece for part in planned for piece in part.pieces if piece.decoded is None], tell)
         self.write(target, planned, lambda share: tell(ENCODED_SHARE + (1 - ENCODED_SHARE) * share))
         tell(1.0)
@@ -339,7 +339,7 @@ class _Cutter:
                 self.match(piece)
         parts = [part for part in parts if part.stamps]
         if not parts:
-            raise ConversionFailed("None of its pictures can be decoded.")
+            raise ConversionFailed("None of the video's frames can be decoded.")
         delay = max(_delay(piece) for piece in pieces)
         sound = self.source.sound
         with open_output(target) as out:
@@ -368,11 +368,11 @@ class _Cutter:
                 raise _CannotJoin
         shown = sorted(times)
         if len(shown) != len(piece.stamps):
-            # The encoded file has fewer frames than the source, so use the file's times.
+            # Some of the source's frames could not be decoded, so take the timestamps from the encoded file.
             begin = piece.stamps[0]
             piece.stamps = sorted({begin + round((time - shown[0]) / self.base) for time in shown})[: len(shown)]
             if len(piece.stamps) != len(shown):
-                raise ConversionFailed("The times of its pictures are damaged.")
+                raise ConversionFailed("The timestamps of the video's frames are damaged.")
         places = {time: number for number, time in enumerate(shown)}
         piece.decoded = [piece.stamps[places[time]] for time in times]
 
@@ -384,7 +384,7 @@ class _Cutter:
             if encoded is not None and own != encoded:
                 if self.copied is not None:
                     raise _CannotJoin
-                raise ConversionFailed("Its pictures change their size.")
+                raise ConversionFailed("The frame size changes during the video.")
             encoded = own
         copied = any(piece.file is None for piece in pieces)
         if copied or encoded is None:
@@ -435,7 +435,7 @@ class _Cutter:
                 return
             if count:
                 break
-        raise ConversionFailed("Its data is damaged in a part that must be copied.")
+        raise ConversionFailed("The video's data is damaged in a part that must be copied.")
 
     def measure(self, target: Path, parts: Sequence[_Part]) -> list[PlacedPart]:
         with open_media(target) as made:
@@ -456,7 +456,7 @@ class _Cutter:
             placed.append(PlacedPart(part.number, start, end, self.seconds(part.first), self.seconds(part.stop)))
             at += count
         if at != len(shown):
-            raise ConversionFailed("Pictures were lost while it was cut.")
+            raise ConversionFailed("Frames were lost while the video was cut.")
         return placed
 
 
@@ -471,10 +471,10 @@ def _reading(file: Path | None) -> Iterator[InputContainer]:
     try:
         made = av.open(f"file:{file}")
     except (av.error.FFmpegError, OSError) as exc:
-        raise ConversionFailed("None of its pictures can be decoded.") from exc
+        raise ConversionFailed("None of the video's frames can be decoded.") from exc
     with made:
         if not made.streams.video:
-            raise ConversionFailed("None of its pictures can be decoded.")
+            raise ConversionFailed("None of the video's frames can be decoded.")
         yield made
 
 
@@ -491,4 +491,4 @@ def open_output(target: Path, verb: str = "cut", *, format: str = "mp4", **optio
     except av.error.FFmpegError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.ENOENT, errno.EROFS):
             raise OSError(exc.errno, exc.strerror) from exc
-        raise ConversionFailed(f"Its data is damaged or has a format that cannot be {verb}.") from exc
+        raise ConversionFailed(f"The video is damaged or has a format that cannot be {verb}.") from exc

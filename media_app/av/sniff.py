@@ -9,9 +9,9 @@ from typing import Literal
 
 Family = Literal["video", "image", "audio"]
 
-ENOUGH_BYTES = 512  # minimum number of bytes for `sniff`; more, up to 4 096, prevent rare mistakes
+ENOUGH_BYTES = 512  # minimum number of bytes for `sniff`; with 4 096 bytes, it makes fewer mistakes
 BOX_HEADER = 8
-CUT_PACKETS = 8  # packet headers needed to recognise a transport stream that begins within a packet
+CUT_PACKETS = 8  # minimum number of packets to recognise a transport stream that begins in the middle of a packet
 TS_SYNC = 0x47
 TS_PACKET = 188
 M2TS_PACKET = 192
@@ -21,7 +21,7 @@ SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 M4V_BRANDS = frozenset({b"M4V ", b"M4VH", b"M4VP"})
 MOVIE_CHILDREN = frozenset({b"mvhd", b"cmov", b"iods", b"trak", b"udta", b"meta", b"mvex"})
 PADDING = frozenset({b"wide", b"free", b"skip", b"pnot", b"PICT"})
-# First bytes of Ogg streams with sound; streams of unknown codecs count as pictures.
+# First bytes of Ogg streams with sound. A file with any other stream counts as video.
 OGG_SOUNDS = (b"\x01vorbis", b"OpusHead", b"Speex   ", b"\x7fFLAC", b"PCM     ", b"CELT    ")
 OGG_NEITHER = (b"fishead\0", b"fisbone\0")
 MP3_BIT_RATES = {
@@ -99,7 +99,7 @@ def _iso_media(head: bytes) -> Kind | None:
             return _branded(head[at + BOX_HEADER : at + size]) if 16 <= size <= 4096 else None
         if kind == b"moov":
             return MOV if head[at + 12 : at + 16] in MOVIE_CHILDREN else None
-        # A box length of four printable characters means a text file.
+        # If the four bytes of the box length are printable characters, the file is a text file.
         if kind not in PADDING | {b"mdat"} or _is_text(head[at : at + 4]):
             return None
         if kind == b"mdat":
@@ -208,7 +208,7 @@ def _bare_sound(head: bytes) -> Kind | None:
     for length_of, kind in ((_mp3_frame, MP3), (_adts_frame, AAC)):
         length = length_of(head, at)
         following = at + length
-        # Random bytes may look like an audio frame, so check the next frame too.
+        # Random bytes may look like an audio frame, so also check the next frame.
         if length and (following + HEADER_IN_SIGHT > len(head) or length_of(head, following)):
             return kind
     return None

@@ -25,7 +25,7 @@ QUALITY = 75
 MAX_BYTES = 2_000_000
 # Possible seconds between thumbnails; the first value that needs at most MAX_THUMBS is used.
 INTERVALS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 45, 60, 90, 120, 180, 300)
-MIN_CUE = 0.001  # minimum seconds of a WebVTT cue, whose times are in milliseconds
+MIN_CUE = 0.001  # minimum seconds of a WebVTT cue: the resolution of WebVTT's times
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def make_sprite(folder: Path, video: VideoFile, on_progress: Progress | None = N
         if on_progress is not None:
             on_progress(0.95 * len(thumbs) / len(moments))
     if not thumbs:
-        raise MediaError(MediaError.UNREADABLE, "No picture of the video can be decoded.")
+        raise MediaError(MediaError.UNREADABLE, "No frame of the video can be decoded.")
     starts, kept = cue_starts(times, video.duration)
     sheet = tile([thumbs[number] for number in kept], COLUMNS)
     size = write_jpeg(folder / IMAGE_NAME, sheet, MAX_BYTES, QUALITY)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from media_app.av.frames import Image
 
 MAX_SIDE = 1280
-MAX_PIXELS = 50_000_000  # maximum pixels of an uploaded picture: 150 MB when decoded
+MAX_PIXELS = 50_000_000  # maximum number of pixels in an uploaded picture: 150 MB when decoded
 MAX_PICTURE_SIDE = 30_000
 KINDS = (JPEG, PNG, WEBP)
 QUALITY = 85
@@ -117,7 +117,7 @@ def make(source: Path, folder: Path) -> Made:
 
 
 def _decoded(content: bytes) -> Image:
-    # Limit OpenCV too: it may read a larger size from the header than `dimensions` did.
+    # OpenCV may read a larger size from the header than `dimensions` did, so OpenCV also limits the picture size.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
     import cv2
     import numpy as np

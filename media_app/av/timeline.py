@@ -15,24 +15,24 @@ from typing import Any
 from av.packet import Packet
 from av.stream import Stream
 
-LOOK_AHEAD = 600  # packets buffered to find the same clock break in the other track
+LOOK_AHEAD = 600  # packets read ahead to find, in the other track, the same jump of the timestamps
 LOOK_AHEAD_BYTES = 64 * 1024**2
 # Decoders reorder pictures, so picture timestamps may step back by the longer of REORDER_SECONDS and REORDER_PICTURES
 # pictures. A larger step, or any step back to a keyframe, is a clock break.
 REORDER_SECONDS = 1.0
 REORDER_PICTURES = 20
 MAX_GAP = 10.0  # maximum seconds between packets; longer gaps are clock breaks (FFmpeg's -dts_delta_threshold)
-# Maximum seconds between packets if no other track has started, as in a silent recording of a still screen. Streaming
-# formats use MAX_GAP instead.
+# Maximum seconds between packets of a track while no other track has started, for example in a recording of a still
+# screen without sound. For streaming formats, MAX_GAP applies instead.
 MAX_STILL = 1800.0
-SOUND_TAIL = 0.1  # maximum seconds of sound dropped at a clock break to avoid a gap in the picture
+SOUND_TAIL = 0.1  # maximum seconds of sound dropped where the timestamps jump, so that the picture has no gap
 NEAR_BREAK = 5.0  # maximum seconds between clock breaks of picture and sound that count as one break
 # A backward step of the sound by at most OVERLAP is a clock break only if the picture's clock breaks within this many
 # seconds.
 STEP_SECONDS = 1.0
-OVERLAP = 0.5  # seconds; a larger backward step of the sound is always a clock break
+OVERLAP = 0.5  # backward steps of the sound by more than this many seconds are always clock breaks
 NEW_BREAK = 0.5  # minimum seconds between clock breaks that are reported separately
-SAME_MOMENT = 0.0006  # maximum seconds between timestamps that count as equal
+SAME_MOMENT = 0.0006  # timestamps that differ by at most this many seconds count as equal
 PICTURE_SECONDS = Fraction(1, 30)  # seconds assumed for a picture if the frame rate is unknown
 SOUND_SECONDS = 0.02  # seconds assumed for a sound packet whose duration is unknown
 
@@ -193,7 +193,8 @@ class PacketPlacer:
             return True
         others = [other for other in self._tracks.values() if other is not track]
         if track.steps_back(stamp, track.last_stamp):
-            # If only the sound steps back, the file repeats sound, which is no clock break.
+            # A small backward step of the sound is a clock break only if the picture's timestamps jump or step back
+            # nearby. Otherwise, the file contains some sound twice.
             return any(other.breaks > track.breaks or self._breaks_near(other, track.last_stamp) for other in others)
         if not track.jumps(stamp, track.last_stamp):
             return False
@@ -252,7 +253,8 @@ class PacketPlacer:
             if abs(shift - shifts[track.is_picture]) <= NEAR_BREAK:
                 starts.append(next_first)
                 shifts[other.is_picture] = max(shift, shifts.get(other.is_picture, shift))
-        # After a break, continue the picture without a gap, or the sound if more than SOUND_TAIL would be dropped.
+        # Continue the picture without a gap. If more than SOUND_TAIL seconds of sound would then be dropped, continue
+        # the sound without a gap instead.
         chosen = shifts.get(True, shifts.get(False, 0.0))
         if shifts.get(False, chosen) > chosen + SOUND_TAIL:
             chosen = shifts[False]

@@ -59,7 +59,7 @@ class ReasonForm(ActionForm):
         widget=UnfoldAdminTextInputWidget(
             attrs={
                 "placeholder": "Reason", "aria-label": "Reason", "style": "height: 30px; min-width: 0; flex: 0 1 20rem",
-                # Let the browser check: an error from the server would clear the selected rows.
+                # Let the browser demand a reason: an error from the server would clear the selection of rows.
                 "required": True, "x-init": "$el.form.noValidate = false",
             }
         ),
@@ -154,7 +154,8 @@ class CatalogueVideoForm(WordsForm):
         self.initial.update(self.opened | {"tags": "\n".join(self.opened["tags"])})
         for name in (*services.MERGED_FIELDS, "is_hidden"):
             if name in self.fields:
-                # Compare with the values that the form showed, not with the row.
+                # Compare sent values with those that the form showed, because another user may have changed the video
+                # since the form was opened.
                 self.fields[name].show_hidden_initial = True
 
     @cached_property
@@ -190,7 +191,7 @@ class CatalogueVideoForm(WordsForm):
                 now.append(f"{self[name].label}: “{', '.join(text.splitlines()) if isinstance(text, str) else text}”")
         who = self.video.last_modified_by or "Somebody"
         return (
-            f"{who} has changed the video since you opened it; nothing was saved. "
+            f"{who} has changed the video since you opened it, so your changes were not saved. "
             f"Current values: {'; '.join(now) or 'unchanged'}. Save again to overwrite them."
         )
 
@@ -212,8 +213,9 @@ class ReportForm(forms.ModelForm):
     class Meta:
         model = VideoReport
         fields = ["outcome"]
+        labels = {"settled_at": "closed at"}
         widgets = {
-            "outcome": UnfoldAdminTextInputWidget(attrs={"placeholder": "What was done", "style": "min-width: 12rem"})
+            "outcome": UnfoldAdminTextInputWidget(attrs={"placeholder": "Action taken", "style": "min-width: 12rem"})
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -227,7 +229,7 @@ class ReportForm(forms.ModelForm):
         sent = " ".join(self.data.get(self.add_prefix("outcome"), "").split())
         if self.instance.settled_at is not None and sent not in ("", self.instance.outcome):
             who = self.instance.settled_by or "Somebody"
-            self.add_error("outcome", f"{who} has already settled this report; your outcome was not saved.")
+            self.add_error("outcome", f"{who} has already closed this report; your outcome was not saved.")
         return data
 
 
@@ -244,7 +246,7 @@ class ReportInline(TabularInline):
     fields = ["created_at", "reason", "text", "shown_reporter", "outcome", "settled_at", "shown_settler"]
     readonly_fields = ["created_at", "reason", "text", "shown_reporter", "settled_at", "shown_settler"]
     shown_reporter = person("reporter", "reporter")
-    shown_settler = person("settled_by", "settled by")
+    shown_settler = person("settled_by", "closed by")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[VideoReport]:
         rows: QuerySet[VideoReport] = super().get_queryset(request)
@@ -276,7 +278,7 @@ class OperationInline(ReadOnlyMixin, TabularInline):
 
     @admin.display(description="value")
     def value(self, operation: CrdtOperation) -> str:
-        # If a client forges TOTAL_FORMS, Django adds rows without operation data.
+        # If a client forges TOTAL_FORMS, Django adds blank operations, whose `operation_data` is empty.
         value = (operation.operation_data or {}).get("value", "–")
         return ", ".join(value) if isinstance(value, list) else str(value)
 
@@ -301,13 +303,13 @@ class ModeratedAdmin(AuditedModelAdmin):
     def settle_one(self, request: HttpRequest, report: VideoReport) -> None:
         outcome = report.outcome.strip()
         if outcome and not moderation.settle_report(report.pk, request_user(request), reason=outcome):
-            self.message_user(request, f"{report}: another moderator has already settled it.", messages.WARNING)
+            self.message_user(request, f"{report}: another moderator has already closed this report.", messages.WARNING)
 
     def each(self, request: HttpRequest, rows: Iterable[Any], change: Callable[..., Any], done: str) -> None:
         """Call ``change(id, by, reason=…)`` for each selected row, then show errors and the number of changes."""
         reason = " ".join(request.POST.get("reason", "").split())[:MAX_REASON]
         if not reason:
-            self.message_user(request, "Nothing was changed. Enter a reason beside the action.", messages.ERROR)
+            self.message_user(request, "Nothing was changed. Enter a reason next to the action.", messages.ERROR)
             return
         count = 0
         for row in rows:
@@ -378,7 +380,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         if "_addanother" in request.POST:
             return super().response_add(request, obj, post_url_continue)
-        self.message_user(request, f"“{obj}” is in the catalogue. Upload its file here.", messages.SUCCESS)
+        self.message_user(request, f"“{obj}” has been added to the catalogue. Upload its file here.", messages.SUCCESS)
         return HttpResponseRedirect(reverse("catalogue-edit", args=[obj.pk]))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -520,13 +522,13 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     def unfeature(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
         self.each(request, queryset, moderation.unfeature, "no longer featured")
 
-    @admin.action(description="Settle reports (the reason becomes the outcome)", permissions=["change"])
+    @admin.action(description="Close the reports (the reason is saved as the outcome)", permissions=["change"])
     def settle_reports(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
         self.each(request, queryset, moderation.settle, "without open reports")
 
     @admin.action(description="Delete", permissions=["destroy"])
     def delete_videos(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
-        self.each(request, queryset, moderation.delete, "moved to the queue Deleted")
+        self.each(request, queryset, moderation.delete, "moved to the “Deleted” queue")
 
     @admin.action(description="Restore", permissions=["destroy"])
     def restore_videos(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
@@ -538,7 +540,7 @@ class SettledFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Open"), ("settled", "Settled")]
+        return [("open", "Open"), ("settled", "Closed")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[VideoReport]) -> QuerySet[VideoReport]:
         chosen = {"open": Q(settled_at=None), "settled": ~Q(settled_at=None)}
@@ -568,7 +570,7 @@ class VideoReportAdmin(ModeratedAdmin):
     fields = ["shown_video", "shown_reporter", "created_at", "reason", "text", "outcome", "settled_at", "shown_settler"]
     readonly_fields = ["shown_video", "shown_reporter", "created_at", "reason", "text", "settled_at", "shown_settler"]
     shown_reporter = person("reporter", "reporter")
-    shown_settler = person("settled_by", "settled by")
+    shown_settler = person("settled_by", "closed by")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[VideoReport]:
         rows: QuerySet[VideoReport] = super().get_queryset(request)
@@ -587,9 +589,9 @@ class VideoReportAdmin(ModeratedAdmin):
     def shown_text(self, report: VideoReport) -> SafeString | str:
         return brief(report.text)
 
-    @display(description="state", label={"open": "warning", "settled": "success"})
+    @display(description="state", label={"open": "warning", "closed": "success"})
     def shown_state(self, report: VideoReport) -> str:
-        return "open" if report.settled_at is None else "settled"
+        return "open" if report.settled_at is None else "closed"
 
     @admin.display(description="outcome")
     def shown_outcome(self, report: VideoReport) -> SafeString | str:
@@ -598,6 +600,6 @@ class VideoReportAdmin(ModeratedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         self.settle_one(request, obj)
 
-    @admin.action(description="Settle (the reason becomes the outcome)", permissions=["change"])
+    @admin.action(description="Close (the reason is saved as the outcome)", permissions=["change"])
     def settle(self, request: HttpRequest, queryset: QuerySet[VideoReport]) -> None:
-        self.each(request, queryset, moderation.settle_report, "settled")
+        self.each(request, queryset, moderation.settle_report, "closed")

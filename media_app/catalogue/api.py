@@ -1,4 +1,4 @@
-"""REST API of the public catalogue (contract section 4)."""
+"""REST API of the public catalogue (contract.md, section 4)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from vodplatform.accounts.viewsets import ApiViewSet, CanReadCatalogue
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
-# Subtracted from ``server_time``: SQLite's clock counts milliseconds, so an operation just after the answer may get the
-# answer's time. A client that asks for later operations would miss this operation.
+# ``server_time`` is set back by TICK: SQLite's clock counts milliseconds, so an operation just after the
+# answer may get the answer's time. A client that asks for later operations would miss this operation.
 TICK = timedelta(milliseconds=1)
 
 
@@ -41,7 +41,7 @@ class CatalogueViewSet(ApiViewSet[Video]):
     permission_classes = (IsAuthenticatedOrReadOnly, CanReadCatalogue)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        """Always answer in JSON, even if a browser prefers HTML: one URL of this API resembles a page's URL."""
+        """Always answer in JSON; otherwise, a request that accepts only HTML would get 406."""
         return JSONRenderer(), JSONRenderer.media_type
 
     def get_queryset(self) -> VideoQuerySet:
@@ -188,7 +188,7 @@ class VideoViewSet(CatalogueViewSet):
 
     @extend_schema(
         operation_id="videos_sync_state",
-        summary="Get what changed in a catalogue video",
+        summary="Get the changes to a catalogue video",
         parameters=[s.SyncQuerySerializer],
         responses={200: s.SyncStateSerializer},
     )
@@ -212,7 +212,8 @@ class VideoViewSet(CatalogueViewSet):
         base, until, more = None, None, False
         with transaction.atomic():
             if tells:
-                # Lock the video, so that operations missing from this answer get a later arrival time.
+                # Lock the video while `until` is read. Operations that are stored afterwards get an arrival time later
+                # than `until`.
                 Video.objects.select_for_update(no_key=True).filter(pk=video_id).first()
             video = self.find(video_id)
             if tells:
@@ -236,7 +237,7 @@ class VideoViewSet(CatalogueViewSet):
 
     @extend_schema(
         operation_id="videos_sync",
-        summary="Merge edits of a catalogue video",
+        summary="Merge edits into a catalogue video",
         request=s.CatalogueSyncSerializer,
         responses={200: s.SyncAnswerSerializer},
     )
@@ -249,7 +250,9 @@ class VideoViewSet(CatalogueViewSet):
         if video_id is None or body.get("video_id") is not None:
             named = _video_id(body.get("video_id"))
             if video_id not in (None, named):
-                raise _invalid("video_id", "The URL has the id of another video. Send the same id in both.")
+                raise _invalid(
+                    "video_id", "The id in the body differs from the id in the URL. Send the same id in both."
+                )
             video_id = named
         self.find(video_id)
         user = self.member()

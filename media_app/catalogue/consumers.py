@@ -32,7 +32,7 @@ class CatalogueConsumer(WatchConsumer):
 
     async def watch_message(self, event: dict[str, Any]) -> None:
         message = event["message"]
-        # Send a message once: a viewer who changes groups may get it from both.
+        # Skip repeated messages: while a viewer moves from one group to another, both groups may deliver a message.
         if message != self._last:
             self._last = message
             await self.send_json(message)

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 Clock = dict[str, int]
-# Actor of a video's initial values, which all writers have seen.
+# Actor of the initial values of a video; every writer has seen these values.
 BASE = ""
 MAX_TAGS = 50
 
@@ -172,7 +172,7 @@ class Register:
         self._take(writes, other.covered)
 
     def meets(self, operation: Operation) -> bool:
-        """Return whether the operation conflicts with a write: neither writer had seen the other's edit."""
+        """Return whether a stored write is concurrent with the operation: neither writer had seen the other's edit."""
         if operation.counter <= self.covered.get(operation.actor, -1):
             return False
         return any(write.key.counter > operation.covers.get(actor, 0) for actor, write in self.writes.items())
@@ -207,10 +207,10 @@ class TagSet:
     """Tags of a video.
 
     - added: additions by tag and actor.
-    - removed: by tag, the joined clocks of the tag's removals. An addition of the tag is deleted if this clock covers
-      it.
-    - cleared: the joined clocks of all ``set_tags`` operations, each without the operation itself, so that the tags it
-      sets stay. An addition of any tag is deleted if this clock covers it.
+    - removed: for each removed tag, one clock, joined from the clocks of all ``remove_tag`` operations for the tag.
+      Additions of the tag that this clock covers are deleted.
+    - cleared: one clock, joined from the clocks of all ``set_tags`` operations. Additions of any tag that this clock
+      covers are deleted. The clock of each operation excludes the operation itself, so that the tags that it sets stay.
     """
 
     added: dict[str, dict[str, Addition]] = field(default_factory=dict)
@@ -228,7 +228,7 @@ class TagSet:
                 self._add(operation.value, operation.actor, Addition(operation.counter, operation.timestamp, 0))
                 self._settle([operation.value])
             case OperationType.REMOVE_TAG:
-                # Keep the removal's own counter: :meth:`meets` uses it to decide whether a writer had seen the removal.
+                # Keep the removal itself in its clock: :meth:`meets` checks whether other writers had seen the removal.
                 clock = {**operation.clock, BASE: 0}
                 self.removed[operation.value] = join(self.removed.get(operation.value, {}), clock)
                 self._settle([operation.value])

@@ -1,4 +1,4 @@
-"""REST API of the files of catalogue videos (contract section 4)."""
+"""REST API of the files of catalogue videos (contract.md, section 4)."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class CatalogueFileSerializer(serializers.Serializer[dict[str, Any]]):
 
     videoId = serializers.UUIDField(required=False, help_text="The video's id, as in the URL.")
     video = serializers.FileField(
-        required=False, help_text="MP4, WebM, OGG, AVI or MOV; optional if there is a thumbnail."
+        required=False, help_text="Video file: MP4, WebM, OGG, AVI or MOV; optional if a thumbnail is sent."
     )
-    thumbnail = serializers.FileField(required=False, help_text="JPEG, PNG or WebP.")
+    thumbnail = serializers.FileField(required=False, help_text="Thumbnail: JPEG, PNG or WebP.")
 
 
 class ReadySerializer(serializers.Serializer[dict[str, Any]]):
@@ -128,9 +128,8 @@ def _video_id(data: Any, in_address: UUID | None) -> UUID:
     except ValueError as exc:
         raise DomainError("invalid", errors={"videoId": ["Send the id of a catalogue video."]}) from exc
     if in_address not in (None, found):
-        raise DomainError(
-            "invalid", errors={"videoId": ["The URL has the id of another video. Send the same id in both."]}
-        )
+        sentence = "The id in the body differs from the id in the URL. Send the same id in both."
+        raise DomainError("invalid", errors={"videoId": [sentence]})
     return found
 
 

@@ -9,14 +9,14 @@ from django.db.models.functions import Now
 from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 
-SERVER = "server"  # actor of edits by PUT, PATCH or the admin site
+SERVER = "server"  # actor name in operations for edits by PUT, PATCH or the admin site
 
 
 class CrdtOperation(models.Model):
     """Edit operation received from a client; never changed, deleted only with its video.
 
-    writer: id of the sending user; no foreign key, so that the row survives the account. client_id: the client's own id
-    of the operation. timestamp: time of the edit by the client's clock.
+    writer: id of the sending user; no foreign key, so that the operation remains when the account is deleted.
+    client_id: the client's own id of the operation. timestamp: time of the edit by the client's clock.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -54,7 +54,7 @@ def settle_report(report_id: UUID, by: User, *, reason: str) -> bool:
         report = VideoReport.objects.filter(pk=report_id).first()
         if report is None:
             raise DomainError("not_found")
-        # Lock the video before its reports, as everywhere, to avoid deadlocks.
+        # To avoid deadlocks, all code locks a video before its reports.
         _locked(report.video_id)
         rows = VideoReport.objects.filter(pk=report_id, settled_at=None)
         if not rows.update(settled_at=Now(), settled_by=by, outcome=reason):

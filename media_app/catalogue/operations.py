@@ -19,10 +19,10 @@ MAX_AHEAD = timedelta(minutes=5)
 REPLICA = re.compile(r"[\x21-\x7e]{1,64}")
 MAX_ACTOR = 120
 MAX_CLIENT_ID = 64
-MAX_STATE = 2**17  # maximum characters of a description's edit history
+MAX_STATE = 2**17  # maximum number of characters in a description's edit history
 MAX_COUNTER = 2**53 - 1  # JavaScript's largest exact integer
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Space before a time zone: URL decoding turns an unescaped plus into a space.
+# Pattern of a time zone's plus sign that URL decoding has turned into a space.
 LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")
 CLEAN: dict[OperationType, Callable[[Any], Any]] = {
     OperationType.UPDATE_TITLE: text_rules.title,
@@ -69,7 +69,7 @@ def parse_operation(raw: Any, user_id: str, now: datetime) -> Incoming:
     seen = clock(raw.get("vector_clock"))
     if not seen.get(actor):
         raise InvalidOperation(
-            "vector_clock", f"The clock must include the operation itself: send a number of at least 1 for {actor}."
+            "vector_clock", f"The clock must also count this operation: set {actor} to a number of at least 1."
         )
     try:
         value = CLEAN[kind](_value(raw))
@@ -89,10 +89,10 @@ def parse_operation(raw: Any, user_id: str, now: datetime) -> Incoming:
 def clock(raw: Any, field: str = "vector_clock") -> Clock:
     """Parse a vector clock from JSON, without zero entries. Raise :class:`InvalidOperation`."""
     if not isinstance(raw, Mapping):
-        raise InvalidOperation(field, "Send an object: a whole number for each actor.")
+        raise InvalidOperation(field, "Send an object that maps each actor's id to a whole number.")
     for actor, counter in raw.items():
         if not actor or len(actor) > MAX_ACTOR:
-            raise InvalidOperation(field, f"An actor has 1 to {MAX_ACTOR} characters.")
+            raise InvalidOperation(field, f"An actor's id must have 1 to {MAX_ACTOR} characters.")
         if isinstance(counter, bool) or not isinstance(counter, int) or not 0 <= counter <= MAX_COUNTER:
             raise InvalidOperation(field, f"The counter of {actor} must be a whole number of at least 0.")
     return {actor: counter for actor, counter in raw.items() if counter}
@@ -130,7 +130,7 @@ def moment(microseconds: int) -> datetime:
 def _type(raw: dict[str, Any]) -> OperationType:
     given = [raw[name] for name in ("operation_type", "type") if raw.get(name) is not None]
     if not given or any(one != given[0] for one in given):
-        raise InvalidOperation("operation_type", "Send exactly one type of operation.")
+        raise InvalidOperation("operation_type", "Send the operation's type once, as `operation_type` or as `type`.")
     try:
         return OperationType(given[0])
     except ValueError as exc:
@@ -154,7 +154,8 @@ def _state(raw: dict[str, Any], kind: OperationType) -> str:
         return ""
     if not isinstance(state, str) or len(state) > MAX_STATE or not STATE.fullmatch(state):
         raise InvalidOperation(
-            "operation_data", f"A state is a number, a dot and base64, together at most {MAX_STATE} characters."
+            "operation_data",
+            f"The state must be a number, a dot and Base64, together at most {MAX_STATE} characters.",
         )
     return state
 
@@ -163,9 +164,7 @@ def _actor(raw: Any, user_id: str) -> str:
     if raw is None:
         return user_id
     if not isinstance(raw, str) or not is_own(raw, user_id):
-        raise InvalidOperation(
-            "actor_id", f"Send {user_id}, or {user_id}: followed by the replica's name, or omit the field."
-        )
+        raise InvalidOperation("actor_id", f"Send `{user_id}` or `{user_id}:<replica name>`, or omit the field.")
     if raw != user_id and not REPLICA.fullmatch(raw[len(user_id) + 1 :]):
-        raise InvalidOperation("actor_id", "The name of a replica has 1 to 64 visible ASCII characters.")
+        raise InvalidOperation("actor_id", "The replica's name must have 1 to 64 visible ASCII characters.")
     return raw

@@ -142,7 +142,7 @@ def _entry(row: CrdtOperation, names: dict[UUID, str]) -> Entry:
     kind, value = OperationType(row.operation_type), row.operation_data["value"]
     match kind:
         case OperationType.UPDATE_FEATURED:
-            what, detail = ("featured it" if value else "removed the featured mark"), ""
+            what, detail = ("featured it" if value else "removed it from featured"), ""
         case OperationType.SET_TAGS:
             what, detail = ("set the tags to" if value else "removed all tags"), ", ".join(value)
         case OperationType.ADD_TAG | OperationType.REMOVE_TAG:
@@ -156,7 +156,7 @@ def _entry(row: CrdtOperation, names: dict[UUID, str]) -> Entry:
 
 
 def _limits(user: User) -> dict[str, int]:
-    """Return the maximum bytes of a form with a video, of any upload, and of a thumbnail."""
+    """Return the maximum bytes of a form with a video, of an upload by this user, and of a thumbnail."""
     return {
         "max_video_size": settings.MAX_VIDEO_SIZE,
         "max_upload_size": limits_of(user)["max_upload_bytes"],

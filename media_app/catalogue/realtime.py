@@ -48,7 +48,7 @@ def sees(audience: Audience, video: Video) -> bool:
     return audience == Audience.MODERATORS or (not video.is_hidden and video.status == VideoStatus.READY)
 
 
-# Fields with signed URLs. Only their presence is compared to detect changes.
+# Fields with signed URLs. Signatures vary, so a change counts only if a field gets or loses its URL.
 SIGNED = frozenset({"video_url", "thumbnail_url", "poster_url", "sprite_vtt_url", "peaks_url", "hls_url"})
 
 

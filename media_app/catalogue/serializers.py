@@ -49,9 +49,11 @@ class CatalogueQuerySerializer(PageQuerySerializer):
     """Filters of a catalogue list; category and tag match in any Unicode normalisation."""
 
     category = CategoryField(max_length=text_rules.MAX_CATEGORY, required=False)
-    search = serializers.CharField(max_length=200, required=False, help_text="Words in titles, tags and descriptions.")
+    search = serializers.CharField(
+        max_length=200, required=False, help_text="Words to find in titles, tags or descriptions."
+    )
     status = serializers.ChoiceField(
-        choices=[*VideoStatus.values, DELETED], required=False, help_text="`deleted`: for administrators."
+        choices=[*VideoStatus.values, DELETED], required=False, help_text="`deleted` is for administrators only."
     )
     featured = serializers.BooleanField(required=False)
     tag = TagField(max_length=text_rules.MAX_TAG_LENGTH, required=False)
@@ -136,23 +138,26 @@ class OperationDataSerializer(serializers.Serializer[dict[str, Any]]):
     state = serializers.CharField(
         required=False,
         max_length=operations.MAX_STATE,
-        help_text="Edit state of a description, for clients that merge it by characters.",
+        help_text="Edit history of a description, for clients that merge descriptions character by character.",
     )
 
 
 class NewOperationSerializer(serializers.Serializer[dict[str, Any]]):
     """Operation of a client. ``type`` and ``value`` may replace ``operation_type`` and ``operation_data``.
 
-    ``operation_data`` may also be the value itself.
+    ``operation_data`` may also be the bare value instead of an object with ``value``.
     """
 
     id = serializers.CharField(
-        required=False, max_length=operations.MAX_CLIENT_ID, help_text="Your own id of the operation."
+        required=False, max_length=operations.MAX_CLIENT_ID, help_text="Your own id for the operation."
     )
     operation_type = serializers.ChoiceField(choices=[*OperationType])
     operation_data = OperationDataSerializer()
     timestamp = serializers.DateTimeField(help_text="ISO 8601, or seconds since 1970.")
-    vector_clock = ClockField(help_text="Counters of all operations that you had seen, and of this one.")
+    vector_clock = ClockField(
+        help_text="Vector clock: for each actor, the number of its last operation that the client had seen, including "
+        "this operation."
+    )
     actor_id = serializers.CharField(required=False, help_text="{user id} or {user id}:{replica}.")
 
 
@@ -185,7 +190,8 @@ class SyncQuerySerializer(serializers.Serializer[dict[str, Any]]):
     since = serializers.CharField(required=False, max_length=64, help_text="ISO 8601, or seconds since 1970.")
     limit = serializers.IntegerField(
         required=False, min_value=1, max_value=operations.MAX_ANSWERED,
-        help_text="Maximum number of operations, plus the rest of the last call. Default: 4 MiB of operations.",
+        help_text="Maximum number of operations; by default, up to 4 MiB of operations. The response can contain more, "
+        "because operations from one call are always sent together.",
     )  # fmt: skip
 
 

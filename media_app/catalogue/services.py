@@ -29,10 +29,11 @@ from vodplatform.core.metrics import CRDT_CONFLICTS
 from vodplatform.core.records import audit
 from vodplatform.core.records.transitions import create_in_state
 
-# Maximum numbers of an account's replicas per video: those that wrote, and silent ones, only seen in vector clocks.
+# Maximum number of replicas (such as browser tabs) of an account per video: those that sent operations, and
+# those that only appear in vector clocks.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
-MAX_KEPT_TAGS = 1000  # maximum tags of a video, including removed ones
-MAX_SKIPPED = 100_000  # maximum operation numbers that a writer may skip
+MAX_KEPT_TAGS = 1000  # maximum number of tags of a video, including removed tags
+MAX_SKIPPED = 100_000  # maximum by which a counter of the client's own edits may exceed the server's
 MAX_SENT_BYTES = 4 * 1024 * 1024
 MERGED_FIELDS = ("title", "description", "category", "tags", "is_featured")
 UPDATE_OF = {name: kind for kind, name in FIELDS.items()} | {"tags": OperationType.SET_TAGS}
@@ -88,19 +89,21 @@ def edit(
 
 
 def _now(document: Document) -> int:
-    """Return the current time, but not before the latest operation, so that a new edit wins."""
+    """Return microseconds since 1970, at least the latest operation's timestamp, so that a new edit wins."""
     now = microseconds(timezone.now())
     return max(now, document.greatest.timestamp) if document.greatest else now
 
 
 def _check_seen(document: Document, by: User, clock: Clock | None, version: int | None) -> None:
     if version is not None and version > document.version:
-        raise DomainError("invalid", errors={"version": [f"The video is at version {document.version}."]})
+        raise DomainError(
+            "invalid", errors={"version": [f"There is no such version: the video is at version {document.version}."]}
+        )
     kind = ""
     if version is not None and version < document.version:
         kind = "version_mismatch"
     if clock is not None:
-        # The caller's own counters may be ahead of the server's, but not behind.
+        # Counters of the caller's own actors may be ahead of the server's, but not behind. Others must be equal.
         others = {actor: counter for actor, counter in clock.items() if not is_own(actor, str(by.pk))}
         own = [actor for actor in document.clock if is_own(actor, str(by.pk))]
         behind_in_own = any(clock.get(actor, 0) < document.clock[actor] for actor in own)
@@ -200,7 +203,7 @@ def _check_incoming(video_id: UUID, document: Document, by: User, incoming: Sequ
                 raise _refusal(
                     index,
                     "vector_clock",
-                    f"The clock includes operation {counter} of {actor}, which the server does not have.",
+                    f"The clock counts operation {counter} of {actor}, which the server has not received.",
                 )
     said: dict[tuple[str, int], Operation] = {}
     repeated = []
@@ -223,7 +226,7 @@ def _check_incoming(video_id: UUID, document: Document, by: User, incoming: Sequ
 
 
 def _check_replicas(document: Document, by: User, incoming: Sequence[Incoming]) -> None:
-    """Limit an account's replicas, because a video's state keeps every replica forever."""
+    """Limit an account's replicas (browser tabs or programs), because a video's state keeps every replica forever."""
     who = str(by.pk)
     writers = {actor for actor in document.clock if is_own(actor, who)}
     named = {actor for actor in document.actors() if is_own(actor, who)}

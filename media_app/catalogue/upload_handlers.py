@@ -94,7 +94,7 @@ def accept_file(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = 
 
 
 def accept_thumbnail(thumbnail: Upload, video_id: uuid.UUID) -> None:
-    """Set a video's thumbnail to a picture sent alone. Raise the errors of :func:`accept_file`."""
+    """Set a video's thumbnail to an uploaded picture. Raise the errors of :func:`accept_file`."""
     made = _picture(thumbnail, video_id)
     try:
         with transaction.atomic():
@@ -119,8 +119,8 @@ def _picture(thumbnail: Upload, video_id: uuid.UUID) -> dict[str, Any]:
 def make_ready(video_id: uuid.UUID, by: User, *, duration: float | None = None, results: Any = None) -> None:
     """Make a video watchable before its file is completely processed.
 
-    duration: seconds, used until the file has been measured. results: stored as a :class:`ProcessingReport`. Raise
-    ``video_no_file``, ``video_not_ready`` (409), ``video_deleted``, ``not_found``.
+    duration: seconds, used until the file has been measured. results: the client's own processing results, stored as a
+    :class:`ProcessingReport`. Raise ``video_no_file``, ``video_not_ready`` (409), ``video_deleted``, ``not_found``.
     """
     with change_and_broadcast(video_id) as video:
         _check_present(video)
@@ -144,12 +144,12 @@ def _check_taken(video: Video) -> None:
     job = video.job
     if video.status == VideoStatus.FAILED or job is None or job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
         message = video.error_message or str(((job.error if job else None) or {}).get("message", ""))
-        raise DomainError("video_not_ready", f"The file could not be processed. {message} Upload another one.")
+        raise DomainError("video_not_ready", f"The file could not be processed. {message} Upload another file.")
     upload = Upload.objects.filter(pk=job.params.get("upload_id")).first()
     if scan.is_configured() and not (upload and upload.metadata.get("scanned")):
         raise DomainError("video_not_ready", "The file has not been scanned for viruses yet. Try again later.")
     if video.location.endswith("/") or (upload and upload.multipart_id):
-        # On S3, tus uploads too consist of parts until the ingest job has joined them.
+        # On S3, a tus upload also consists of parts until the ingest job has joined them.
         with contextlib.suppress(FileNotFoundError):
             return check_file(video)
         raise DomainError("video_not_ready", "The file's parts are still being joined. Try again later.")
@@ -220,7 +220,7 @@ def _replace_file(upload: Upload, video: Video, former: Job | None) -> None:
     }
     job = jobs.enqueue(INGEST_KIND, upload.owner, params)
     values = NOTHING_KNOWN | {
-        # The job attempt that joins the parts chooses the final key.
+        # If the upload consists of parts, the job attempt that joins them chooses the final key.
         "location": f"uploads/{upload.pk}/" if in_pieces else key,
         "source": VideoSource.STORED, "file_size": upload.size, "mime_type": upload.mime_type or UNKNOWN_TYPE,
         "sha256": upload.sha256, "job": job, "error_type": "", "error_message": "", "updated_at": Now(),

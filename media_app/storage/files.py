@@ -41,7 +41,7 @@ NO_BUCKET = "NoSuchBucket"
 _BEYOND_THE_END = frozenset({"416", "InvalidRange"})
 _COPY_BYTES = 8 * 1024**2
 _REPORT_SECONDS = 0.5
-# Seconds before each retry of a read. After a timeout, all calls fail for 1 s, so the last pause is longer.
+# Seconds to wait before each retry of a read. After a timeout, all calls fail for 1 s, so the last wait is longer.
 _PAUSES = (0.2, 1.5)
 OnProgress = Callable[[int], None]
 
@@ -168,7 +168,7 @@ def local_copy(key: str, folder: Path, on_progress: OnProgress | None = None) ->
 def put_file(key: str, path: Path, content_type: str = "", on_progress: OnProgress | None = None) -> None:
     """Move the file at ``path`` into the store.
 
-    on_progress: as in :func:`local_copy`. After an abort, the file is still at ``path``, and possibly on S3 too.
+    on_progress: as in :func:`local_copy`. After an abort, the file is still at ``path``, and possibly also on S3.
     """
     with storage_errors(key):
         if is_local():
@@ -270,7 +270,6 @@ def files(prefix: str) -> Iterator[StoredFile]:
 
 
 def free_bytes() -> int | None:
-    """Return the file system's free bytes, or None on S3."""
     if not is_local():
         return None
     root = Path(default_storage.location)  # type: ignore[attr-defined]
@@ -338,7 +337,7 @@ def put_part(key: str, upload: str, number: int, body: IO[bytes], length: int) -
 def copy_part(key: str, upload: str, number: int, source: str, length: int, *, start: int | None = None) -> Part:
     """Let S3 copy ``length`` bytes of another stored file into a part.
 
-    start: first byte, only for files over 5 MiB; None copies the complete file.
+    start: number of the first byte, or None to copy the complete file. S3 copies a range only from files over 5 MiB.
     """
     part = {} if start is None else {"CopySourceRange": f"bytes={start}-{start + length - 1}"}
     with storage_errors(source):
@@ -363,7 +362,7 @@ def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
         except _client_error() as exc:
             if _code(exc) == _OTHER_PART:
                 raise FileNotFoundError(key) from exc
-            # If the file exists, ignore this: S3 may have joined the parts although its answer was lost.
+            # If the file exists, ignore the error: a previous request joined the parts, but S3's answer was lost.
             if _code(exc) != _NO_SUCH_UPLOAD or not exists(key):
                 raise
 
@@ -375,7 +374,7 @@ def abort_multipart(key: str, upload: str) -> None:
 
 @contextlib.contextmanager
 def _ignore_missing() -> Iterator[None]:
-    """Ignore 404 errors of S3, except for a missing bucket, which means wrong settings."""
+    """Ignore S3's 404 for a missing object or upload, but not for a missing bucket (wrong settings)."""
     try:
         yield
     except _client_error() as exc:
@@ -425,7 +424,7 @@ class _Progress:
         self._lock = threading.Lock()
 
     def on_progress(self, future: Any, bytes_transferred: int, **kwargs: Any) -> None:
-        """Count transferred bytes; the number is negative if a part restarts."""
+        """Add ``bytes_transferred``, which is negative if a part restarts."""
         with self._lock:
             self._moved += bytes_transferred
 

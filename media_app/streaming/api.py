@@ -1,4 +1,4 @@
-"""REST API of playback addresses, and of upload speeds reported by clients (contract section 5)."""
+"""REST API of playback addresses and reported upload speeds (contract.md, section 5)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class OptimizedViewSet(ApiViewSet[Video]):
 
     @extend_schema(
         operation_id="media_optimized",
-        summary="Get the best address to play a video from",
+        summary="Get the best URL for playing a video",
         parameters=[s.OptimizedQuerySerializer],
         responses={200: s.OptimizedSerializer},
     )

@@ -93,7 +93,7 @@ async def media_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
                 await _answer(found, request, receive, noting_send)
         except Exception as exc:
             if begun:
-                # The headers are sent, so only a broken connection can show the error.
+                # The headers are already sent, so closing the connection is the only way to report the error.
                 raise
             await _refuse(send, DomainError("not_found") if isinstance(exc, FileNotFoundError) else error_of(exc))
 
@@ -192,7 +192,7 @@ async def _answer(found: Found, request: Request, receive: Receive, send: Send) 
     elif isinstance(content, StoredObject):
         await _answer_file(content, request, fields, receive, send)
     elif isinstance(content, HandedOver):
-        # nginx answers range and conditional requests itself.
+        # Ignore the request's range and conditional headers, because nginx evaluates them.
         await _whole(send, 200, [*fields, (b"x-accel-redirect", content.address.encode())])
     elif isinstance(content, Elsewhere):
         await _whole(send, 302, [kept, (b"location", content.address.encode())])

@@ -37,14 +37,16 @@ def use_of(video: Video) -> Use:
     if not has_file or video.state == VideoStatus.UPLOADING:
         return Use.LATER
     if video.state == VideoStatus.PROCESSING:
-        # On S3, the parts may not be joined yet; with a virus scanner, wait for the scan.
+        # Do not send the file yet if it must be scanned for viruses first, or if it is on S3, where its parts may still
+        # be separate.
         return Use.PLAY if settings.CLAMD is None and store.is_local() else Use.LATER
     return _of_failed(video)
 
 
 def _of_failed(video: Video) -> Use:
     job_error = str((video.job.error or {}).get("type", "")) if video.job else ""
-    # Unless the status is FAILED, the row's error is about an earlier file, so only the job's error counts.
+    # If the video's status is FAILED, `error_type` describes an error of the video's present file. With any other
+    # status, `error_type` may describe a file that was replaced or discarded; then use only the ingest job's error.
     reason = (video.error_type or job_error) if video.status == VideoStatus.FAILED else job_error
     if MALWARE in (reason, job_error):
         return Use.NEVER

@@ -9,7 +9,7 @@ from email.utils import formatdate, parsedate_to_datetime
 
 from media_app.streaming.ranges import ByteRange, Unsatisfiable, etag_matches, parse_range
 
-MAX_DATE_LETTERS = 40  # maximum characters of a date; the longest HTTP date has 33 (RFC 9110 section 5.6.7)
+MAX_DATE_LETTERS = 40  # maximum number of characters in a date; the longest HTTP date has 33 (RFC 9110, 5.6.7)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ async def send_object(reader: ObjectReader, part: ByteRange, receive: Receive, s
                 return
             chunk = await reader.next_chunk()
             if not chunk or len(chunk) > left:
-                raise OSError("the length of the object has changed")
+                raise OSError("the length of the stored file has changed")
             left -= len(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": left > 0})
         if part.length == 0:
@@ -121,7 +121,7 @@ async def _read(file: OpenFile, length: int, position: int) -> bytes:
     """
     chunk = _read_cached(file.descriptor, length, position) if file.can_read_nonblocking else b""
     if chunk:
-        # Check without a thread: on a local file system (``can_read_nonblocking``), fstat does not block.
+        # No thread is needed: ``can_read_nonblocking`` means a local file system, so fstat does not block.
         _check(file, chunk)
         return chunk
     return await io_pools.run_in_pool(file.place, lambda: _read_slowly(file, length, position))

@@ -49,10 +49,6 @@ def is_web_playable(facts: Facts) -> bool:
 
 
 def choose(facts: Facts, device: Device) -> Form:
-    """Return HLS for mobile devices and for unplayable originals.
-
-    Without HLS, return the proxy of an unplayable original. Otherwise, return the original.
-    """
     playable = is_web_playable(facts)
     if Form.LADDER in facts.made and (device in ADAPTIVE_DEVICES or not playable):
         return Form.LADDER

@@ -1,4 +1,4 @@
-"""Grants: permissions in a video's URL, such as an invitation's.
+"""Grants: permissions in a video's URL, for example those of a share or a link.
 
 A grant is ``kind.key``, checked when the URL is opened and while bytes are sent.
 """

@@ -45,8 +45,10 @@ async def run_in_pool(place: str, question: Callable[[], T]) -> T:
 
 
 async def run_in_pool_with_timeout(place: str, question: Callable[[], T], drop: Callable[[T], None]) -> T:
-    """Run ``question`` as :func:`run_in_pool` does. Raise ``unavailable`` after :data:`DISK_SECONDS`, unless
-    ``place`` is the bucket. drop: called with a result that arrives after this call has ended.
+    """Run a blocking read in the thread pool ``place``. Raise ``unavailable`` after :data:`DISK_SECONDS`.
+
+    The pool :data:`BUCKET` has no time limit. drop: function that releases a result that arrives after this call has
+    ended.
     """
     future = threads_of(place).submit(question)
     is_taken = False
@@ -58,7 +60,9 @@ async def run_in_pool_with_timeout(place: str, question: Callable[[], T], drop: 
     except TimeoutError as exc:
         if not limit.expired():
             raise
-        raise DomainError("unavailable", "The disk with this file does not answer. Try again in a moment.") from exc
+        raise DomainError(
+            "unavailable", "The disk that holds this file is not responding. Try again in a moment."
+        ) from exc
     finally:
         if not is_taken:
             future.add_done_callback(lambda late: _drop(late, drop))

@@ -12,19 +12,18 @@ FORBIDDEN = frozenset('/\\:*?"<>|')
 PLAIN_TYPE = "application/octet-stream"
 _MEDIA_TYPE = re.compile(r"(video|audio)/[a-z0-9][a-z0-9.+-]{0,60}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
-# Types that may be sent, by suffix: browsers run no code from them.
+# Content types that may be sent, by file suffix. Browsers run no code from files of these types.
 MADE_TYPES = {
     ".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".vtt": "text/vtt; charset=utf-8",
     ".json": "application/json", ".mp4": "video/mp4", ".mp3": "audio/mpeg", ".wav": "audio/wav", ".m4a": "audio/mp4",
     ".aac": "audio/aac", ".ogg": "audio/ogg", ".flac": "audio/flac",
-    # Dubbing providers may return these types.
+    # Results of dubbing providers may also have the following types.
     ".m4v": "video/x-m4v", ".mov": "video/quicktime", ".webm": "video/webm", ".mkv": "video/x-matroska",
     ".3gp": "video/3gpp", ".ogv": "video/ogg", ".avi": "video/x-msvideo", ".ts": "video/mp2t",
 }  # fmt: skip
 
 
 def media_type(claimed: str) -> str:
-    """Return the claimed content type if it is video or audio, else a generic binary type."""
     return claimed if _MEDIA_TYPE.fullmatch(claimed) else PLAIN_TYPE
 
 

@@ -39,7 +39,7 @@ KEPT_UNTIL_ASKED = "private, no-cache"
 FOR_EVER = ", immutable"
 # Cache-Control for master playlists, which change while smaller renditions are being made.
 KEPT_SHORTLY = "private, max-age=10"
-# Cache-Control for redirects: a cached one would bypass the check of the signature.
+# Cache-Control for redirects: a cached redirect would bypass the check of the signature.
 NOT_KEPT = "private, no-store"
 SOURCE_RUNG = "source"
 STREAM_COLUMNS = (
@@ -110,8 +110,8 @@ class Pending:
 class Found:
     """Content and headers of an answer.
 
-    disposition: empty unless the file is downloaded. shows: id of a catalogue video; a successful GET that starts at
-    the first byte counts as its view.
+    disposition: value of the header Content-Disposition, empty unless the file is downloaded. shows: id of the
+    catalogue video whose content this is, or None. A successful GET from the first byte counts as a view of this video.
     """
 
     content: OpenFile | StoredObject | HandedOver | Elsewhere | bytes | Pending
@@ -143,7 +143,8 @@ class Request:
     def must_proxy(self) -> bool:
         """Return whether this server must send the bytes instead of redirecting to S3.
 
-        S3 URLs are signed for GET only, the bucket may not allow ``fetch`` (CORS), and S3 ignores the end of a grant.
+        A redirect would fail for HEAD (S3 URLs are signed for GET) and for ``fetch`` (the bucket may not allow CORS).
+        Under a grant, it would let the client read on after the grant has ended.
         """
         return self.method == "HEAD" or self.wants("proxy") or bool(self.grant)
 
@@ -169,14 +170,15 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
         signed = None if user is not None else _Signed.of(request.options["sig"], STREAM, video_id, request.grant)
         video = rows.only(*STREAM_COLUMNS).filter(pk=video_id, deleted_at=None).first()
         if video is None:
-            # Signing in may help an anonymous caller; others must not learn that the video exists.
+            # Anonymous callers may get access by signing in. Other callers get "not found", because they must not learn
+            # whether the video exists.
             raise DomainError("unauthenticated") if isinstance(user, AnonymousUser) else FileNotFoundError(video_id)
         until = signed.until_of(video) if signed else time.time() + lifetime(video)
         use = use_of(video)
         if use == Use.NEVER:
             raise FileNotFoundError(video_id)
         if use == Use.LATER:
-            raise DomainError("video_not_ready", "The video's file has not arrived yet. Try again later.")
+            raise DomainError("video_not_ready", "The video's file is not available yet. Try again later.")
         failed = use == Use.SAVE
         content_type = names.PLAIN_TYPE if failed else names.media_type(video.mime_type)
         saved = failed or request.wants("download")
@@ -193,7 +195,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """Verified signature. until: epoch seconds. opens_restricted: whether it opens restricted videos too."""
+    """Verified signature. until: expiry in epoch seconds. opens_restricted: whether it also opens restricted videos."""
 
     until: int
     opens_restricted: bool = False
@@ -272,7 +274,7 @@ def find_hls(request: Request) -> Found:
             key, media = row.key_of("playlist"), row.files["media"]
             address = media + suffix
             if not (store.is_local() or request.must_proxy):
-                # A bucket URL in the playlist saves redirects.
+                # Write the bucket's URL into the playlist, to save players the redirects.
                 address = redirect_url(f"{row.folder}{media}", MEDIA_TYPE, until)
             return Found(_later(lambda: _playlist(key, media, address)), PLAYLIST_TYPE, _kept(until, FOR_EVER))
         if name != row.files["media"]:
@@ -288,7 +290,10 @@ def _check_folder(video: Video) -> None:
 
 
 def ladder(video: Video, rows: list[Rendition]) -> list[Rendition]:
-    """Return the HLS renditions that are not taller than the source. Raise ``FileNotFoundError`` if there is none."""
+    """Return the HLS renditions that are not taller than the source.
+
+    Raise ``FileNotFoundError`` if all HLS renditions are taller, or if the video has no HLS rendition.
+    """
     found = [row for row in rows if row.name == SOURCE_RUNG or not video.height or row.height <= video.height]
     if not found:
         raise FileNotFoundError(video.pk)
@@ -331,9 +336,9 @@ def _copy(request: Request, video: Video, cache: str, until: float) -> Found:
     try:
         row = normalized_copy(video)
     except CopyPending as exc:
-        raise DomainError("video_not_ready", "A playable copy is being made. Try again later.") from exc
+        raise DomainError("video_not_ready", "A playable copy is being created. Try again later.") from exc
     except JobFailed as exc:
-        raise DomainError("video_not_ready", f"No playable copy could be made: {exc}") from exc
+        raise DomainError("video_not_ready", f"No playable copy could be created: {exc}") from exc
     assert row is not None
     _check_folder(video)
     key, content_type = row.key_of("video"), names.media_type(row.mime_type)

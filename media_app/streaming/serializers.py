@@ -17,7 +17,7 @@ class OptimizedQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
     device_type = serializers.ChoiceField(choices=[device.value for device in Device], default=Device.DESKTOP.value)
     prefer_signed = serializers.BooleanField(
-        default=True, help_text="false: an address that works only for signed-in users."
+        default=True, help_text="If false, the URL works only for signed-in users."
     )
     expires_in = serializers.IntegerField(min_value=60, max_value=86_400, required=False)
 
@@ -39,7 +39,7 @@ class OptimizedSerializer(serializers.Serializer[dict[str, Any]]):
     streaming_url = serializers.CharField()
     delivery_type = serializers.ChoiceField(choices=DELIVERY_TYPES)
     supports_range = serializers.BooleanField()
-    global_delivery = serializers.BooleanField(help_text="Whether the bytes come from a CDN.")
+    global_delivery = serializers.BooleanField(help_text="Whether a CDN delivers the video.")
     expires_at = serializers.DateTimeField(allow_null=True)
     renditions = RenditionSerializer(many=True)
 

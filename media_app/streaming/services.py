@@ -35,8 +35,8 @@ class Delivery:
 def choose_delivery(video: Video, device: Device, *, seconds: float, signed: bool) -> Delivery:
     """Return the URL from which ``device`` plays ``video``, valid for ``seconds``.
 
-    signed: whether the URL must work without signing in. HLS and proxy URLs always do. Raise ``video_not_ready``,
-    ``unavailable``.
+    signed: whether the URL must work without signing in; URLs of HLS and proxies always do.
+    Raise ``video_not_ready``, ``unavailable``.
     """
     if use_of(video) != Use.PLAY:
         raise DomainError("video_not_ready")
@@ -63,7 +63,7 @@ def _copy(video: Video) -> Rendition | None:
     except CopyPending as exc:
         raise DomainError("video_not_ready") from exc
     except JobFailed as exc:
-        raise DomainError("video_not_ready", f"No playable copy could be made: {exc}") from exc
+        raise DomainError("video_not_ready", f"No playable copy could be created: {exc}") from exc
 
 
 def _place(

@@ -22,7 +22,7 @@ from vodplatform.core.web.throttles import network_of
 logger = logging.getLogger("vodplatform.views")
 _trouble = RateLimitedLogger(logger, "views not noted")
 HOUR_SECONDS = 3600
-# Maximum views waiting to be recorded, and maximum views remembered to ignore replays.
+# Maximum number of views that wait to be recorded, and of recent views that are remembered to count no view twice.
 MAX_WAITING = 1000
 MAX_REMEMBERED = 20_000
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="views")

@@ -34,7 +34,7 @@ class UploadAdmin(ModelAdmin):
         share = 100 * upload.offset / upload.size if upload.size else 100
         return f"{percent(share)} of {size(upload.size)}"
 
-    @admin.action(description="Cancel and delete the bytes")
+    @admin.action(description="Cancel and delete the received data")
     def give_up(self, request: HttpRequest, uploads: QuerySet[Upload]) -> None:
         count = 0
         for upload in uploads:
@@ -54,5 +54,5 @@ class UploadAdmin(ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False: the hourly cleanup deletes rows together with their bytes."""
+        """Forbid deletion: the hourly cleanup deletes an upload's row together with its bytes."""
         return False

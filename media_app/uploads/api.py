@@ -1,4 +1,4 @@
-"""API views of uploads (contract section 5).
+"""API views of uploads (contract.md, section 4).
 
 Chunks are usually received by :mod:`media_app.uploads.protocols.chunks`, not by the view here.
 """
@@ -79,7 +79,7 @@ def _given(query: QueryDict) -> dict[str, Any]:
 class ChunkedUploadViewSet(ApiViewSet[Upload]):
     """Base of the views of an upload in chunks. Each subclass has its own URL and its own names of API operations."""
 
-    # Not throttled, because clients send many chunks and requests for the state.
+    # Clients send many chunks and ask for the state often, so these requests are not throttled.
     throttle_scope = None
     lookup_url_kwarg = "upload_id"
     lookup_value_converter = "uuid"
@@ -97,7 +97,7 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
         """Cancel an upload and delete the bytes that have arrived."""
         return Response(s.UploadStateSerializer.show(services.cancel(self.get_object())))
 
-    # JSON needs a parser although this view rejects it: the CSRF check parses the body first.
+    # The view rejects JSON, but the CSRF check parses the body first, so a JSON parser is needed.
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, StrictJSONParser])
     def chunk(self, request: Request, upload_id: UUID) -> Response:
         """Send one chunk. Sending the same chunk again changes nothing."""
@@ -129,7 +129,7 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
             services.require_live(upload)
         return Response(s.UploadStateSerializer.show(upload))
 
-    # Throttled, because completing an upload may inspect the complete file.
+    # The request is throttled, because it may inspect the complete file.
     @action(detail=True, methods=["post"], throttle_scope="write")
     def complete(self, request: Request, upload_id: UUID) -> Response:
         """Finish an upload after its last chunk. Repeating the call gives the same answer."""
@@ -145,7 +145,7 @@ def _documented(prefix: str) -> Any:
         chunk=extend_schema(operation_id=f"{prefix}_chunk", summary="Send a chunk", request=chunk, responses=state),
         status=extend_schema(operation_id=f"{prefix}_status", summary="Get the state of an upload", responses=state),
         resume=extend_schema(
-            operation_id=f"{prefix}_resume", summary="Get the chunks that are missing", request=None, responses=state
+            operation_id=f"{prefix}_resume", summary="List the missing chunks", request=None, responses=state
         ),
         complete=extend_schema(
             operation_id=f"{prefix}_complete", summary="Complete an upload", request=None, responses=completed
@@ -158,7 +158,7 @@ def _documented(prefix: str) -> Any:
 class OneUploadViewSet(ChunkedUploadViewSet):
     @extend_schema(
         operation_id="uploads_addresses",
-        summary="Get addresses for chunks that go to the bucket",
+        summary="Get URLs for sending chunks straight to the bucket",
         request=s.WantedChunksSerializer,
         responses={200: s.ChunkAddressesSerializer},
     )
@@ -168,7 +168,7 @@ class OneUploadViewSet(ChunkedUploadViewSet):
         wanted = self.read_body(s.WantedChunksSerializer)["chunk_numbers"]
         upload = services.require_live(self.get_object())
         if upload.front != UploadProtocol.DIRECT:
-            raise DomainError("chunk_invalid", "This upload's chunks are sent to this server. Use `/chunk`.")
+            raise DomainError("chunk_invalid", "Send the chunks of this upload to this server, at `/chunk`.")
         return Response(s.ChunkAddressesSerializer(presigned.addresses(upload, wanted)).data)
 
 

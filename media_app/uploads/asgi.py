@@ -82,7 +82,7 @@ class Body:
         length = headers.get("content-length", "")
         self.announced = int(length[:19]) if length.isdecimal() and length.isascii() else None
         self.is_over = self.announced == 0
-        # A short body is read even after an error, so that the connection stays usable.
+        # After an error, the server reads a short body to its end, so that the connection stays usable.
         self.is_short = "transfer-encoding" not in headers and (self.announced or 0) <= SHORT_BYTES
         # The client waits for `100 Continue`, which the first call to `receive` sends.
         self.is_held_back = "expect" in headers

@@ -27,8 +27,8 @@ class UploadHandler(ABC):
     - families, mime_types: accepted kinds of files. Empty ``mime_types`` accept all types.
     - checks_type_early: whether wrong first bytes end an upload. If False, :meth:`finish` must handle an empty
       ``mime_type``.
-    - claims_bytes: whether the resource owns the bytes. If True, only partial uploads can expire or be cancelled after
-      their completion.
+    - claims_bytes: whether the created resource takes over the bytes of a completed upload. If True, a completed
+      upload can no longer expire or be cancelled, unless it is one part of a tus upload in several parts.
     """
 
     name: str
@@ -40,7 +40,10 @@ class UploadHandler(ABC):
     claims_bytes = True
 
     def admit(self, user: User, given: Mapping[str, str]) -> None:  # noqa: B027 - most check nothing
-        """Raise ``DomainError`` if the user may not send a form, before it is read. given: variables in its URL."""
+        """Raise ``DomainError`` if the user may not send a form. Called before the form is read.
+
+        given: variables in the form's URL.
+        """
 
     def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
         """Return the metadata to store, or raise ``DomainError``. Not called for forms."""
@@ -66,7 +69,10 @@ class UploadHandler(ABC):
         """Create the resource ``upload.resource_id`` in the transaction that completes the upload."""
 
     def cancel(self, upload: Upload) -> bool:
-        """Cancel the upload and the records that depend on it. Return False to let the caller end the upload."""
+        """Cancel the records that depend on the upload.
+
+        Return whether this has also ended the upload. If False, the caller ends it.
+        """
         return False
 
     def stored_bytes(self, user_id: UUID) -> int:
@@ -94,4 +100,4 @@ def handler_named(name: str) -> UploadHandler:
         return registry()[name]
     except KeyError as exc:
         known = ", ".join(sorted(registry()))
-        raise DomainError("invalid", errors={"purpose": [f"Unknown purpose; one of: {known}."]}) from exc
+        raise DomainError("invalid", errors={"purpose": [f"Unknown purpose. Use one of {known}."]}) from exc

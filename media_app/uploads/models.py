@@ -57,9 +57,9 @@ class UploadQuerySet(models.QuerySet["Upload"]):
         return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))
 
     def reserved(self) -> UploadQuerySet:
-        """Return uploads that count towards the quota if their purpose does.
+        """Return uploads that reserve storage. Callers exclude purposes that do not count towards the quota.
 
-        These are live uploads that have not expired, and completed uploads whose bytes no other record owns yet.
+        Live uploads reserve storage until they expire, and completed uploads until another record owns their bytes.
         """
         return self.filter(Q(status__in=LIVE, expires_at__gt=Now()) | Q(status=S.COMPLETED, taken_up=False))
 
@@ -85,16 +85,18 @@ class Upload(models.Model):
     status = models.CharField(max_length=16, choices=UploadStatus, default=UploadStatus.INITIATED)
     error_type = models.CharField(max_length=64, blank=True, default="")
     error_message = models.TextField(blank=True, default="")
-    sha256 = models.CharField(max_length=64, blank=True, default="", help_text="of the whole, where it is known")
-    mime_type = models.CharField(max_length=64, blank=True, default="", help_text="as the first bytes tell")
+    sha256 = models.CharField(max_length=64, blank=True, default="", help_text="SHA-256 of the complete file, if known")
+    mime_type = models.CharField(max_length=64, blank=True, default="", help_text="type detected from the first bytes")
     key = models.TextField(blank=True, default="")
-    multipart_id = models.TextField(blank=True, default="", help_text="the upload's name on S3")
+    multipart_id = models.TextField(blank=True, default="", help_text="id of the multipart upload on S3")
     parts = models.JSONField(default=list)
     part_number = models.PositiveIntegerField(default=0)
     tail_key = models.TextField(blank=True, default="")
     tail_size = models.BigIntegerField(default=0, help_text="bytes")
-    is_partial = models.BooleanField(default=False, help_text="a part of a tus concatenation")
-    concatenates = models.JSONField(default=list, help_text="ids of the uploads that this one joins, in order")
+    is_partial = models.BooleanField(default=False, help_text="whether the upload is one part of a tus concatenation")
+    concatenates = models.JSONField(
+        default=list, help_text="ids of the uploads that are joined into this one, in order"
+    )
     resource_id = models.UUIDField(default=uuid.uuid4, editable=False)
     taken_up = models.BooleanField(default=False)
     lock_token = models.UUIDField(null=True)
@@ -151,7 +153,7 @@ class Upload(models.Model):
         else:
             arrived = set(self.chunks.values_list("number", flat=True))
         if self.status == S.COMPLETED and not arrived:
-            arrived = set(range(self.total_chunks))  # assembly has deleted the chunks
+            arrived = set(range(self.total_chunks))  # all chunks have arrived; assembly has deleted their rows
         return {
             "uploaded_chunks": sorted(arrived),
             "remaining_chunks": [number for number in range(self.total_chunks) if number not in arrived],

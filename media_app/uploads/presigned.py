@@ -33,7 +33,7 @@ def check_direct_allowed(kind: UploadHandler) -> None:
         raise DomainError(
             "invalid",
             errors={
-                "direct": ["This server stores files on its disk. Send the chunks to this server, without `direct`."]
+                "direct": ["This server stores files on its disk. Omit `direct`, and send the chunks to this server."]
             },
         )
     if kind.families != VIDEO:

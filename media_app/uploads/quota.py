@@ -73,7 +73,7 @@ def reserve(user: User, size: int, kind: UploadHandler) -> None:
 def check_chunk_size(chunk_size: int, size: int, bounds: tuple[int, int], most: int) -> int:
     least, largest = bounds
     if min(chunk_size, size) > largest or chunk_size < min(size, least):
-        raise DomainError("invalid", errors={"chunk_size": [f"Choose from {least} to {largest} bytes."]})
+        raise DomainError("invalid", errors={"chunk_size": [f"Must be from {least} to {largest} bytes."]})
     if size > chunk_size * most:
         raise DomainError(
             "invalid", errors={"chunk_size": [f"Too small: the file would need more than {most} chunks."]}

@@ -23,7 +23,7 @@ PING_SECONDS = 2.0
 REPORT_SECONDS = 0.5
 CHUNK_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 64 * 1024
-# Larger files are not scanned: clamd reports them as OK without reading them, whatever its settings.
+# Maximum bytes of a scanned file: clamd reports larger files as OK without reading them, with any settings.
 MAX_FILE_BYTES = 2**31 - 1
 TOO_LONG = "INSTREAM size limit exceeded"
 OVER_A_LIMIT = "Heuristics.Limits.Exceeded"
@@ -64,7 +64,7 @@ def ping(seconds: float = PING_SECONDS) -> None:
         connection.sendall(b"zPING\0")
         answer = _answer(connection)
         if answer != "PONG":
-            raise ScannerDown(f"clamd answers {answer!r} to a ping.")
+            raise ScannerDown(f"clamd answered a ping with {answer!r}.")
 
 
 def passes_oversized_files() -> bool:

@@ -1,4 +1,4 @@
-"""API formats of uploads (contract section 5)."""
+"""API formats of uploads (contract.md, section 4)."""
 
 from __future__ import annotations
 
@@ -51,14 +51,16 @@ class UploadStateSerializer(AnswerSerializer[Upload]):
 
 
 class CompletedUploadSerializer(UploadStateSerializer):
-    media_file_id = serializers.UUIDField(source="pk", help_text="The session's id.")
+    media_file_id = serializers.UUIDField(source="pk", help_text="Id of the upload.")
 
 
 class BegunUploadSerializer(UploadStateSerializer):
     """State of a new upload. chunk_size: bytes."""
 
     filename = serializers.CharField()
-    upload_url = serializers.CharField(help_text="Address for chunks, or for requesting their addresses.")
+    upload_url = serializers.CharField(
+        help_text="URL to send chunks to; for a `direct` upload, URL that returns the upload URLs of the chunks."
+    )
     chunk_size = serializers.IntegerField()
     direct = serializers.BooleanField()
 
@@ -84,7 +86,9 @@ class UploadSerializer(AnswerSerializer[Upload]):
     status = serializers.ChoiceField(choices=UploadStatus.choices, source="shown_status")
     progress_percent = serializers.FloatField(source="percent")
     upload_url = serializers.CharField(allow_null=True)
-    resource_id = serializers.UUIDField(allow_null=True, help_text="Id of the completed upload's result.")
+    resource_id = serializers.UUIDField(
+        allow_null=True, help_text="Id of what the completed upload created, for example a video."
+    )
     error = CauseSerializer(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -118,8 +122,9 @@ class UploadQuerySerializer(ListQuerySerializer):
 
 @extend_schema_field({
     "type": "integer", "minimum": 1, "maximum": MAX_BYTES, "default": DEFAULT_CHUNK_BYTES,
-    "description": "Bytes, 64 KiB to 64 MiB; the last chunk is shorter. Any number for a file that is smaller itself. "
-    "With `direct` from 5 MiB, and 16 MiB or more by default.",
+    "description": "Chunk size in bytes, from 64 KiB to 64 MiB. The last chunk can be shorter. If the file fits "
+    "into one chunk, any chunk size that is at least the file's size is allowed. With `direct`, the minimum is 5 MiB, "
+    "and the default is 16 MiB or more.",
 })  # fmt: skip
 class ChunkSizeField(StrictIntegerField):
     """Bytes of a chunk; :func:`media_app.uploads.services.begin_upload` checks the value."""
@@ -137,12 +142,14 @@ class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
     content_type = StrictCharField(max_length=255, required=False, allow_blank=True)
     direct = StrictBooleanField(
         required=False,
-        help_text="Send chunks straight to the bucket, at addresses from `/addresses`. Only if files are stored "
-        "in a bucket.",
+        help_text="Whether to send the chunks straight to the bucket, at addresses from `/addresses`. Only allowed if "
+        "the server stores files in a bucket.",
     )
     purpose = StrictCharField(max_length=16, required=False)
     video_id = StrictCharField(
-        max_length=36, required=False, help_text="Id of the file's catalogue video (`purpose` catalogue)."
+        max_length=36,
+        required=False,
+        help_text="Id of the catalogue video that the file is for; only for the purpose `catalogue`.",
     )
     title = StrictCharField(max_length=255, required=False)
     tags = BoundedListField(child=StrictCharField(max_length=64), required=False, max_length=50)

@@ -41,12 +41,12 @@ from vodplatform.core.text import normalize
 DEFAULT_PURPOSE = "library"
 MAX_NAME = 255
 MIN_CHUNK_BYTES = 64 * 1024
-MAX_LOOKED_AT = 10  # maximum files of one owner that a process inspects at once
+MAX_LOOKED_AT = 10  # maximum number of files of one owner that a process inspects at once
 _looking: Counter[uuid.UUID] = Counter()
 _looking_guard = threading.Lock()
 MAX_CHUNK_BYTES = 64 * 1024**2
 DEFAULT_CHUNK_BYTES = 1024**2
-# Maximum chunks of an upload: each answer to a chunk lists all of them (contract section 5).
+# Maximum number of chunks of an upload, because the answer to each chunk lists all chunks.
 MAX_CHUNKS = 25_000
 HEAD_BYTES = 4096
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -121,7 +121,7 @@ def concatenate(
     kind = handler_named(purpose)
     kept = _clean_metadata(kind, user, metadata or {}, header)
     if len(set(parts)) != len(parts) or not parts:
-        raise DomainError("invalid", errors={"Upload-Concat": ["Name one or more parts, without repetition."]})
+        raise DomainError("invalid", errors={"Upload-Concat": ["List one or more parts, each only once."]})
     with transaction.atomic():
         lock_user(user)
         if there := Upload.objects.filter(owner=user, concatenates=[str(pk) for pk in parts]).first():
@@ -136,14 +136,14 @@ def concatenate(
         if not size:
             raise DomainError("invalid", errors={"Upload-Concat": ["The file is empty."]})
         check_size(user, kind, size)
-        # If the joined upload counts towards the quota, check partial uploads that have not been checked against it.
+        # If the joined upload counts towards the quota, check the sizes of its partial uploads that did not count yet.
         if uncounted := sum(
             part.size
             for part in found
             if kind.counts_towards_quota and not handler_named(part.purpose).counts_towards_quota
         ):
             check_room(user, uncounted)
-        # If the first partial upload is too short to detect the type, a job does so later.
+        # Reject a wrong type. If the first partial upload is too short to detect a type, a later job checks the type.
         first = next(part for part in found if part.size)
         is_recognised = first.mime_type and kind.takes_type(first.mime_type)
         if first.size >= HEAD_BYTES and not is_recognised and kind.checks_type_early:
@@ -169,7 +169,7 @@ def _clean_metadata(kind: UploadHandler, user: User, metadata: Mapping[str, Any]
     kept = dict(kind.begin(user, metadata))
     if digest := metadata.get("sha256"):
         if not (isinstance(digest, str) and SHA256.fullmatch(digest)):
-            raise DomainError("invalid", errors={"sha256": ["Send the 64 hexadecimal digits of the SHA-256."]})
+            raise DomainError("invalid", errors={"sha256": ["Send the SHA-256 as 64 hexadecimal digits."]})
         kept["sha256"] = digest.lower()
     if header:
         kept["header"] = header
@@ -262,7 +262,7 @@ def fail(upload: Upload, error: DomainError) -> None:
 
 
 def cancel(upload: Upload) -> Upload:
-    """Cancel an upload; the call may be repeated. Raises ``upload_finished`` if a resource owns its bytes."""
+    """Cancel an upload. Repeated calls do nothing. Raises ``upload_finished`` if a record already has its file."""
     if upload.status != UploadStatus.CANCELLED:
         if upload.status == UploadStatus.EXPIRED:
             raise DomainError("upload_expired")
@@ -282,7 +282,7 @@ def store_chunk_row(upload: Upload, number: int, size: int, sha256: str, key: st
     """
     try:
         with transaction.atomic():
-            # While the row is locked, the upload cannot end.
+            # Lock the upload's row, so that the upload cannot end before the chunk is recorded.
             row = Upload.objects.select_for_update().filter(pk=upload.pk).first()
             if row is None:
                 raise DomainError("upload_not_found")

@@ -37,11 +37,12 @@ from vodplatform.core.records.transitions import transition
 
 LOCK_SECONDS = 5.0
 RENEW_SECONDS = 1.5
-SPARE_SECONDS = 0.5  # seconds before the lock's expiry at which writing pauses for the renewal
+SPARE_SECONDS = 0.5  # seconds before the lock's expiry at which writing pauses until the lock is renewed
 # Bytes, or seconds, after which the upload's offset is updated.
 SYNC_BYTES = 16 * 1024**2
 SYNC_SECONDS = 2.0
-FLUSH_BYTES = 4 * 1024**2  # bytes after which data is flushed to disk, so that updating the offset is fast
+# Bytes after which data is flushed to disk, so that only few bytes are left to flush when the offset is updated.
+FLUSH_BYTES = 4 * 1024**2
 # Maximum bytes not flushed to disk, and maximum S3 parts not sent; at the maximum, writing waits.
 MAX_WAITING_BYTES = 12 * 1024**2
 MAX_WAITING_PARTS = 2
@@ -57,7 +58,7 @@ class LockLost(Exception):
 
 @dataclass(slots=True)
 class Lock:
-    """The right to write one upload for :data:`LOCK_SECONDS`. is_wanted: whether another request waits for it."""
+    """A lock to write one upload, for :data:`LOCK_SECONDS`. is_wanted: whether another request waits for the lock."""
 
     upload_id: uuid.UUID
     token: uuid.UUID
@@ -75,7 +76,10 @@ class Lock:
         self.held(self.rows().filter(status__in=LIVE).update(**values, **_until()), began)
 
     def held(self, won: int, began: float) -> None:
-        """Record a renewal that updated ``won`` rows. began: monotonic time before it. Raises :class:`LockLost`."""
+        """Record a renewal of the lock that began at the monotonic time ``began``.
+
+        won: number of updated rows. Raises :class:`LockLost` if it is 0.
+        """
         if not won:
             raise LockLost
         self.renewed_at = max(self.renewed_at, began)
@@ -86,7 +90,6 @@ class Lock:
 
 
 def acquire(upload_id: uuid.UUID) -> Lock | None:
-    """Acquire the upload's lock. If another request has it, ask for its release and return None."""
     token, began = uuid.uuid4(), time.monotonic()
     rows = Upload.objects.filter(pk=upload_id)
     free = rows.filter(Q(lock_until=None) | Q(lock_until__lte=Now()))
@@ -105,7 +108,7 @@ class UploadWriter:
     """A writer that appends to an upload.
 
     - received: number of written bytes, including those of earlier requests.
-    - offset: number of durable bytes, as stored in the row.
+    - offset: number of durable bytes, as stored in the upload's row.
     - holds: whether ``offset`` stays the same until :meth:`sync`, because a checksum must be verified first.
     """
 
@@ -115,10 +118,10 @@ class UploadWriter:
         self.holds = holds
         self._is_first = upload.status == UploadStatus.INITIATED
         self.offset = self.received = upload.offset
-        # If earlier requests stored the first bytes, their type has been checked.
+        # If an earlier request has stored the first bytes, it has also checked the file's type.
         self._looked = upload.offset >= min(HEAD_BYTES, upload.size)
         self._moved_at = time.monotonic()
-        self._tending = threading.Lock()  # prevents closing files during a flush
+        self._tending = threading.Lock()  # lock held during a flush, so that files stay open
 
     def write(self, data: bytes) -> None:
         """Write bytes to the system's cache, without waiting for the disk.
@@ -128,8 +131,8 @@ class UploadWriter:
         if self.lock.is_near_its_end():
             raise LockLost
         if self.received + len(data) > self.upload.size:
-            sentence = "More bytes arrived than announced."
-            if self.upload.front == UploadProtocol.MULTIPART:  # a form announces no size, so ``size`` is the limit
+            sentence = "More data was sent than the upload's declared size."
+            if self.upload.front == UploadProtocol.MULTIPART:  # a form announces no size: ``size`` is the maximum
                 sentence = f"The file is larger than your limit of {limit_size(self.upload.size)}."
             raise DomainError("too_large", sentence, limit=self.upload.size)
         self._write(data)
@@ -216,7 +219,10 @@ class UploadWriter:
         raise NotImplementedError
 
     def _steps(self, *, last: bool) -> Iterator[Step]:
-        """Make bytes durable; yield (offset, columns), which the caller stores in the row before the next step."""
+        """Make bytes durable.
+
+        Yield (offset, columns), which the caller stores in the upload's row before the next step.
+        """
         raise NotImplementedError
 
     def _close(self) -> None:
@@ -262,7 +268,7 @@ class FileWriter(UploadWriter):
         try:
             self.lock.renew(key=key)
         except LockLost:
-            # Keep the copy after other errors: the row may refer to it.
+            # Delete the copy only if the lock was lost: after other errors, the upload's row may refer to the copy.
             copy.unlink(missing_ok=True)
             raise
         self.upload.key = key
@@ -391,7 +397,7 @@ class PartWriter(UploadWriter):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # With ``holds``, :meth:`flush_due` sends parts without adding them to the offset, so this step adds them.
+            # With ``holds``, :meth:`flush_due` sends parts but does not change the offset, so this step updates it.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:
@@ -476,7 +482,6 @@ def _write_at(descriptor: int, data: bytes | memoryview, position: int) -> None:
 
 
 def _locked(descriptor: int) -> bool:
-    """Lock the file; return False if another process has the lock."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

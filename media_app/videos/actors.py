@@ -110,8 +110,8 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
                 if context.params.get("previous"):
                     _drop_former(context, video)
         with map_storage_errors():
-            context.progress(25, "Playable; checking the complete file")
-            # A form's file was hashed as it arrived; hash other files now.
+            context.progress(25, "Ready to play. Checking the complete file")
+            # Use the hash from the upload if there is one; else compute it now.
             digest = taken.sha256 or (upload.sha256 if upload else "") or digest_of(context, taken.original)
             with context.lock_lease():
                 Video.objects.filter(pk=video.pk).update(sha256=digest)
@@ -171,7 +171,7 @@ def _video(context: JobContext) -> Video:
     previous = context.params.get("previous")
     if previous and video.location == previous["location"]:
         raise JobFailed(
-            "not_found", "The new file was discarded and the previous one is shown. Upload the new file again."
+            "not_found", "The new file was discarded, and the video shows the previous one. Upload the new file again."
         )
     return video
 

@@ -1,4 +1,4 @@
-"""REST API of the private library (contract section 4)."""
+"""REST API of the private library (contract.md, section 4)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     lookup_url_kwarg = "video_id"
     lookup_value_converter = "uuid"
 
-    is_about_bin = False  # whether videos in the bin are found too
+    is_about_bin = False  # whether the view also finds videos in the bin
 
     def get_queryset(self) -> VideoQuerySet:
         videos = Video.objects.filter(place=VideoScope.LIBRARY) if self.is_about_bin else Video.objects.private()
@@ -77,7 +77,7 @@ class LibraryViewSet(ApiViewSet[Video]):
         return Response(s.VideoSerializer.show(self.get_queryset().get(pk=upload.resource_id)), status=201)
 
     @extend_schema(
-        operation_id="library_get", summary="Get a video of your library", responses={200: s.VideoSerializer}
+        operation_id="library_get", summary="Get a video in your library", responses={200: s.VideoSerializer}
     )
     def retrieve(self, request: Request, video_id: str) -> Response:
         """Return one video of the caller's library."""
@@ -85,7 +85,7 @@ class LibraryViewSet(ApiViewSet[Video]):
 
     @extend_schema(
         operation_id="library_change",
-        summary="Change a video of your library",
+        summary="Change a video in your library",
         request=s.VideoChangeSerializer,
         responses={200: s.VideoSerializer},
     )
@@ -97,7 +97,7 @@ class LibraryViewSet(ApiViewSet[Video]):
 
     @extend_schema(
         operation_id="library_delete",
-        summary="Delete a video of your library",
+        summary="Delete a video from your library",
         parameters=[s.DeletionQuerySerializer],
         responses={200: s.DeletedSerializer},
     )
@@ -134,7 +134,7 @@ class LibraryViewSet(ApiViewSet[Video]):
 
     @extend_schema(
         operation_id="library_uses",
-        summary="List what uses videos of your library",
+        summary="List what uses your videos",
         parameters=[s.UsesQuerySerializer],
         responses={200: s.VideoUsesSerializer},
     )

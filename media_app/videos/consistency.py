@@ -115,7 +115,8 @@ def mark_lost() -> tuple[list[Video], list[Video]]:
     lost = [video for video in lost_videos() if not is_away(video)]
     if any(video.source == VideoSource.STORED for video in lost) and not any(True for _ in store.files("videos/")):
         raise WrongInstallation(
-            "The database has stored videos, but the storage has no files. Check that both belong to this installation."
+            "The database lists stored videos, but the storage contains no files. Check that both belong to this "
+            "installation."
         )
     marked = []
     for video in lost:
@@ -143,7 +144,6 @@ def _changing(video: Video) -> Iterator[None]:
 
 
 def lost_renditions() -> list[Rendition]:
-    """Return renditions whose files are missing but which are not marked as lost yet."""
     return [rendition for rendition, is_whole in _renditions() if not is_whole and rendition.lost_at is None]
 
 
@@ -186,7 +186,7 @@ def leftovers() -> Leftovers:
 
 
 def old_leftovers(found: Leftovers) -> Leftovers:
-    """Return the leftovers first found ``VOD_UNREFERENCED_HOURS`` ago or earlier. Record new leftovers."""
+    """Return the data that was first found unreferenced at least ``VOD_UNREFERENCED_HOURS`` ago; record the rest."""
     files = confirm_unreferenced("leftovers", (file.key for file in found.files))
     return Leftovers([file for file in found.files if file.key in files], _old("leftover parts", found.unfinished))
 
@@ -251,7 +251,8 @@ def _abort(unfinished: Iterable[store.UnfinishedUpload]) -> None:
 def _check_store_belongs_to_database() -> None:
     if not Video.objects.filter(source=VideoSource.STORED).exists():
         raise WrongInstallation(
-            "The database has no stored video, but the storage has files. Check that both belong to this installation."
+            "The database lists no stored videos, but the storage contains files. Check that both belong to this "
+            "installation."
         )
 
 

@@ -37,7 +37,7 @@ def video_files(folder: Path, not_read: Callable[[OSError], None]) -> Iterator[P
     for parent, names, files in os.walk(folder, onerror=not_read):
         videos = [name for name in files if Path(name).suffix.lower() in library_roots.VIDEO_SUFFIXES]
         for name in [name for name in (*names, *videos) if _is_hidden_by_name(name)]:
-            not_read(OSError(errno.EILSEQ, "Its name is not UTF-8; rename it", library_roots.printable(name)))
+            not_read(OSError(errno.EILSEQ, "its name is not UTF-8; rename the file", library_roots.printable(name)))
         names[:] = sorted(filter(_is_shown, names))
         for name in sorted(filter(_is_shown, videos)):
             real = Path(os.path.realpath(Path(parent, name)))
@@ -51,7 +51,6 @@ def may_reference(owner: User, folder: Path) -> bool:
 
 
 def import_reference(owner: User, path: Path) -> Video | None:
-    """Return a new video that uses a library file in place; None if the owner already has the file."""
     found = path.stat()
     same = Video.objects.filter(owner=owner, location=str(path), file_size=found.st_size, modified_ns=found.st_mtime_ns)
     return None if same.exists() else reference_videos(owner, [str(path)])[0]

@@ -42,7 +42,8 @@ from vodplatform.core.processes.process import Access, ChildError, Limits
 from vodplatform.core.records.transitions import transition
 
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
-MAX_LINES = 1080  # maximum pixels of the shorter side of a rendition that replaces an unplayable source
+# maximum length of the shorter side, in pixels, of a rendition that replaces an unplayable source
+MAX_LINES = 1080
 POSTER_SECONDS = 120.0
 COPIED_BYTES = 1_000_000  # assumed minimum bytes per second of a normalisation; sets its time limit
 HASH_BYTES = 4 * 1024**2
@@ -60,7 +61,6 @@ MIME_TYPES = {
 
 @contextmanager
 def map_storage_errors() -> Iterator[None]:
-    """Convert storage errors: a full storage is retried, a missing file fails the job."""
     try:
         yield
     except store.StoreFull as exc:
@@ -108,9 +108,9 @@ def ingest(
 ) -> IngestedFile:
     """Join, scan and probe a video's file. Return the file and its facts.
 
-    If the probe finds a :class:`media_app.av.recording.CopyReason`, such as a missing end, a normalised copy is made.
+    If the probe finds a :class:`media_app.av.recording.CopyReason`, such as a truncated file, make a normalised copy.
 
-    needs_end: whether to reject a truncated file. Raise :class:`JobFailed`.
+    needs_end: reject a truncated file instead of copying it. Raise :class:`JobFailed`.
     """
     if upload:
         _join_parts(context, video, upload, folder)
@@ -121,7 +121,7 @@ def ingest(
         _check_type(path, upload)
     context.progress(15, "Reading the file")
     facts = facts_of(context, path)
-    # A file with recording faults may claim a wrong duration, so its copy is checked instead.
+    # A file with recording faults may claim a wrong duration, so the limits are checked on its copy.
     if not facts["recording"]["reasons"]:
         _check(facts, needs_end)
     expected = upload.metadata.get("sha256", "") if upload else ""
@@ -281,7 +281,7 @@ def raise_if_machine_fault(exc: ChildError) -> None:
 
 def _check(facts: dict[str, Any], needs_end: bool) -> None:
     if needs_end and facts.get("truncated"):
-        raise JobFailed("vod_unreadable", "The file is incomplete: its end is missing. Send the complete file.")
+        raise JobFailed("vod_unreadable", "The file is incomplete: its end is missing. Upload the complete file.")
     if facts["duration"] > settings.MAX_VIDEO_SECONDS:
         hours = settings.MAX_VIDEO_SECONDS / 3600
         raise JobFailed("video_too_long", f"The video is longer than {hours:g} hours.")
@@ -301,8 +301,8 @@ def store_rendition(
 ) -> None:
     """Store the files that a job attempt made, and save the rendition.
 
-    made: the child process's message. folder: has the files in ``{kind}`` or ``{kind}-{name}``. name: the rendition's
-    name if it differs from the message's.
+    made: the child process's message. folder: parent of the files' folder ``{kind}`` or ``{kind}-{name}``.
+    name: name of the rendition; by default, the name in ``made``.
     """
     own = f"{made['kind']}-{made['name']}" if made["name"] else made["kind"]
     name = made["name"] if name is None else name
@@ -329,7 +329,7 @@ def make_poster(context: JobContext, video: Video, path: Path, folder: Path, *, 
 def make_stills(
     context: JobContext, video: Video, path: Path, folder: Path, kinds: Sequence[str], *, share: tuple[float, float]
 ) -> None:
-    """Make a video's missing pictures and peaks; a failure is only logged.
+    """Make a video's missing pictures and waveform peaks. A failure due to the video is only logged.
 
     share: percent of the job's progress at the start and at the end.
     """
@@ -366,7 +366,7 @@ def plan_rungs(
     context: JobContext, video: Video, facts: dict[str, Any], *, full: bool = False, source: bool = False,
     purpose: str = "",
 ) -> None:  # fmt: skip
-    """Queue a job of low priority for the smaller HLS renditions. full: also make one in the video's own size."""
+    """Queue a low-priority job for the smaller HLS renditions. full: whether to add the video's own size."""
     lines = min(facts["width"], facts["height"])
     rungs: list[int | str] = [rung for rung in settings.HLS_RUNGS if rung < lines]
     if full and (most := min(lines, MAX_LINES)) not in rungs:

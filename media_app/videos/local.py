@@ -1,4 +1,4 @@
-"""Media files that commands read by path, without rows and jobs."""
+"""Media files that commands read by path. The database has no rows for these files."""
 
 from __future__ import annotations
 

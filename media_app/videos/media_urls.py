@@ -30,7 +30,7 @@ PLAYLIST = "index.m3u8"
 LONGEST_SECONDS = 86_400
 _RESTRICTED = ":restricted"
 _GRANTED = ":grant:"
-# Key of each kind's main file in ``Rendition.files``.
+# Key in ``Rendition.files`` of the main file, by kind of rendition.
 MAIN_ROLE: dict[str, str] = {
     RenditionKind.POSTER: "image",
     RenditionKind.THUMBNAIL: "image",
@@ -58,9 +58,10 @@ def signed_name(key: UUID, restricted: bool = False, grant: str = "") -> str:
 
 
 def stream_url(video: Video, seconds: float | None = None, *, as_shown: bool = False) -> str:
-    """Return a URL of a video's bytes that works without sign-in, for ``seconds`` or :func:`lifetime`.
+    """Return a URL of a video's bytes that works without sign-in.
 
-    as_shown: whether the URL works only while the video is public.
+    seconds: validity of the URL, by default :func:`lifetime`. as_shown: whether the URL works only while the video is
+    public.
     """
     name = _name_of(video.pk, video, as_shown)
     return f"{STREAM_PREFIX}{video.pk}?sig={signing.sign(STREAM, name, seconds=seconds or lifetime(video))}"
@@ -91,7 +92,7 @@ def rendition_url(
 ) -> str:
     """Return the URL of a rendition's main file; needs ``rendition.video``.
 
-    The signature is in the URL's path, so relative URLs in a sprite's WebVTT contain it too. as_shown: as in
+    The signature is in the URL's path, so it also applies to relative URLs in a sprite's WebVTT. as_shown: as in
     :func:`stream_url`.
     """
     if rendition.kind == RenditionKind.HLS:

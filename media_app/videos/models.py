@@ -192,9 +192,11 @@ class Video(models.Model):
     status = models.CharField(max_length=16, choices=VideoStatus, default=VideoStatus.READY)
     error_type = models.CharField(max_length=64, blank=True, default="")
     error_message = models.TextField(blank=True, default="")
-    job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, related_name="+", help_text="takes the file in")
+    job = models.ForeignKey(
+        Job, on_delete=models.SET_NULL, null=True, related_name="+", help_text="job that processes the file"
+    )
     source = models.CharField(max_length=16, choices=VideoSource)
-    location = models.TextField(help_text="An absolute path with symlinks resolved, or a key of the storage.")
+    location = models.TextField(help_text="Absolute path with symlinks resolved, or key in the storage.")
     file_size = models.BigIntegerField()
     modified_ns = models.BigIntegerField(default=0)
     sha256 = models.CharField(max_length=64, blank=True, default="")
@@ -221,12 +223,14 @@ class Video(models.Model):
             models.Index(fields=["owner", "-created_at", "-id"], name="video_by_owner"),
             models.Index(fields=["-created_at", "-id"], condition=IS_PUBLIC, name="video_shown"),
             models.Index(fields=["-created_at", "-id"], condition=IS_IN_CATALOGUE, name="video_in_catalogue"),
-            # The last two columns filter out videos that some users may not see.
+            # The index contains ``status`` and ``is_hidden``, so that the database can skip videos that a user may not
+            # see without reading their rows.
             models.Index(
                 fields=["category", "-created_at", "-id", "status", "is_hidden"], condition=IS_IN_CATALOGUE,
                 name="video_by_category",
             ),
-            # SQLite prefers indexes whose first column is compared by ``=``, so these begin with a constant.
+            # The next indexes begin with ``place``, although it is constant in them: SQLite prefers indexes whose
+            # first column is compared by ``=``.
             models.Index(
                 fields=["place", "-created_at", "-id", "status", "is_hidden"],
                 condition=IS_IN_CATALOGUE & Q(is_featured=True), name="video_featured",

@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from media_app.videos.models import Video
-from vodplatform.core.formatting import clock, duration
+from vodplatform.core.formatting import clock, counted, duration
 
 NAMES = {"video": "The picture", "audio": "The sound"}
 MANY_BREAKS = 10
-MIN_TRACK_GAP_SECONDS = 1.0  # seconds; if picture and sound end further apart, a note reports it
+MIN_TRACK_GAP_SECONDS = 1.0  # a note is shown if picture and sound end more than this many seconds apart
 
 
 def notes_of(video: Video) -> list[str]:
     recording: dict[str, Any] = video.recording
     notes = [_break(found) for found in recording.get("breaks", ())]
     if len(notes) > MANY_BREAKS:
-        notes = [*notes[:MANY_BREAKS], f"There are {len(notes) - MANY_BREAKS} more interruptions."]
+        more = counted(len(notes) - MANY_BREAKS, "more time")
+        notes = [*notes[:MANY_BREAKS], f"The recording was interrupted {more}."]
     if promised := recording.get("claimed_duration"):
         notes.append(
-            f"The end of the recording is missing: it has {duration(recording['duration'])} of {duration(promised)}."
+            f"The end of the recording is missing: it ends at {duration(recording['duration'])} instead of "
+            f"{duration(promised)}."
         )
     elif "cut" in recording.get("reasons", ()):
-        notes.append("The recording breaks off. It is shown up to its last complete frame.")
+        notes.append("The recording ends abruptly. It is shown up to its last complete frame.")
     if outlasting := _outlasting(recording):
         other = "picture" if outlasting == "sound" else "sound"
         notes.append(f"The {other} ends at {duration(recording[f'{other}_end'])}; the {outlasting} continues.")
@@ -30,7 +32,7 @@ def notes_of(video: Video) -> list[str]:
         notes.append(f"The recording's own clock starts at {clock(begin)}; here it starts at 0:00.")
     if len(sizes := recording.get("sizes", ())) > 1:
         width, height = max(sizes, key=lambda size: size[0] * size[1])
-        notes.append(f"The picture changes size. It is always shown at {width}×{height}.")
+        notes.append(f"The resolution changes during the recording. It is always shown at {width}×{height}.")
     return notes
 
 
@@ -54,4 +56,5 @@ def _break(found: dict[str, Any]) -> str:
     what, at = NAMES.get(found["track"], "The recording"), clock(found["at"])
     if found["jump"] is None:
         return f"{what} was interrupted at {at}, for an unknown time."
-    return f"{what} was interrupted at {at}. According to its clock, {duration(found['jump'])} are missing."
+    missing = duration(found["jump"])
+    return f"{what} was interrupted at {at}. According to the recording's clock, {missing} is missing."

@@ -31,7 +31,10 @@ def refusal(owner: User) -> DomainError | None:
     limit, used = MAX_UNCOUNTED * limits_of(owner)["max_storage_bytes"], _bytes(owner.pk, UNCOUNTED)
     if used < limit:
         return None
-    sentence = f"The copies that the program made of your videos have reached the limit of {limit_size(limit)}."
+    sentence = (
+        f"The automatically created copies of your videos have reached the limit of {limit_size(limit)}. Delete videos "
+        "that you no longer need."
+    )
     return DomainError("storage_full", sentence, limit=limit, used=used)
 
 

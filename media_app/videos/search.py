@@ -12,13 +12,16 @@ from django.db import connections
 from django.db.models import BooleanField, Case, F, FloatField, Func, Q, TextField, Value, When
 from django.db.models.expressions import Combinable
 
+from vodplatform.core.pauses import pause_for_others
 from vodplatform.core.text import normalize
 
 if TYPE_CHECKING:
     from media_app.videos.models import VideoQuerySet
 
 MAX_WORDS = 10
-MAX_RANKED = 1000  # maximum results sorted by relevance; more are sorted newest first
+FOLDED_AT_ONCE = 500  # characters of a text that are normalised at once
+MAX_FOLDED = 50_000  # characters of normalised text after which the rest of a text is left out
+MAX_RANKED = 1000  # maximum number of results sorted by relevance; if there are more, all are sorted newest first
 # Replacements of letters that Unicode does not decompose.
 LETTERS = str.maketrans(
     {"\u0131": "i", "\u0142": "l", "\u00f8": "o", "\u0111": "d", "\u00f0": "d", "\u0127": "h", "\u0167": "t",
@@ -33,11 +36,29 @@ SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 def folded(*texts: str) -> str:
-    """Return the texts as one line of lower-case text without accents (Unicode 15, section 3.13)."""
-    spread = normalize("NFKD", " ".join(texts)).casefold()
+    """Return the texts as one line of lower-case text without accents (Unicode 15, section 3.13).
+
+    One ligature can become eighteen letters, so the line can be much longer than the texts. Once the line has
+    ``MAX_FOLDED`` characters, the rest of the texts is left out and cannot be found by a search.
+    """
+    text = " ".join(texts)
+    line = ""
+    start = 0
+    while start < len(text) and len(line) < MAX_FOLDED:
+        end = start + FOLDED_AT_ONCE
+        # Cut at a space, if possible: an accent belongs to the letter before it.
+        end = len(text) if end >= len(text) else (text.rfind(" ", start, end) + 1 or end)
+        line += _fold(text[start:end])
+        start = end
+        pause_for_others()
+    return " ".join(line.split())
+
+
+def _fold(text: str) -> str:
+    spread = normalize("NFKD", text).casefold()
     signs = (sign for sign in normalize("NFKD", spread) if not unicodedata.combining(sign))
     bare = "".join(sign for sign in signs if _kind(sign) != "F")
-    return " ".join(normalize("NFKC", SELECTORS.sub("", bare).translate(LETTERS)).split())
+    return normalize("NFKC", SELECTORS.sub("", bare).translate(LETTERS))
 
 
 def search_text(title: str, description: str, category: str, tags: Iterable[str]) -> str:
@@ -85,7 +106,7 @@ def ranked(videos: VideoQuerySet, text: str) -> VideoQuerySet:
 
 
 class _Found(Func):
-    """Full-text match on PostgreSQL; the index is used only if its expression is the same."""
+    """Full-text match on PostgreSQL, with the ``to_tsvector`` expression of the index ``video_words``."""
 
     template = "to_tsvector('simple', %(expressions)s)"
     arg_joiner = ") @@ to_tsquery('simple', "

@@ -21,7 +21,6 @@ T = TypeVar("T")
 MAX_DESCRIPTION = 20_000
 MAX_SECONDS = 604_800
 MAX_ASKED = 100  # maximum video ids in one request
-# Pattern of a UUID.
 ID = r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}"
 
 
@@ -57,7 +56,7 @@ class LibraryQuerySerializer(PageQuerySerializer):
 
 class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
     leave_gaps = serializers.BooleanField(
-        default=False, help_text="Delete the video even if your comparisons show it; they show a gap instead."
+        default=False, help_text="Delete the video even if your comparisons use it; they then show a gap in its place."
     )
     purge = serializers.BooleanField(
         default=False, help_text="Delete the video for good, whether it is in the bin or not."
@@ -69,7 +68,9 @@ class DeletedSerializer(serializers.Serializer[dict[str, Any]]):
 
     ok = serializers.BooleanField()
     deleted_at = serializers.DateTimeField()
-    purge_at = serializers.DateTimeField(help_text="When it is deleted for good; equals `deleted_at` if it already is.")
+    purge_at = serializers.DateTimeField(
+        help_text="Time at which the video will be deleted for good. If it already has been, this equals `deleted_at`."
+    )
 
 
 class UsesQuerySerializer(serializers.Serializer[dict[str, Any]]):
@@ -137,14 +138,16 @@ class VideoSerializer(AnswerSerializer[Video]):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     deleted_at = serializers.DateTimeField(allow_null=True)
-    purge_at = serializers.DateTimeField(allow_null=True, help_text="When a video in the bin is deleted for good.")
+    purge_at = serializers.DateTimeField(
+        allow_null=True, help_text="Time at which a video in the bin will be deleted for good."
+    )
     width = serializers.IntegerField()
     height = serializers.IntegerField()
     fps = serializers.FloatField()
     codec = serializers.CharField()
     has_audio = serializers.BooleanField()
     notes = serializers.ListField(
-        child=serializers.CharField(), help_text="Sentences about losses and changes in the recording; usually empty."
+        child=serializers.CharField(), help_text="Notes on losses and changes in the recording; usually empty."
     )
     source = serializers.ChoiceField(choices=VideoSource.choices)  # type: ignore[assignment]
     poster_url = serializers.CharField(allow_null=True)
@@ -193,10 +196,14 @@ class VideoSerializer(AnswerSerializer[Video]):
         if video.error_type:
             return {"type": video.error_type, "message": video.error_message}
         of_job = (video.job.error or {}) if video.job else {}
-        again = "its job was cancelled. Retry it." if video.job else "its job is gone. Upload it again."
+        sentence = (
+            "The video was not processed, because its job was cancelled. Retry the job."
+            if video.job
+            else "The video was not processed, because its job no longer exists. Upload the video again."
+        )
         return {
             "type": str(of_job.get("type", "server_error")),
-            "message": str(of_job.get("message", f"The video was not processed: {again}")),
+            "message": str(of_job.get("message", sentence)),
         }
 
 
@@ -248,7 +255,7 @@ class VideoChangeSerializer(serializers.Serializer[dict[str, Any]]):
 class NewVideoSerializer(serializers.Serializer[dict[str, Any]]):
     """Form with one video file. ``tags``: a JSON list, or one field per tag."""
 
-    file = serializers.FileField(required=False, help_text="The video; the name `video` is accepted too.")
+    file = serializers.FileField(required=False, help_text="The video file; the field name `video` is accepted too.")
     video = serializers.FileField(required=False)
     title = serializers.CharField(max_length=255, required=False)
     tags = serializers.ListField(child=serializers.CharField(), required=False)
@@ -298,7 +305,7 @@ class NewRenditionSerializer(serializers.Serializer[dict[str, Any]]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if (attrs["kind"] == "poster") != ("time" in attrs):
-            raise serializers.ValidationError({"time": ["Send `time` for a poster, and only for a poster."]})
+            raise serializers.ValidationError({"time": ["Send `time` for a poster, and omit it for other kinds."]})
         return attrs
 
 

@@ -51,16 +51,16 @@ from vodplatform.core.records.unreferenced import confirm_unreferenced
 RENDER_KIND = "render"
 NORMALIZE_KIND = "normalize"
 DELETED = "video_deleted"
-# Sent with ``video`` and ``by`` (user) before a deletion or a move to the bin. If a receiver returns sessions of the
-# user that show the video, the deletion is refused.
+# Signal with ``video`` and ``by`` (user), before a deletion or a move to the bin. If a receiver returns
+# sessions of the user that show the video, the deletion is refused.
 video_deleting = Signal()
-# Sent with ``video``, ``by`` (user) and ``is_final`` after a move to or from the bin (False) and before the final
-# deletion (True).
+# Signal with ``video``, ``by`` (user) and ``is_final``: after a move to or from the bin (False), and before
+# the final deletion (True).
 video_shelving = Signal()
-# Sent with ``videos`` and ``viewer``. Receivers return each :class:`Use` that the viewer may see.
+# Signal with ``videos`` and ``viewer``. Receivers return each :class:`Use` that the viewer may see.
 video_showing = Signal()
-# Sent with ``video_id`` before the video's jobs are locked. Receivers lock their own rows now, because a fixed order of
-# locks avoids deadlocks.
+# Signal with ``video_id``, before the video's jobs are locked. Receivers lock their own rows now, because a
+# fixed order of locks avoids deadlocks.
 video_locking = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
@@ -96,7 +96,7 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             files.append(_look(library_roots.resolve(path, roots)))
         except DomainError as exc:
             raise DomainError(exc.type.name, exc.message, index=index) from exc
-    # A changed file matches no known video, so older sessions keep the old file's facts.
+    # A changed file matches no known video, so it gets a new one. Older sessions keep the video with the old facts.
     known = {
         _File(Path(video.location), video.file_size, video.modified_ns): video
         for video in Video.objects.filter(owner=user, location__in=[str(file.path) for file in files])
@@ -109,7 +109,7 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             raise DomainError(error["code"], error["message"], index=index)
         if answer.get("facts", {}).get("truncated"):
             raise DomainError(
-                "vod_unreadable", "The file is incomplete: its end is missing. Send the complete file.", index=index
+                "vod_unreadable", "The file is incomplete: its end is missing. Upload the complete file.", index=index
             )
     with transaction.atomic():
         for file in fresh:
@@ -197,7 +197,7 @@ class CopyPending(WaitRequested):
 def normalized_copy(video: Video) -> Rendition | None:
     """Return the normalised copy of a video, or None if the video needs none.
 
-    Raise :class:`CopyPending` while the copy is being made, :class:`jobs_app.context.JobFailed`.
+    Raise :class:`CopyPending` while a job makes the copy, and :class:`jobs_app.context.JobFailed` if this job failed.
     """
     if not video.needs_copy:
         return None
@@ -212,9 +212,9 @@ def copy_name(video: Video) -> str:
 
 
 def request_copy(video: Video) -> Job:
-    """Return the live job that makes a video's normalised copy; queue one if there is none.
+    """Return the unfinished job that makes a video's normalised copy. If there is no such job, queue a new job.
 
-    Raise :class:`jobs_app.context.JobFailed`.
+    Raise :class:`jobs_app.context.JobFailed` if the last such job failed.
     """
     with transaction.atomic():
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
@@ -222,7 +222,8 @@ def request_copy(video: Video) -> Job:
         if last is not None and last.status == JobStatus.FAILED:
             error = last.error or {}
             raise JobFailed(
-                error.get("type", "vod_unreadable"), error.get("message", "No playable copy of this video can be made.")
+                error.get("type", "vod_unreadable"),
+                error.get("message", "No playable copy of this video can be created."),
             )
         if last is not None and last.status in LIVE:
             return last
@@ -240,7 +241,7 @@ def local_playable_path(
     check_watchable([video], viewer)
     if (made := normalized_copy(video)) is None:
         return local_original_path(video, folder, on_progress)
-    check_file(video)  # the original must exist in a folder that its owner may use
+    check_file(video)  # fail unless the original exists in a folder that its owner may use
     if store.is_local():
         return store.local_path(made.key_of("video"))
     quota.check_disk(made.size)
@@ -320,7 +321,9 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
         raise DomainError("video_not_ready")
     if kind == RenditionKind.NORMALIZED:
         if not video.needs_copy:
-            raise DomainError("invalid", errors={"kind": ["This video needs no copy: its own file can be played."]})
+            raise DomainError(
+                "invalid", errors={"kind": ["This video needs no playable copy: browsers can play the original file."]}
+            )
         made = video.renditions.filter(kind=kind, name=copy_name(video)).first()
         if made:
             return made, None
@@ -365,12 +368,13 @@ def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> 
         cancel_jobs(video.pk)
         if not leave_gaps and video.purge_at is None:
             _check_unused(video, by)
+        # In the same transaction: if the deletion is refused, the sessions must keep the video.
         video_shelving.send(Video, video=video, by=by, is_final=True)
         audit.record("video.delete", actor=by, target=video, title=video.title, location=video.location)
         video_id, location, is_stored = video.pk, video.location, video.source == VideoSource.STORED
         try:
             video.delete()
-        except RestrictedError as exc:  # a job or a newer session refers to the video
+        except RestrictedError as exc:  # a job or a new session still refers to the video
             raise DomainError("video_in_use", sessions=[]) from exc
         transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
 
@@ -394,7 +398,12 @@ def move_to_bin(video: Video, by: User, *, leave_gaps: bool = False) -> None:
             raise DomainError("not_found")
         video.refresh_from_db(fields=["deleted_at"])
         audit.record("video.bin", actor=by, target=video, title=video.title, location=video.location)
-        video_shelving.send(Video, video=video, by=by, is_final=False)
+        _broadcast_on_commit(video, by)
+
+
+def _broadcast_on_commit(video: Video, by: User) -> None:
+    # After the commit: many sessions can show the video, and each is changed in a short transaction of its own.
+    transaction.on_commit(lambda: video_shelving.send(Video, video=video, by=by, is_final=False))
 
 
 def restore_from_bin(video: Video, by: User) -> None:
@@ -408,9 +417,9 @@ def restore_from_bin(video: Video, by: User) -> None:
             return
         video.refresh_from_db()
         audit.record("video.unbin", actor=by, target=video, title=video.title)
-        video_shelving.send(Video, video=video, by=by, is_final=False)
+        _broadcast_on_commit(video, by)
     if video.job and video.job.status == JobStatus.CANCELLED:
-        with contextlib.suppress(DomainError):  # if this fails, the owner can retry the job later
+        with contextlib.suppress(DomainError):  # if the retry is refused, the owner can retry the job later
             jobs.retry(video.job)
 
 
@@ -420,7 +429,7 @@ def empty_bin() -> int:
     over = Video.objects.in_bin().filter(deleted_at__lte=Now() - timedelta(days=settings.BIN_DAYS))
     for pk in list(over.order_by("deleted_at").values_list("pk", flat=True)[:PURGE_BATCH]):
         with transaction.atomic():
-            cancel_jobs(pk)  # locks sessions and jobs before the video, to avoid deadlocks
+            cancel_jobs(pk)  # lock the jobs before the video, to avoid deadlocks
             if video := over.filter(pk=pk).select_for_update(no_key=True).first():
                 delete_video(video, by=None)
                 count += 1
@@ -467,7 +476,7 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
         store.delete_folder(f"renditions/{video_id}/")
         store.delete_folder(f"thumbnails/{video_id}/")
         store.delete_folder(f"sounds/{video_id}/")
-        uploads.delete_uploads_of(video_id)  # also deletes parts that were not joined
+        uploads.delete_uploads_of(video_id)  # delete upload parts that were not joined
         for upload in Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE):
             with contextlib.suppress(DomainError):
                 uploads.cancel(upload)

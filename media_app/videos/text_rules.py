@@ -14,7 +14,7 @@ MAX_DESCRIPTION = 20_000
 MAX_CATEGORY = 100
 MAX_TAGS = 50
 MAX_TAG_LENGTH = 64
-MAX_SHRUNK = 4  # before extra spaces are removed, a text may be this many times as long as its maximum
+MAX_SHRUNK = 4  # maximum length of a line or tag list before clean-up, divided by the maximum after
 
 
 class InvalidText(ValueError):
@@ -22,27 +22,25 @@ class InvalidText(ValueError):
 
 
 def title(value: Any) -> str:
-    sentence = f"Send 1 to {MAX_TITLE} characters."
+    sentence = f"Use 1 to {MAX_TITLE} characters."
     return _filled(_line(value, MAX_TITLE, sentence), sentence)
 
 
 def description(value: Any) -> str:
-    """Return a valid description; null becomes empty."""
-    return "" if value is None else _text(value, MAX_DESCRIPTION, f"Send at most {MAX_DESCRIPTION} characters.")
+    return "" if value is None else _text(value, MAX_DESCRIPTION, f"Use at most {MAX_DESCRIPTION} characters.")
 
 
 def category(value: Any) -> str:
-    """Return a valid category on one line; null becomes empty."""
-    return "" if value is None else _line(value, MAX_CATEGORY, f"Send at most {MAX_CATEGORY} characters.")
+    return "" if value is None else _line(value, MAX_CATEGORY, f"Use at most {MAX_CATEGORY} characters.")
 
 
 def tag(value: Any) -> str:
-    sentence = f"A tag has 1 to {MAX_TAG_LENGTH} characters."
+    sentence = f"A tag must have 1 to {MAX_TAG_LENGTH} characters."
     return _filled(_line(value, MAX_TAG_LENGTH, sentence), sentence)
 
 
 def tags(value: Any) -> list[str]:
-    sentence = f"Send at most {MAX_TAGS} tags of at most {MAX_TAG_LENGTH} characters each."
+    sentence = f"Use at most {MAX_TAGS} tags of at most {MAX_TAG_LENGTH} characters each."
     if isinstance(value, list) and len(value) > MAX_SHRUNK * MAX_TAGS:
         raise InvalidText(sentence)
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):

@@ -1,4 +1,4 @@
-"""REST API of captions and chapters (contract section 4)."""
+"""REST API of captions and chapters (contract.md, section 4)."""
 
 from __future__ import annotations
 
@@ -34,19 +34,22 @@ WORDS = ("content", "search_text")
 
 
 class OfVideoSerializer(serializers.Serializer[dict[str, Any]]):
-    video_id = serializers.UUIDField(help_text="A video of your library or of the catalogue.")
+    video_id = serializers.UUIDField(help_text="Id of a video in your library or in the catalogue.")
 
 
 class NewTextTrackSerializer(OfVideoSerializer):
     kind = serializers.ChoiceField(choices=TrackKind.choices)
     language = StrictRegexField(
-        LANGUAGE, max_length=MAX_LANGUAGE, default=UNKNOWN_LANGUAGE, help_text="A BCP 47 tag: `en`, `pt-BR`."
+        LANGUAGE,
+        max_length=MAX_LANGUAGE,
+        default=UNKNOWN_LANGUAGE,
+        help_text="Language tag (BCP 47), such as `en` or `pt-BR`.",
     )
     label = StrictCharField(
-        max_length=100, allow_blank=True, default="", help_text="Name in the menus of players; may be empty."
+        max_length=100, allow_blank=True, default="", help_text="Name shown in players' menus; may be empty."
     )  # type: ignore[assignment]
     content = StrictCharField(
-        max_length=text_tracks.MAX_CHARACTERS, trim_whitespace=False, help_text="WebVTT or SubRip (SRT)."
+        max_length=text_tracks.MAX_CHARACTERS, trim_whitespace=False, help_text="The text as WebVTT or SubRip (SRT)."
     )
 
 
@@ -104,7 +107,7 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
 
     @extend_schema(
         operation_id="text_tracks_store",
-        summary="Store captions or chapters",
+        summary="Save captions or chapters",
         request=NewTextTrackSerializer,
         responses={200: TextTrackSerializer, 201: TextTrackSerializer},
     )

@@ -19,17 +19,20 @@ from media_app.videos.models import TextTrack, TrackKind, Video, VideoScope
 from media_app.videos.search import folded
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
+from vodplatform.core.pauses import pause_for_others, pausing, with_pauses
 
 MAX_CHARACTERS = 500_000
-MAX_SEARCHED = 2 * MAX_CHARACTERS  # maximum characters of a track's search text; normalising can turn one into eighteen
+# Maximum number of characters in a track's search text, which can be longer than the track: normalising can turn one
+# character into eighteen.
+MAX_SEARCHED = 2 * MAX_CHARACTERS
 MAX_CUES = 20_000
 MAX_TRACKS = 10
-MAX_TOTAL = 2_000_000  # maximum characters of all text tracks of a video
+MAX_TOTAL = 2_000_000  # maximum number of characters in all text tracks of a video together
 FOLDED_AT_ONCE = 10_000
 # Start of WebVTT files. Files without it are read as SubRip.
 HEADER = "WEBVTT"
 BYTE_ORDER_MARK = "\ufeff"
-# The separator of a cue's times, and its replacement in a cue's text.
+# ARROW separates a cue's start and end time. In a cue's text, it is replaced by ARROW_SIGN.
 ARROW, ARROW_SIGN = "-->", "→"
 
 
@@ -61,7 +64,7 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
             raise DomainError(
                 "invalid",
                 errors={
-                    "language": [f"A video can have at most {MAX_TRACKS} captions and chapters. Delete one first."]
+                    "language": [f"A video can have at most {MAX_TRACKS} caption and chapter tracks. Delete one first."]
                 },
             )
         kept = others.aggregate(total=Sum(Length("content"), default=0))["total"]
@@ -74,7 +77,6 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
 
 
 def stored_bytes(user_id: uuid.UUID) -> int:
-    """Return the bytes of a user's text tracks."""
     tracks = TextTrack.objects.filter(video__place=VideoScope.LIBRARY, video__owner=user_id)
     return int(tracks.aggregate(total=Sum("size", default=0))["total"])
 
@@ -86,15 +88,16 @@ def parse_cues(content: str, kind: str) -> list[Caption]:
     """
     text = content.removeprefix(BYTE_ORDER_MARK).lstrip()
     try:
-        read = WebVTT.from_string(text) if text.startswith(HEADER) else WebVTT.from_buffer(io.StringIO(text), "srt")
-        cues = [cue for cue in read.captions if cue.raw_text.strip()]
+        with pausing():
+            read = WebVTT.from_string(text) if text.startswith(HEADER) else WebVTT.from_buffer(io.StringIO(text), "srt")
+            cues = [cue for cue in read.captions if cue.raw_text.strip()]
     except (MalformedFileError, MalformedCaptionError) as exc:
         raise _invalid("The file is neither WebVTT nor SubRip (SRT). Convert it and upload it again.") from exc
     cues = [cue for cue in cues if cue.end_time != cue.start_time]
-    for cue in cues:
+    for cue in with_pauses(cues):
         cue.lines = [line.replace(ARROW, ARROW_SIGN) for line in cue.lines]
     cues.sort(key=lambda cue: cue.start_time.to_tuple())
-    for cue in cues:
+    for cue in with_pauses(cues):
         if cue.end_time < cue.start_time:
             raise _invalid(f"The cue at {cue.start} ends before it starts. Correct its times.")
     if len(cues) > MAX_CUES:
@@ -107,7 +110,7 @@ def parse_cues(content: str, kind: str) -> list[Caption]:
 
 
 def _as_chapters(cues: list[Caption]) -> Iterable[Caption]:
-    for cue, following in zip(cues, [*cues[1:], None], strict=True):
+    for cue, following in with_pauses(zip(cues, [*cues[1:], None], strict=True)):
         end = cue.end if following is None or cue.end_time <= following.start_time else following.start
         if end == cue.start:
             raise _invalid(f"Two chapters start at {cue.start}. Change the time of one.")
@@ -120,13 +123,16 @@ def _searched(cues: list[Caption]) -> str:
     for cue in cues:
         try:
             text = html.unescape(cue.text)
-        except ValueError as exc:  # a character reference has too many digits
-            raise _invalid(f"The cue at {cue.start} has a character reference that is too long.") from exc
+        except ValueError as exc:  # `unescape` fails if a character reference has too many digits
+            raise _invalid(f"The cue at {cue.start} has an HTML character code with too many digits.") from exc
+        pause_for_others()
         for begin in range(0, len(text), FOLDED_AT_ONCE):
             lines.append(folded(text[begin : begin + FOLDED_AT_ONCE]))
             size += len(lines[-1])
             if size > MAX_SEARCHED:
-                raise _invalid("The text has too many ligatures and similar characters to be searchable.")
+                raise _invalid(
+                    "The text has too many special characters, such as ligatures. Replace them with plain letters."
+                )
     return "\n".join(lines)
 
 

@@ -37,7 +37,7 @@ def roll_up() -> int:
     waiting = VideoView.objects.filter(is_counted=False).order_by().values_list("video_id", flat=True).distinct()
     for video_id in list(waiting):
         with transaction.atomic():
-            # Lock the video before its views, as a deletion does, to avoid deadlocks.
+            # To avoid deadlocks, lock the video before its views: deletions use the same order.
             if Video.objects.filter(pk=video_id).select_for_update(no_key=True).first() is None:
                 continue
             found = VideoView.objects.filter(video_id=video_id, is_counted=False).update(is_counted=True)

@@ -10,7 +10,7 @@ from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-SHORT_GIGAPIXELS = 5.0  # maximum gigapixels of a job that may use the slot for short jobs
+SHORT_GIGAPIXELS = 5.0  # maximum number of gigapixels that a job may process to count as a short job
 MIN_FPS = 1.0  # assumed minimum frame rate
 
 
@@ -27,7 +27,7 @@ def gigapixels(facts: Mapping[str, Any] | Video) -> float:
 def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.0) -> DomainError | None:
     """Return the error ``work_limit`` if a video exceeds the plan's limit, else None.
 
-    beside: gigapixels that also count, such as those of a merge's other clips.
+    beside: gigapixels of other videos that count towards the same limit, such as the other clips of a merge.
     """
     work, limit = gigapixels(facts), limits_of(owner)["max_video_gigapixels"]
     if not work or work + beside <= limit:
@@ -35,7 +35,7 @@ def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.
     duration = facts.duration if isinstance(facts, Video) else facts["duration"]
     minutes = int(max(0.0, limit - beside) / work * duration / 60)
     length = f"{minutes // 60}:{minutes % 60:02d} h" if minutes >= 60 else f"{minutes} min"
-    sentence = f"Your plan allows up to {length} of a video with this size and frame rate."
+    sentence = f"Your plan allows at most {length} of video at this resolution and frame rate."
     return DomainError("work_limit", sentence, limit=limit, work=round(work + beside, 3))
 
 

@@ -37,7 +37,9 @@ TAKEN_IN_PERCENT, POSTER_PERCENT, ANALYSED_PERCENT = 8.0, 10.0, 97.0
 DELETED = "The analysis has been deleted."
 RENDITIONS = {"reel": RenditionKind.REEL, "preview": RenditionKind.PREVIEW}
 THUMBNAIL = "thumb-"
-NO_ROOM = "Your storage is full, so the reel or preview was not stored. Delete videos, and analyse again."
+NO_ROOM = (
+    "Your storage is full, so the reel or preview was not saved. Delete some videos, then analyse the video again."
+)
 
 
 class AnalysisJobs(JobHooks):
@@ -100,7 +102,7 @@ def cut_reel(context: JobContext) -> dict[str, Any]:
     session = _session(context, with_results=True)
     video, moments = session.video, context.params["moments"]
     if video is None or session.data is None:
-        raise JobFailed("not_found", "The file no longer exists.")
+        raise JobFailed("not_found", "The video or the results of its analysis no longer exist.")
     with context.scratch() as folder, map_storage_errors():
         path = _path(context, video, folder)
         out = folder / "made"
@@ -125,7 +127,7 @@ def _analyse(context: JobContext) -> dict[str, Any]:
     session = _session(context)
     video = session.video
     if video is None:
-        raise JobFailed("not_found", "The file no longer exists. Send it again.")
+        raise JobFailed("not_found", "The video file no longer exists. Upload it again.")
     with context.scratch() as folder, map_storage_errors():
         path = _path(context, video, folder)
         if video.place == VideoScope.SESSION:
@@ -145,7 +147,7 @@ def _analyse(context: JobContext) -> dict[str, Any]:
         made = {"data": found["data"], "thumbnails": thumbnails, "warnings": warnings}
         if not AnalysisSession.objects.filter(pk=session.pk).update(**made):
             raise JobFailed("session_not_found", DELETED)
-    # Name the thumbnails, because the cleanup of job files deletes files that the job's result does not name.
+    # List the thumbnails in the job's result: the cleanup of job files deletes all files that the result does not list.
     return {"session_id": str(session.pk), "summary": found["data"].get("summary", ""), "pictures": thumbnails}
 
 
@@ -170,7 +172,7 @@ def _path(context: JobContext, video: Video, folder: Path) -> Path:
     # A truncated file is analysed as far as possible.
     taken = ingest(context, video, upload, folder, needs_end=False)
     if not taken.facts["width"]:
-        raise JobFailed("no_video", "This file has no picture. Choose a video to analyse.")
+        raise JobFailed("no_video", "This file contains no video. Choose a video file to analyse.")
     check_budget(context, taken.facts)
     with locked_for_write(context, video, upload.purpose if upload else ""):
         make_ready(video, taken.columns)
@@ -203,10 +205,7 @@ def _keep_rendition(
     context: JobContext, session: AnalysisSession, video: Video, kind: str, files: dict[str, Path],
     *, columns: Callable[[str], dict[str, Any]] = lambda folder: {},
 ) -> None:  # fmt: skip
-    """Store files as the session's rendition, and delete the previous rendition.
-
-    columns: function that receives the rendition's folder and returns new values for the session's columns.
-    """
+    """Store files as the session's rendition, and delete the previous rendition."""
     target = f"renditions/{video.pk}/{context.lease.token.hex}/{kind}/"
     for role, path in files.items():
         mime_type = "video/mp4" if role in RENDITIONS else "image/jpeg"
@@ -219,7 +218,7 @@ def _keep_rendition(
             "folder": target, "files": names, "mime_type": "video/mp4", "lost_at": None,
             "size": sum(store.size(f"{target}{name}") for name in names.values()),
         }  # fmt: skip
-        # A new row gets a new URL, so browsers do not show the cached file.
+        # A new row of a rendition gets a new URL, so browsers do not show the cached file.
         rows.delete()
         Rendition.objects.create(video=video, kind=kind, name=session.rendition_name, **row)
         told = columns(target)

@@ -45,7 +45,7 @@ class AnalysisSessionAdmin(ReadOnlyAdminWithActions):
     def cancel(self, request: HttpRequest, queryset: QuerySet[AnalysisSession]) -> None:
         self.each(request, queryset, services.cancel, "cancelled")
 
-    @admin.action(description="Delete with files", permissions=["view"])
+    @admin.action(description="Delete the analyses and their files", permissions=["view"])
     def clean_up(self, request: HttpRequest, queryset: QuerySet[AnalysisSession]) -> None:
         by = request.user
         assert isinstance(by, User)

@@ -60,7 +60,11 @@ class StartingViewSet(ApiViewSet[AnalysisSession]):
         if video_id in (None, ""):
             raise DomainError(
                 "invalid", "Send the video as `video` in a multipart form.",
-                errors={"video": ["Send the video as `video` in a multipart form, or a `video_id` of your library."]},
+                errors={
+                    "video": [
+                        "Send the video as `video` in a multipart form, or send a `video_id` from your library."
+                    ]
+                },
             )  # fmt: skip
         try:
             key = UUID(str(video_id))
@@ -149,7 +153,7 @@ class AnalysisViewSet(StartingViewSet):
             OpenApiParameter(
                 "kind",
                 enum=sorted(TABLES),
-                description="Default: highlights or repetitions, by the type of the analysis.",
+                description="Default: highlights or repetitions, depending on the type of the analysis.",
             )
         ],
         responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR)},
@@ -162,7 +166,7 @@ class AnalysisViewSet(StartingViewSet):
         try:
             text = table(session, kind)
         except KeyError as exc:
-            sentence = f"This analysis has no table {kind[:40]!r}."
+            sentence = f"This analysis has no CSV table {kind[:40]!r}."
             raise DomainError("invalid", sentence, errors={"kind": [sentence]}) from exc
         answer = HttpResponse(text, content_type="text/csv; charset=utf-8")
         answer["Content-Disposition"] = f'attachment; filename="{kind}-{session.pk.hex[:8]}.csv"'
@@ -193,7 +197,7 @@ class AnalysisViewSet(StartingViewSet):
 
     @extend_schema(
         operation_id="analysis_keep",
-        summary="Keep an analysis as long as its video",
+        summary="Set whether to keep an analysis as long as its video",
         request=s.KeepSerializer,
         responses={200: s.AnalysisStatusSerializer},
     )
@@ -245,7 +249,7 @@ class SynchronousAnalysisViewSet(StartingViewSet):
     @idempotent
     @extend_schema(
         operation_id="analyze_highlights",
-        summary="Find highlights and wait for them",
+        summary="Find highlights and wait for the result",
         request={"multipart/form-data": s.HighlightsFormSerializer},
         responses={200: OpenApiTypes.OBJECT},
     )

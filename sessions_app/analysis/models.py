@@ -42,7 +42,7 @@ VIDEO_COLUMNS = ("place", "status", "deleted_at", "is_hidden", "duration", "widt
 RENDITION_COLUMNS = ("video", "kind", "name", "files")
 
 
-# expired analyses; without ``expires_at``, an analysis expires when its video is deleted
+# Filter for expired analyses. If ``expires_at`` is None, an analysis expires when its video is deleted.
 IS_DUE = Q(expires_at__lte=Now()) | Q(expires_at=None, video=None)
 
 
@@ -53,7 +53,6 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
         return self if user.is_admin else self.filter(owner=user)
 
     def with_video(self) -> AnalysisSessionQuerySet:
-        """Return unexpired analyses whose video exists and is not in the bin."""
         return self.filter(expired_at=None, video__isnull=False, video__deleted_at=None)
 
     def over(self) -> AnalysisSessionQuerySet:
@@ -157,7 +156,7 @@ class AnalysisSession(models.Model):
 
     @property
     def failure(self) -> dict[str, str] | None:
-        """``type`` and ``message`` of the error."""
+        """The error's ``type`` and ``message``, or None if the analysis has not failed."""
         if self.status != SessionStatus.FAILED:
             return None
         error = (self.job.error if self.job else None) or {}

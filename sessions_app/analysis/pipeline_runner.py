@@ -64,7 +64,6 @@ def vision_config() -> dict[str, Any] | None:
 
 
 def child_access(path: Path, folder: Path) -> Access:
-    """Return access to the two paths, and to the vision model's port if one is configured."""
     url = urlsplit(str(settings.VISION["url"]))
     port = (url.port or (80 if url.scheme == "http" else 443)) if vision_config() else None
     return Access(reads=[path], writes=[folder], connects_to=port)

@@ -22,7 +22,7 @@ def check_moments(given: Sequence[Mapping[str, float]], duration: float) -> list
         if end - start < MIN_SECONDS:
             _refuse(f"The moment at {start:g} s is too short. It must last at least {MIN_SECONDS:g} s.")
         if end > duration + TIME_TOLERANCE_SECONDS:
-            _refuse(f"A moment ends after the end of the video ({duration:g} s).")
+            _refuse(f"The moment at {start:g} s ends after the end of the video ({duration:g} s).")
         if number and start < moments[number - 1][1]:
             _refuse(f"The moment at {start:g} s overlaps the previous moment.")
     if sum(end - start for start, end in moments) > MAX_REEL_SECONDS:
@@ -37,8 +37,8 @@ def _refuse(sentence: str) -> None:
 def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data]) -> Data:
     """Return the results with a new reel.
 
-    placed: for each moment, its number (``part``), and its (start, end) in the video (``source``) and in the ``reel``.
-    The result keeps the automatic highlights under ``found``.
+    placed: one entry per moment, with its number (``part``), and its (start, end) in the video (``source``) and in the
+    reel (``reel``). The result keeps the automatic highlights under ``found``.
     """
     found = data.get("found") or [
         {name: value for name, value in one.items() if name not in REEL_FIELDS} for one in data["highlights"]

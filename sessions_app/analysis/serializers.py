@@ -102,7 +102,8 @@ class AnalysisStatusSerializer(AnswerSerializer[AnalysisSession]):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(
-        allow_null=True, help_text="When the analysis is deleted; null if it is kept as long as its video."
+        allow_null=True,
+        help_text="Time at which the analysis will be deleted; null if it is kept for as long as its video.",
     )
     job_id = serializers.UUIDField(allow_null=True)
     job_status = serializers.CharField(allow_null=True)
@@ -144,7 +145,7 @@ class AnalysisReelSerializer(serializers.Serializer[Data]):
 
 
 class KeepSerializer(serializers.Serializer[Data]):
-    keep = StrictBooleanField(help_text="false: the analysis is deleted after the default time, counted from now.")
+    keep = StrictBooleanField(help_text="If false, the default time until the analysis is deleted starts now.")
 
 
 class SegmentSignalsSerializer(serializers.Serializer[Data]):
@@ -183,7 +184,9 @@ class HighlightSerializer(BestMomentSerializer):
     reel_end = serializers.FloatField(allow_null=True)
     thumbnail_url = serializers.CharField(allow_null=True, help_text="Signed; expires.")
     origin = serializers.ChoiceField(
-        choices=["highlights", "manual"], required=False, help_text="In a reel of moments that the user chose."
+        choices=["highlights", "manual"],
+        required=False,
+        help_text="How this moment was found. Only present if the user chose the moments of the reel.",
     )
 
 
@@ -212,16 +215,20 @@ class HighlightsDataSerializer(serializers.Serializer[Data]):
     warnings = serializers.ListField(child=serializers.CharField())
     method = serializers.ChoiceField(choices=["signals", "vision"])
     segments = ScoredSegmentSerializer(many=True)
-    highlights = HighlightSerializer(many=True, help_text="In the order of the video.")
+    highlights = HighlightSerializer(
+        many=True, help_text="The highlights, in the order in which they occur in the video."
+    )
     below_minimum = BestMomentSerializer(
         many=True, help_text="The best moments if none reaches `min_score`; otherwise empty."
     )
     found = BestMomentSerializer(
-        many=True, required=False, help_text="After the user cut another reel: the highlights of the analysis."
+        many=True,
+        required=False,
+        help_text="The highlights that the analysis found. Only present if the user has since chosen other moments.",
     )
     curves = HighlightCurvesSerializer()
     edges = ShotEdgeSerializer(many=True)
-    highlight_video_url = serializers.CharField(allow_null=True, help_text="The reel. Signed; expires.")
+    highlight_video_url = serializers.CharField(allow_null=True, help_text="Signed URL of the reel; the URL expires.")
     thumbnails = serializers.ListField(child=serializers.CharField())
 
 
@@ -315,7 +322,7 @@ class AnalysisResultSerializer(serializers.Serializer[Data]):
 class ResultsSerializer(AnswerSerializer[AnalysisSession]):
     """The results of an analysis. ``analysis_type`` says which form ``data`` has."""
 
-    # Needs a session loaded with its results. Raises the errors of :meth:`AnalysisSession.check_ready`.
+    # Instances must be loaded with their results. Raises the errors of :meth:`AnalysisSession.check_ready`.
     sessionId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=["completed"])
     analysis_type = serializers.ChoiceField(choices=AnalysisType.choices)

@@ -45,7 +45,7 @@ Asked = Mapping[str, Any]
 
 
 def begin_for_upload(upload: Upload, asked: Asked, take: Callable[[Job], Video]) -> AnalysisSession:
-    """Start the analysis of a completed upload. take: function that creates the video row."""
+    """Start the analysis of a completed upload."""
     with transaction.atomic():
         params = {name: str(upload.resource_id) for name in ("session_id", "video_id")} | {"upload_id": str(upload.pk)}
         job = jobs.enqueue(asked["analysis_type"], upload.owner, params)
@@ -95,7 +95,9 @@ def set_kept(session: AnalysisSession, is_kept: bool) -> None:
             quota.lock_user(row.owner)
             limit = limits_of(row.owner)["max_sessions"]
             if AnalysisSession.objects.filter(owner=row.owner, expires_at=None, expired_at=None).count() >= limit:
-                sentence = f"You keep {limit} analyses, the limit of your plan. Delete one of them first."
+                sentence = (
+                    f"You already keep {limit} analyses, which is the limit of your plan. Delete one of them first."
+                )
                 raise DomainError("session_limit", sentence, limit=limit)
         AnalysisSession.objects.filter(pk=row.pk).update(expires_at=None if is_kept else _end())
 
@@ -108,7 +110,7 @@ def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> 
     """
     session.check_ready()
     if session.analysis_type != AnalysisType.HIGHLIGHTS:
-        sentence = "Only highlights have a reel."
+        sentence = "This analysis has no reel. Only highlight analyses have one."
         raise DomainError("invalid", sentence, errors={"moments": [sentence]})
     moments = check_moments(given, session.data["duration"] if session.data else 0.0)
     with transaction.atomic():
@@ -198,7 +200,6 @@ def clean_up_after_job(job: Job) -> None:
 
 
 def delete_files(row: AnalysisSession) -> None:
-    """Delete an analysis's uploaded video, or its renditions of a library video."""
     if row.video is None:
         return
     if row.owns_video:
@@ -213,7 +214,7 @@ def delete_files(row: AnalysisSession) -> None:
 def _locked(session_id: uuid.UUID) -> AnalysisSession | None:
     """Return the locked session. Lock order: jobs, session, video."""
     named = AnalysisSession.objects.filter(pk=session_id).values_list("job_id", "reel_job_id").first() or ()
-    # A session never gets another analysis job, so this lock excludes all other writers.
+    # A session's analysis job is never replaced, and every writer locks it first. So this lock excludes other writers.
     list(Job.objects.select_for_update().filter(pk__in=[pk for pk in named if pk]).order_by("pk"))
     rows = AnalysisSession.objects.select_for_update(of=("self",)).select_related("job", "reel_job", "video")
     return rows.filter(pk=session_id).first()
@@ -234,7 +235,7 @@ def _drop_jobs(*job_ids: uuid.UUID | None) -> None:
 
 
 def _delete_folders(folders: list[str]) -> None:
-    """Delete folders. If the store does not answer, the periodic cleanup continues."""
+    """Delete folders. If the store does not answer, the periodic cleanup deletes the remaining folders later."""
     try:
         for folder in folders:
             store.delete_folder(folder)

@@ -28,7 +28,7 @@ FIRST_POLL_SECONDS = 0.1
 LONGEST_LOOK_SECONDS = 1.0
 STARTED = 202
 LIVE = (SessionStatus.QUEUED, SessionStatus.PROCESSING)
-# These polls have their own threads. In the uploads' thread pool, they would delay the renewal of locks.
+# Polls for results have their own threads. In the uploads' thread pool, polls would delay the renewal of upload locks.
 poll_threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="analysis-looks")
 
 
@@ -37,8 +37,6 @@ def is_waited_for(scope: Scope) -> bool:
 
 
 def wait_for_result(app: Callable[[Scope], App]) -> App:
-    """Return the middleware. app: function that returns the ASGI app for a request."""
-
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         first = _HeldResponse()
         await app(scope)(scope, _until_read(receive), first.take)
@@ -91,7 +89,7 @@ class _HeldResponse:
 
 
 def _until_read(receive: Receive) -> Receive:
-    """Return a ``receive`` that delivers the body and then blocks. `_until_gone` receives a later disconnect."""
+    """Return a ``receive`` that delivers the body and then blocks, so that `_until_gone` receives the disconnect."""
     is_read = False
 
     async def read() -> Message:

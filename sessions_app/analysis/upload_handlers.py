@@ -26,7 +26,7 @@ FORMS = [
 def validate_request(analysis_type: Any, params: Mapping[str, Any], name: Any = None) -> dict[str, Any]:
     """Return the validated fields ``analysis_type, params, warnings, name``. Raises ``invalid``."""
     if analysis_type not in AnalysisType.values:
-        sentence = f"Send analysis_type: {' or '.join(AnalysisType.values)}."
+        sentence = f"Set `analysis_type` to {' or '.join(AnalysisType.values)}."
         raise DomainError("invalid", sentence, errors={"analysis_type": [sentence]})
     checked, warnings = parameters.check(analysis_type, params)
     found = {"analysis_type": str(analysis_type), "params": checked, "warnings": warnings}

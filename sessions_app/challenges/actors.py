@@ -51,7 +51,7 @@ WORK_SECONDS_PER_SECOND = 20.0
 SLOW_BYTES = 125_000  # assumed bytes per second of a clip whose duration was not measured
 FETCHED_PERCENT, MERGED_PERCENT, STORED_PERCENT = 8.0, 92.0, 97.0
 NAME = "merged.mp4"
-LOST = "no longer exists. Send the clips again."
+LOST = "{clip} no longer exists. Upload the clips again."
 GONE = "The merge has been deleted."
 MEDIA_ERRORS = ("vod_unreadable", "vod_codec_unsupported", "video_too_long")
 
@@ -88,7 +88,8 @@ def merge_clips(context: JobContext) -> dict[str, Any]:
     if session is None:
         raise JobFailed("merge_not_found", GONE)
     with context.scratch() as folder, map_storage_errors():
-        # If an earlier attempt was killed after it had stored the video, only poster and renditions are missing.
+        # If a previous attempt of the job was killed after it had stored the video, only poster and renditions are
+        # missing.
         if session.video is None:
             begun = time.monotonic()
             _check_budget(context, session)
@@ -111,7 +112,9 @@ def _check_budget(context: JobContext, session: MergeSession) -> None:
     """Check the plan's limit for all clips together, because parallel uploads are checked separately."""
     if merges.gigapixels_of(session.clips.all()) > limits_of(context.owner)["max_video_gigapixels"]:
         raise JobFailed(
-            "work_limit", "The clips together are too long or too large for your plan. Send fewer or smaller clips."
+            "work_limit",
+            "Together, the clips are too long or their resolution is too high for your plan. Use fewer or shorter "
+            "clips.",
         )
 
 
@@ -122,17 +125,17 @@ def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Pat
     paths = []
     for number, clip in enumerate(clips):
         if clip.upload is None or not clip.is_there:
-            raise JobFailed("upload_lost", f"{clip.label} {LOST}")
+            raise JobFailed("upload_lost", LOST.format(clip=clip.label))
         path = folder / f"clip-{number}"
 
         def report(share: float, number: int = number) -> None:
             context.check()
-            context.progress(FETCHED_PERCENT * (number + share) / len(clips), "Joining the parts of the clips")
+            context.progress(FETCHED_PERCENT * (number + share) / len(clips), "Assembling the uploaded clips")
 
         try:
             assemble.assemble_to_file(clip.upload, path, folder, report)
         except FileNotFoundError as exc:
-            raise JobFailed("upload_lost", f"{clip.label} {LOST}") from exc
+            raise JobFailed("upload_lost", LOST.format(clip=clip.label)) from exc
         try:
             scan_file(context, path)
         except JobFailed as exc:
@@ -197,12 +200,12 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
     facts = facts_of(context, path)
     key, size = key_of(session.pk, NAME), path.stat().st_size
     store.put_file(key, path, "video/mp4", checking(context))
-    context.progress(STORED_PERCENT, "Making the poster")
+    context.progress(STORED_PERCENT, "Creating the poster image")
     try:
         with context.lock_lease():
             _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
     except (LeaseLost, JobFailed):
-        # After other errors, keep the file, because a row may refer to it.
+        # The video's row was not saved, so delete the file. After any other error, the row may refer to the file.
         store.delete(key)
         raise
     delete_other_files(session.pk, key)

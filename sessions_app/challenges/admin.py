@@ -1,6 +1,6 @@
 """Merges, challenges and reports in the admin site.
 
-Only admins see which statement is the lie, because moderators may play, too.
+Only admins see which statement is the lie. Moderators do not see it, because they may play the challenge.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class MergeSessionAdmin(ReadOnlyAdminWithActions):
     def retry(self, request: HttpRequest, queryset: QuerySet[MergeSession]) -> None:
         self.each(request, queryset, merges.retry, "requeued")
 
-    @admin.action(description="Delete with files", permissions=["view"])
+    @admin.action(description="Delete the merges and their files", permissions=["view"])
     def delete_merges(self, request: HttpRequest, queryset: QuerySet[MergeSession]) -> None:
         self.each(request, queryset, lambda session: merges.delete(session, request_user(request)), "deleted")
 
@@ -193,7 +193,7 @@ class ChallengeAdmin(ModeratedAdmin):
     def page(self, challenge: Challenge) -> SafeString:
         return format_html('<a href="/challenges/{}">/challenges/{}</a>', challenge.pk, challenge.pk)
 
-    @admin.action(description="Take down: only the owner sees it", permissions=["change"])
+    @admin.action(description="Take down (visible to the owner only)", permissions=["change"])
     def withhold(self, request: HttpRequest, queryset: QuerySet[Challenge]) -> None:
         self.each(request, queryset, challenges.withhold, "taken down")
 
@@ -201,9 +201,9 @@ class ChallengeAdmin(ModeratedAdmin):
     def release(self, request: HttpRequest, queryset: QuerySet[Challenge]) -> None:
         self.each(request, queryset, challenges.release, "restored")
 
-    @admin.action(description="Settle the reports: the reason is the outcome", permissions=["change"])
+    @admin.action(description="Close the reports (the reason is saved as the outcome)", permissions=["change"])
     def settle_reports(self, request: HttpRequest, queryset: QuerySet[Challenge]) -> None:
-        self.each(request, queryset, challenges.settle, "settled")
+        self.each(request, queryset, challenges.settle, "closed")
 
 
 class OutcomeForm(forms.ModelForm):
@@ -214,6 +214,7 @@ class OutcomeForm(forms.ModelForm):
     class Meta:
         model = ChallengeReport
         fields = ["outcome"]
+        labels = {"settled_at": "closed at"}
 
 
 class SettledFilter(admin.SimpleListFilter):
@@ -221,7 +222,7 @@ class SettledFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("open", "Open"), ("settled", "Settled")]
+        return [("open", "Open"), ("settled", "Closed")]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[ChallengeReport]) -> QuerySet[ChallengeReport]:
         chosen = {"open": Q(settled_at=None), "settled": ~Q(settled_at=None)}
@@ -240,7 +241,7 @@ class ChallengeReportAdmin(ModeratedAdmin):
     fields = ["shown_challenge", "shown_reporter", "created_at", "reason", "outcome", "settled_at", "shown_settler"]
     readonly_fields = ["shown_challenge", "shown_reporter", "created_at", "reason", "settled_at", "shown_settler"]
     shown_reporter = person("reporter", "reporter")
-    shown_settler = person("settled_by", "settled by")
+    shown_settler = person("settled_by", "closed by")
 
     @admin.display(description="challenge", ordering="challenge__title")
     def shown_challenge(self, report: ChallengeReport) -> SafeString:
@@ -251,9 +252,9 @@ class ChallengeReportAdmin(ModeratedAdmin):
     def shown_reason(self, report: ChallengeReport) -> SafeString | str:
         return brief(report.reason)
 
-    @display(description="state", label={"open": "warning", "settled": "success"})
+    @display(description="state", label={"open": "warning", "closed": "success"})
     def shown_state(self, report: ChallengeReport) -> str:
-        return "open" if report.settled_at is None else "settled"
+        return "open" if report.settled_at is None else "closed"
 
     @admin.display(description="outcome")
     def shown_outcome(self, report: ChallengeReport) -> SafeString | str:
@@ -262,8 +263,8 @@ class ChallengeReportAdmin(ModeratedAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         outcome = obj.outcome.strip()
         if outcome and not challenges.settle_report(obj.pk, request_user(request), reason=outcome):
-            self.message_user(request, f"{obj}: another moderator has settled this report already.", messages.WARNING)
+            self.message_user(request, f"{obj}: another moderator has already closed this report.", messages.WARNING)
 
-    @admin.action(description="Settle: the reason is the outcome", permissions=["change"])
+    @admin.action(description="Close (the reason is saved as the outcome)", permissions=["change"])
     def settle(self, request: HttpRequest, queryset: QuerySet[ChallengeReport]) -> None:
-        self.each(request, queryset, challenges.settle_report, "settled")
+        self.each(request, queryset, challenges.settle_report, "closed")

@@ -215,7 +215,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
         if found.owner_id == self.user.pk:
             challenges.unpublish(found)
         elif self.user.is_moderator:
-            challenges.withhold(found.pk, self.user, reason="Over the API.", is_told=False)
+            challenges.withhold(found.pk, self.user, reason="Taken down through the API.", is_told=False)
         else:
             raise DomainError("forbidden")
         return self.answer()
@@ -256,4 +256,4 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
         """Report a challenge to the moderators."""
         found = self.get_object()
         made = challenges.report(found, self.user, self.read_body(s.NewChallengeReportSerializer)["reason"])
-        return Response({"report_id": str(made.pk), "message": "A moderator will look at it."}, status=201)
+        return Response({"report_id": str(made.pk), "message": "A moderator will review your report."}, status=201)

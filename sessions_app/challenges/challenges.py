@@ -41,8 +41,8 @@ Said = Mapping[str, Any]
 def create(user: User, asked: Said) -> Challenge:
     """Create a draft from a completed merge.
 
-    asked: validated request, whose ``merged_video_metadata`` is only compared with the merge. Raises ``invalid``,
-    ``merge_unfinished``, ``challenge_exists``.
+    asked: the validated request. Its ``merged_video_metadata`` is checked against the merge, but not stored. Raises
+    ``invalid``, ``merge_unfinished``, ``challenge_exists``.
     """
     ids = [one["media_file_id"] for one in asked["statements"]]
     with transaction.atomic():
@@ -55,7 +55,9 @@ def create(user: User, asked: Said) -> Challenge:
         session = MergeSession.objects.select_for_update(of=("self",)).get(pk=session_id)
         own = list(MergeClip.objects.filter(session=session).order_by("index").values_list("pk", flat=True))
         if ids != own:
-            raise _invalid("statements", "Send each clip of one merge once, in the order of the merge.")
+            raise _invalid(
+                "statements", "Send every clip of one merge exactly once, in the order in which they were merged."
+            )
         if asked["lie_statement_index"] >= len(own):
             raise _invalid("lie_statement_index", f"Must be from 0 to {len(own) - 1}.")
         job = session.job
@@ -79,20 +81,25 @@ def create(user: User, asked: Said) -> Challenge:
 def _compare(said: Said, session: MergeSession, video: Video) -> None:
     name = "merged_video_metadata"
     if "video_file_id" in said and said["video_file_id"] != video.pk:
-        raise _invalid(name, "`video_file_id` is not the video of this merge.")
+        raise _invalid(name, "`video_file_id` must be the id of this merge's video.")
     if "total_duration" in said and abs(said["total_duration"] - session.total_duration) > ROUNDING:
-        raise _invalid(name, f"`total_duration` is {session.total_duration}.")
+        raise _invalid(name, f"`total_duration` must be {session.total_duration}.")
     if "segments" not in said:
         return
     if len(said["segments"]) != len(session.segments):
-        raise _invalid(name, f"The video has {len(session.segments)} segments.")
+        count = len(session.segments)
+        raise _invalid(name, f"The merged video has {count} segments. Send exactly {count}.")
     for index, (one, true) in enumerate(zip(said["segments"], session.segments, strict=True)):
         moments = ((one["start_time"], true["start"]), (one["end_time"], true["end"]))
         wrong = one.get("statement_index", index) != index
         length = round(true["end"] - true["start"], MICROSECOND)
         wrong = wrong or abs(one.get("duration", length) - length) > ROUNDING
         if wrong or any(abs(given - measured) > ROUNDING for given, measured in moments):
-            raise _invalid(name, f"Segment {index} is from {true['start']} to {true['end']}.")
+            raise _invalid(
+                name,
+                f"Segment {index} does not match the merged video, where it starts at {true['start']} s and ends at "
+                f"{true['end']} s.",
+            )
 
 
 def _invalid(field: str, sentence: str) -> DomainError:
@@ -232,7 +239,7 @@ def _already_guessed_error(there: Guess, row: Challenge) -> DomainError:
 
 
 def _unpublished_error(user: User | Guest) -> DomainError:
-    """Return an error from which only moderators learn that the challenge exists."""
+    """Return the error for an unpublished challenge. It tells only moderators that the challenge exists."""
     return DomainError("challenge_unpublished" if user.is_moderator else "challenge_not_found")
 
 

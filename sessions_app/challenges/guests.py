@@ -33,7 +33,7 @@ def count_guess(address: str) -> None:
     Guesses are counted per network, because a browser without cookies is a new guest each time.
     """
     if wait := count_request("guest_guess", network_of(address)):
-        raise DomainError("throttled", "Too many guesses from your network.", retry_after=wait)
+        raise DomainError("throttled", "Too many guesses from your network. Try again later.", retry_after=wait)
 
 
 def keep_guest(response: HttpResponse, guest: Guest) -> None:

@@ -43,7 +43,7 @@ MIN_MEASURED_SECONDS = 10.0
 MIN_MERGES, MAX_MERGES = 5, 50
 FAILED_KEPT_FOR = timedelta(days=7)
 BATCH = 200
-# errors that the same clips would cause again
+# errors after which a retry with the same clips would fail again
 FINAL_ERRORS = frozenset({
     "clip_unreadable", "no_video", "merge_failed", "malware_found", "not_scanned", "video_too_long", "work_limit",
     "upload_lost", "too_large", "bad_request",
@@ -87,7 +87,7 @@ def begin_with_uploads(
         for index, upload_id in enumerate(upload_ids):
             row = found.get(upload_id)
             if row is None or row.status != UploadStatus.COMPLETED or row.taken_up:
-                sentence = f"Entry {index} is not a completed clip of yours."
+                sentence = f"Entry {index} is not one of your completed clip uploads."
                 raise DomainError("invalid", sentence, errors={"media_file_ids": [sentence]})
             if MergeClip.objects.filter(pk=upload_id).exists():
                 sentence = f"Entry {index} belongs to another merge."
@@ -195,7 +195,7 @@ def cancel(session: MergeSession) -> None:
 
 
 def _cancel_uploads(session_id: uuid.UUID) -> uuid.UUID | None:
-    """Cancel the clips of a merge without a job, or return the id of the merge's job."""
+    """Cancel the clips of a merge. If the merge already has a job, only return the job's id."""
     with transaction.atomic():
         _lock_uploads(session_id)
         rows = MergeSession.objects.select_for_update(of=("self",)).filter(pk=session_id)
@@ -283,7 +283,7 @@ def _delete_files(session_id: uuid.UUID) -> None:
 def delete(session: MergeSession, by: User | None) -> None:
     """Delete a merge with its video and clips. Raises ``merge_in_use`` (409)."""
     with contextlib.suppress(DomainError):
-        # Cancel first: no worker completes or queues a cancelled merge.
+        # Cancel the merge before deleting it. Otherwise, its job or its last upload could complete meanwhile.
         cancel(session)
     with transaction.atomic():
         row = _locked(session.pk)
@@ -356,7 +356,6 @@ def expire() -> int:
 
 
 def store_result(session_id: uuid.UUID, **values: Any) -> bool:
-    """Store a merge's result. Return False if the merge was deleted."""
     rows = MergeSession.objects.filter(pk=session_id)
     if not rows.update(completed_at=Now(), **values):
         return False

@@ -33,7 +33,7 @@ class MergeStatus(models.TextChoices):
 
 UPLOADS_SHARE = 50.0  # progress of a merge in percent when all its clips are uploaded
 MICROSECOND = 6
-EXPIRED_MESSAGE = "The time for the clips is over, and the clips that had arrived are deleted. Send all clips again."
+EXPIRED_MESSAGE = "Not all clips were uploaded in time, so the uploaded clips were deleted. Upload all clips again."
 
 
 class Failure(NamedTuple):
@@ -64,7 +64,8 @@ class MergeSession(models.Model):
     - segments: ``{"start", "end"}`` of each clip in the merged video, in seconds.
     - compression_applied: whether picture or sound was encoded again.
     - source_seconds: total length of the clips.
-    - expires_at: deadline for uploads, for a retry, or, if the challenge was deleted, for a new challenge.
+    - expires_at: time until which the user can upload clips, retry a failed merge, or, after deleting the challenge,
+      make another challenge from the merged video.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -111,7 +112,7 @@ class MergeSession(models.Model):
 
     @property
     def status(self) -> MergeStatus:
-        """The state of the job or, without a job, of the uploads. Needs ``with_state``."""
+        """The state of the job or, without a job, of the uploads. Load the merge by ``with_state``."""
         job = self.job
         if job is not None:
             if job.status in FINISHED:
@@ -125,7 +126,7 @@ class MergeSession(models.Model):
 
     @property
     def progress(self) -> float:
-        """Progress in percent. Needs ``with_state``."""
+        """Progress in percent. Load the merge by ``with_state``."""
         if self.status == MergeStatus.COMPLETED:
             return 100.0
         if self.job is not None:
@@ -137,7 +138,7 @@ class MergeSession(models.Model):
 
     @property
     def failure(self) -> Failure | None:
-        """The error of a failed or expired merge, or None. Needs ``with_state``."""
+        """The error of a failed or expired merge, or None. Load the merge by ``with_state``."""
         job, status = self.job, self.status
         if job is not None and job.status == JobStatus.FAILED:
             error = job.error or {}
@@ -246,7 +247,7 @@ class Guest:
     """A player without an account. guest_id: id from a cookie; None until the guest's first guess."""
 
     guest_id: uuid.UUID | None
-    # Users have these attributes, too, so code may read them of any player.
+    # attributes of ``User`` that are read for every player, so ``Guest`` needs them, too
     pk: None = None
     is_moderator: bool = False
 
@@ -337,7 +338,7 @@ class Challenge(models.Model):
         return self.own_guesses[0] if self.own_guesses else None
 
     def tells_lie_to(self, user: User | Guest) -> bool:
-        """Return whether ``user`` may know the lie. Needs ``shown_to``."""
+        """Return whether ``user`` may know the lie. Load the challenge by ``shown_to(user)``."""
         return self.owner_id == user.pk or self.own_guess is not None
 
     @property

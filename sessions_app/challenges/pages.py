@@ -65,7 +65,7 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
             return error_response("challenge_not_found")
         if found is None:
             return redirect_to_login(request.get_full_path())
-        get_token(request)  # sets the CSRF cookie that the script's guess needs
+        get_token(request)  # set the CSRF cookie, which the script needs to send a guess
     else:
         found = Challenge.objects.visible_to(user).shown_to(user).filter(pk=challenge_id).first()
         if found is None:

@@ -70,8 +70,8 @@ PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
 def plain_fields(data: Any) -> Any:
     """Return the request's fields, with text converted to lists, numbers and flags.
 
-    In any request, a list may be sent as JSON text, or its numbers as text. Other numbers and flags are converted only
-    if the request is a form, which sends all values as text.
+    Lists are converted in every request: a list may be sent as JSON text, and its numbers may be sent as text. Single
+    numbers and flags are converted only in forms, which send all values as text.
     """
     if not isinstance(data, Mapping):
         return data
@@ -94,7 +94,7 @@ def _list(value: Any, *, is_text: bool) -> Any:
         value = value[0]
     if isinstance(value, str):
         if len(value) > MAX_LIST_CHARACTERS:
-            return value  # too long to parse; the serializer rejects it
+            return value  # the serializer rejects this text, so do not parse it
         try:
             return json.loads(value)
         except (ValueError, RecursionError):
@@ -137,14 +137,16 @@ class NewMergeSerializer(serializers.Serializer[Data]):
 
     def validate_video_durations(self, value: list[float]) -> list[float]:
         if any(seconds <= 0 for seconds in value):
-            raise serializers.ValidationError("Each must be above 0.")
+            raise serializers.ValidationError("Each duration must be greater than 0.")
         return value
 
     def validate_video_mime_types(self, value: list[str]) -> list[str]:
         """Reject types other than video and ``application/octet-stream``. The content is checked later."""
         wrong = [name for name in value if not name.lower().startswith(("video/", "application/octet-stream"))]
         if wrong:
-            raise serializers.ValidationError(f"{clean_name(wrong[0])[:60]} is not a video type.")
+            raise serializers.ValidationError(
+                f"{clean_name(wrong[0])[:60]} is not a video's MIME type. Send one such as video/mp4."
+            )
         return value
 
     def validate(self, attrs: Data) -> Data:
@@ -158,7 +160,7 @@ class NewMergeSerializer(serializers.Serializer[Data]):
             if name not in attrs:
                 errors[name] = ["This field is required."]
             elif len(attrs[name]) != count:
-                errors[name] = [f"Send {count}, one for each video."]
+                errors[name] = [f"Send {count} values, one for each video."]
         if errors:
             raise serializers.ValidationError(errors)
         return attrs
@@ -206,7 +208,7 @@ class MergeResultSerializer(serializers.Serializer[Data]):
 
     merge_session_id = serializers.UUIDField()
     segments = MergedPartSerializer(many=True)
-    compression_applied = serializers.BooleanField(help_text="False if nothing was encoded again.")
+    compression_applied = serializers.BooleanField(help_text="False if nothing was re-encoded.")
 
 
 class SegmentSerializer(serializers.Serializer[Data]):
@@ -254,7 +256,7 @@ class ClipSerializer(ListedClipSerializer):
     remaining_chunks = serializers.ListField(child=serializers.IntegerField())
 
     def get_values(self, clip: MergeClip) -> Data:
-        # Chunk numbers are only needed while the upload can be resumed.
+        # Clients need chunk numbers only to resume an upload, so both lists are empty after it has ended.
         if clip.upload and clip.state in UPLOAD_LIVE:
             return clip.upload.chunk_numbers()
         return {"uploaded_chunks": [], "remaining_chunks": []}
@@ -269,7 +271,7 @@ class MergedVideoSerializer(AnswerSerializer[MergeSession]):
     segments = SegmentSerializer(many=True, source="statement_segments")
     total_duration = serializers.FloatField()
     file_size = serializers.IntegerField(source="video.file_size")
-    compression_applied = serializers.BooleanField(help_text="False if nothing was encoded again.")
+    compression_applied = serializers.BooleanField(help_text="False if nothing was re-encoded.")
 
     def get_merged_video_url(self, session: MergeSession) -> str:
         assert session.video is not None
@@ -372,7 +374,7 @@ class NewChallengeSerializer(serializers.Serializer[Data]):
 
     def validate_is_merged_video(self, value: bool) -> bool:
         if not value:
-            raise serializers.ValidationError("Only challenges of one merged video can be made; send true.")
+            raise serializers.ValidationError("A challenge can only be created from a merged video. Send true.")
         return value
 
 
@@ -391,7 +393,7 @@ class ChallengeChangesSerializer(serializers.Serializer[Data]):
     lie_statement_index = StrictIntegerField(min_value=0, max_value=MAX_CLIPS - 1, required=False)
     guests_may_play = StrictBooleanField(
         required=False,
-        help_text="Whether people without an account can play it by its link; can be changed at any time.",
+        help_text="Whether people without an account can play the challenge by link; can be changed at any time.",
     )
 
 
@@ -467,12 +469,11 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
     published_at = serializers.DateTimeField(allow_null=True, source="challenge.published_at")
     guests_may_play = serializers.BooleanField(source="challenge.guests_may_play")
     withheld_because = serializers.CharField(
-        allow_null=True, help_text="Reason shown to the owner while a moderator has taken it down."
+        allow_null=True, help_text="Reason shown to the owner, if a moderator has taken the challenge down."
     )
 
     @classmethod
     def show_all(cls, challenges: Sequence[Challenge], user: User | Guest) -> list[Data]:
-        """Return the serialized challenges as ``user`` may see them."""
         visible = [challenge for challenge in challenges if challenge.tells_lie_to(user)]
         counts: dict[UUID, Counter[int]] = {challenge.pk: Counter() for challenge in visible}
         rows = Guess.objects.filter(challenge__in=visible).order_by().values_list("challenge", "statement_index")

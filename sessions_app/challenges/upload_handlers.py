@@ -33,9 +33,9 @@ def _refusal(found: dict[str, Any]) -> DomainError | None:
         return DomainError("no_video" if has_no_picture else "clip_unreadable", str(error["message"]))
     facts = found["facts"]
     if facts.get("truncated"):
-        return DomainError("clip_unreadable", "The file is incomplete: its end is missing. Send the complete file.")
+        return DomainError("clip_unreadable", "The file is incomplete: its end is missing. Upload the complete file.")
     if facts["duration"] > settings.MAX_VIDEO_SECONDS:
-        return DomainError("video_too_long", f"It is longer than {settings.MAX_VIDEO_SECONDS / 3600:g} hours.")
+        return DomainError("video_too_long", f"The clip is longer than {settings.MAX_VIDEO_SECONDS / 3600:g} hours.")
     return None
 
 

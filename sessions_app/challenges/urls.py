@@ -1,4 +1,4 @@
-"""URLs of merges and challenges: API and pages. Clips are uploaded to media_app."""
+"""URLs of the API and pages of merges and challenges. The clips' uploads have URLs in media_app."""
 
 from django.urls import path
 

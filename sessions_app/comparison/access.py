@@ -25,21 +25,35 @@ class OpenedLink:
     is_unlocked: bool
 
 
+def former_visitor(cookies: Mapping[str, str], session_id: str) -> LinkVisitor | None:
+    """Return the visitor stored in a session's link cookie, even if the link has ended; None without a valid cookie."""
+    said = read_link_cookie(cookies, session_id)
+    return _visitor(said, session_id) if said else None
+
+
 def opened_link(cookies: Mapping[str, str], session_id: str) -> OpenedLink | None:
-    """Return the valid link to this session from the browser's cookies, or None."""
-    try:
-        said = signing.loads(cookies.get(COOKIE_PREFIX + session_id, ""), salt=SALT)
-    except signing.BadSignature:
+    said = read_link_cookie(cookies, session_id)
+    if said is None:
         return None
     link = ShareLink.objects.open().filter(pk=UUID(said["link"]), session_id=session_id).first()
     if link is None:
         return None
-    visitor = LinkVisitor(link.pk, session_id, UUID(said["visitor"]), said["name"])
-    return OpenedLink(link, visitor, said["unlocked"] or not link.has_password)
+    return OpenedLink(link, _visitor(said, session_id), said["unlocked"] or not link.has_password)
+
+
+def read_link_cookie(cookies: Mapping[str, str], session_id: str) -> dict[str, Any] | None:
+    try:
+        said: dict[str, Any] = signing.loads(cookies.get(COOKIE_PREFIX + session_id, ""), salt=SALT)
+    except signing.BadSignature:
+        return None
+    return said
+
+
+def _visitor(said: dict[str, Any], session_id: str) -> LinkVisitor:
+    return LinkVisitor(UUID(said["link"]), session_id, UUID(said["visitor"]), said["name"])
 
 
 def viewer_of(user: User | AnonymousUser, cookies: Mapping[str, str], session_id: str) -> Viewer | AnonymousUser:
-    """Return the user, or the visitor of an unlocked link if the user may not see the session."""
     if COOKIE_PREFIX + session_id not in cookies:
         return user
     if isinstance(user, User) and ComparisonSession.objects.visible_to(user).filter(pk=session_id).exists():
@@ -49,7 +63,7 @@ def viewer_of(user: User | AnonymousUser, cookies: Mapping[str, str], session_id
 
 
 def redact_for_grant(shown: dict[str, Any], grant: str) -> dict[str, Any]:
-    """Return the serialized session for a share or link: without paths, and with video URLs that expire."""
+    """Return the session ``shown``. If ``grant`` is set, remove file paths and use video URLs with this grant."""
     if not grant:
         return shown
     vods = [

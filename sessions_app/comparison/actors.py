@@ -42,8 +42,9 @@ from vodplatform.core.logs import event
 from vodplatform.core.processes.process import Access, ChildError
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export.child"]
-# Time limit of an export: base seconds, and seconds per gigapixel of shown or written frames and of the complete
-# sources, because videos without a keyframe index are read from the start.
+# The time limit of an export is the sum of three parts: base seconds; seconds per gigapixel of the source and output
+# frames in the exported span; seconds per gigapixel of the complete sources, because a video without a keyframe index
+# is read from its start.
 MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
 EXPORTED_PERCENT = 98.0
 ANALYSED_PERCENT = 99.0
@@ -74,14 +75,14 @@ class AlignmentJobs(JobHooks):
             detail = f"{senses}, {len(job.params['videos'])} VODs"
             session = sessions.get(job.pk)
             if session is None:
-                found[job.pk] = JobSummary("Align a deleted comparison", detail)
+                found[job.pk] = JobSummary("Alignment of a deleted comparison", detail)
             else:
                 title = f"Align {session.name or 'a comparison'}"
                 found[job.pk] = JobSummary(title, detail, f"/compare/{session.session_id}?setup", in_use=True)
         return found
 
     def shown_result(self, job: Job) -> Any:
-        """Return the result without the evidence, which contains storage keys."""
+        """Return the result without ``evidence``, which contains storage keys."""
         if not job.result:
             return job.result
         left = {
@@ -148,7 +149,7 @@ def align_vods(context: JobContext) -> dict[str, Any]:
 
 
 def _make_posters(context: JobContext, videos: Sequence[Video], folder: Path) -> None:
-    """Create missing posters of library videos. Ignore failures."""
+    """Create missing posters of library videos. Log failures and continue."""
     for number, video in enumerate(videos):
         own = folder / f"poster-{number}"
         own.mkdir()
@@ -185,7 +186,7 @@ class DetectionJobs(JobHooks):
 @job_actor(
     DETECT_KIND,
     queue="analysis",
-    label="Events of a comparison",
+    label="Event detection",
     icon="flag",
     hooks=DetectionJobs(),
     result=DetectionResultSerializer,
@@ -201,7 +202,7 @@ def detect_events(context: JobContext) -> dict[str, Any]:
         context.checkpoint(found)
     try:
         with transaction.atomic():
-            lock_session(session)  # lock the session before the job, in the same order as deletions
+            lock_session(session)  # avoid deadlocks: deletions also lock the session before the job
             with context.lock_lease():
                 return {"session_id": session.pk, "found": write_found(session, context.owner, found)}
     except DomainError as exc:
@@ -289,7 +290,7 @@ def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]
 
 
 def export_seconds(params: Mapping[str, Any]) -> float:
-    if "gigapixels" not in params:  # the job was queued by an older release
+    if "gigapixels" not in params:  # the job was queued by an older release, which stored no gigapixels
         return 900 + SECONDS_PER_GIGAPIXEL * float(params["end"] - params["start"])
     return (
         MIN_EXPORT_SECONDS
@@ -311,7 +312,10 @@ def make_sample(context: JobContext) -> dict[str, Any]:
 
 
 def find_session(context: JobContext) -> ComparisonSession:
-    """Return a job's session. Raises :class:`JobFailed` if it was deleted, or its owner lost edit access."""
+    """Return a job's session.
+
+    Raises :class:`JobFailed` if the session was deleted, or the job's owner may no longer edit it.
+    """
     session = ComparisonSession.objects.select_related("owner").filter(pk=context.params["session_id"]).first()
     if session is None:
         raise JobFailed("session_not_found", "The comparison has been deleted.")

@@ -22,7 +22,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core.admin import AuditedModelAdmin, ModelAdmin, ReadOnlyMixin
 from vodplatform.core.records.columns import column_names
 
-# columns that are of no use to staff; all others are shown
+# columns that the admin site hides, because staff do not need them
 NOT_SHOWN = {"ui_state", "sync_config", "auto_sync_result", "anchored_at", "watched_at", "revision", "events_revision"}
 NOT_SHOWN_OF_VOD = {
     "id", "session", "ordinal", "path", "position", "own_playing", "own_rate", "drift_anchor",
@@ -80,7 +80,7 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Count the rows to be deleted. By default, Django loads each row."""
+        """Only count the rows to be deleted, because Django's own method would load each of them."""
         rows = list(objs)
         events = SessionEvent.objects.filter(session__in=rows).count()
         return [str(row) for row in rows], {"comparison sessions": len(rows), "events": events}, set(), []

@@ -26,7 +26,7 @@ from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
 UNUSABLE_SHOWN = 20
-MAX_CHANGES = 1_000  # maximum offset changes in a response, unless the request has a ``limit``
+MAX_CHANGES = 1_000  # how many changes of offsets a response lists, unless the request has a ``limit``
 
 
 @extend_schema(tags=[TAG])
@@ -34,7 +34,6 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     """Comparisons of 2 or 3 VODs on a shared clock."""
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the session's current state."""
         self.kwargs.update(made)
         return self.retrieve(self.request, **made)
 
@@ -236,7 +235,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
 
     @extend_schema(
         operation_id="comparison_offset_history",
-        summary="Get the history of the offsets",
+        summary="Get the offset history",
         parameters=[s.HistoryQuerySerializer],
         responses={200: s.OffsetHistorySerializer},
     )
@@ -271,7 +270,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
 
     @extend_schema(
         operation_id="comparison_timer_preview",
-        summary="Preview what the timer box reads",
+        summary="Preview the timer readings in a box",
         request=s.PreviewSerializer,
         responses={200: s.PreviewAnswerSerializer},
     )
@@ -321,7 +320,7 @@ class LibraryFileViewSet(ComparisonViewSet):
 
     @extend_schema(
         operation_id="comparison_library_files",
-        summary="List the files you can compare",
+        summary="List the video files in your library folders",
         parameters=[s.FilesQuerySerializer],
         responses={200: s.LibraryFilesSerializer},
     )

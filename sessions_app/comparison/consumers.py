@@ -35,7 +35,7 @@ from vodplatform.core.web import presence
 
 T = TypeVar("T")
 CLOCK_SECONDS = 0.5
-MAX_FOLLOWING_CHARACTERS = 200  # longer messages of a client are ignored
+MAX_FOLLOWING_CHARACTERS = 200  # maximum number of characters in a client's message; longer messages are ignored
 REST_SECONDS = 60.0  # seconds for which clock messages are sent after the last VOD has ended
 SHARED_SECONDS = 0.02  # maximum age in seconds of a clock message that several viewers share
 # latest clock message and the time of its creation, by session id
@@ -44,7 +44,7 @@ _clocks: dict[str, tuple[float, dict[str, Any]]] = {}
 # session is paused: `LEFT_SECONDS` after its last viewer left, or `WATCH_LEASE` after the process was killed.
 RENEW_SECONDS = 0.75
 LEFT_SECONDS = 2.0
-_renewed: dict[str, float] = {}  # time of the latest renewal of the lease, by session id
+_renewed: dict[str, float] = {}  # monotonic time of this process's latest renewal of `watched_at`, by session id
 _leaving: set[asyncio.Task[None]] = set()
 
 
@@ -78,7 +78,8 @@ class SessionConsumer(WatchConsumer):
         session = sessions.filter(pk=self.route["session_id"]).first()
         if session is None:
             return None
-        if session.is_abandoned(session.now()):  # check the lease before the new viewer renews it
+        # Pause an abandoned clock before the new viewer renews `watched_at`; otherwise, the clock would continue.
+        if session.is_abandoned(session.now()):
             pause_abandoned_session(session.pk)
             with contextlib.suppress(ComparisonSession.DoesNotExist):
                 session = reload(session)
@@ -98,7 +99,7 @@ class SessionConsumer(WatchConsumer):
         message = event["message"]
         if message["type"] == "session":
             await super().watch_message(event)
-        elif message["revision"] > self.revision:  # a message about events does not change the clock
+        elif message["revision"] > self.revision:  # an events message does not change the clock
             self.revision = message["revision"]
             await self.send_json(self._own_mentions_only(message))
 
@@ -118,7 +119,7 @@ class SessionConsumer(WatchConsumer):
             await self._stop_ticking()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
-        """Handle the message ``following``: whether the client follows the shared clock. Ignore other messages."""
+        """Handle the message ``following``: whether the client follows the shared clock."""
         if len(text_data or "") > MAX_FOLLOWING_CHARACTERS:
             return
         try:
@@ -219,7 +220,7 @@ class SessionConsumer(WatchConsumer):
             lambda: {
                 **message,
                 "session": redact_for_grant(message["session"], grant),
-                # The viewer's access may have changed since the page was loaded.
+                # Send the viewer's access, because it may have changed since the page was loaded.
                 "access": {"role": access.role.value, "can_comment": access.can_comment},
             },
         )
@@ -245,7 +246,8 @@ class SessionConsumer(WatchConsumer):
     def _seconds_to_next_tick(self) -> float:
         phase = hash(self.route["session_id"]) % 1000 / 1000 * CLOCK_SECONDS
         rest = CLOCK_SECONDS - (time.monotonic() - phase) % CLOCK_SECONDS
-        # A sleep may end a millisecond before its tick. That tick's message was just sent, so wait for the next tick.
+        # If a sleep ends slightly before its tick, the tick's message is sent early. Skip the tick in this
+        # case; otherwise, its message would be sent twice.
         return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
 
 
@@ -264,8 +266,6 @@ async def _pause_after_leaving(session_id: str, left_at: datetime | None) -> Non
 
 
 async def _in_database(call: Callable[..., T], *args: Any) -> T:
-    """Run ``call`` in a thread with a valid database connection."""
-
     def run() -> T:
         close_old_connections()
         try:

@@ -16,14 +16,14 @@ from vodplatform.core.records.columns import column_values
 from vodplatform.core.web.throttles import count_request
 from vodplatform.core.web.turns import Locks, Turn
 
-# Columns that are not copied. All others are copied.
 NOT_COPIED = {
     "session_id", "owner", "name", "playback_state", "anchored_at", "auto_sync_result", "revision", "events_revision",
     "archived_at", "watched_at", "events_bytes", "created_at", "updated_at",
 }  # fmt: skip
 NOT_COPIED_OF_VOD = {"id", "session", "video", "path", "position", "own_playing", "own_rate"}
 MAX_NAME = 200
-LARGE_BYTES = 1024 * 1024  # bytes of events from which copies are rare, because a long write delays other writes
+# bytes of events above which copies have a lower request limit, because their long writes delay other writes
+LARGE_BYTES = 1024 * 1024
 _locks = Locks()
 
 

@@ -20,7 +20,7 @@ from vodplatform.accounts.models import User
 
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
 MIN_VODS, MAX_VODS = 2, 3
-MAX_SEARCH_WORDS = 10  # maximum words in a search; further words are ignored
+MAX_SEARCH_WORDS = 10
 WATCH_LEASE = timedelta(seconds=10)  # age of `watched_at` above which the last viewer counts as gone
 # Kinds of grants. A grant is written in a video's address as its kind, a dot, and the id of the share or link.
 SHARE_GRANT, LINK_GRANT = "share", "link"
@@ -95,7 +95,7 @@ class LinkVisitor:
     name: str = ""
 
     pk = None
-    is_authenticated = False  # makes request limits count visitors by network address
+    is_authenticated = False  # so throttles count the visitor's requests by network address
 
     @property
     def username(self) -> str:
@@ -132,13 +132,11 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
         return self.annotate(role=role, share=Subquery(shares.values("share_id")))
 
     def with_mentions(self, user: User) -> ComparisonSessionQuerySet:
-        """Annotate ``mentions``, the number of events with an unseen mention of ``user``."""
         rows = Mention.objects.filter(event__session=OuterRef("pk"), user=user).order_by()
         counts = rows.values("event__session").annotate(count=Count("pk")).values("count")
         return self.annotate(mentions=Coalesce(Subquery(counts), 0))
 
     def found_by(self, words: str) -> ComparisonSessionQuerySet:
-        """Return sessions for which each word is in the name of the session or of a VOD."""
         found = self
         for word in words.split()[:MAX_SEARCH_WORDS]:
             vods = ComparisonVod.objects.filter(session=OuterRef("pk"), name__icontains=word)
@@ -146,7 +144,6 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
         return found
 
     def at_database_time(self) -> ComparisonSessionQuerySet:
-        """Annotate ``db_now``, the database's time."""
         return self.annotate(db_now=Now())
 
 
@@ -241,16 +238,21 @@ class ComparisonVod(models.Model):
     ordinal = models.PositiveSmallIntegerField()
     vod_id = models.CharField(max_length=100)
     name = models.CharField(max_length=255)
-    path = models.TextField(blank=True, default="", help_text="As the caller gave it; empty for a video by id.")
+    path = models.TextField(
+        blank=True, default="", help_text="Path as sent by the client; empty if the client sent an id."
+    )
     video = models.ForeignKey(Video, on_delete=models.RESTRICT, related_name="comparison_vods")
     offset = models.FloatField(default=0.0)
     offset_source = models.CharField(max_length=16, choices=OffsetSource, default=OffsetSource.MANUAL)
     offset_confidence = models.FloatField(default=1.0)
-    drift_ppm = models.FloatField(db_default=0.0, help_text="By how much faster its own time runs, in millionths.")
-    drift_anchor = models.FloatField(db_default=0.0, help_text="The global time at which the offset is exact.")
-    position = models.FloatField(default=0.0, help_text="Unclamped, at the session's anchored_at.")
-    own_playing = models.BooleanField(null=True, help_text="Whether it plays, where it is moved by itself.")
-    own_rate = models.FloatField(null=True, help_text="At which speed, where it is moved by itself.")
+    drift_ppm = models.FloatField(db_default=0.0, help_text="Drift: how much faster the VOD's clock runs, in ppm.")
+    drift_anchor = models.FloatField(
+        db_default=0.0,
+        help_text="Time on the shared clock at which the offset holds exactly; at other times, the drift is added.",
+    )
+    position = models.FloatField(default=0.0, help_text="Position at anchored_at; may lie outside the video.")
+    own_playing = models.BooleanField(null=True, help_text="Whether the VOD plays in independent mode.")
+    own_rate = models.FloatField(null=True, help_text="Speed of the video in independent mode.")
 
     class Meta:
         ordering = ["ordinal"]
@@ -290,14 +292,14 @@ class OffsetChange(models.Model):
     at = models.DateTimeField(db_default=Now())
     old_offset = models.FloatField()
     new_offset = models.FloatField()
-    old_drift_ppm = models.FloatField(null=True, help_text="Empty in rows older than drift.")
+    old_drift_ppm = models.FloatField(null=True, help_text="Empty in rows without a recorded drift.")
     new_drift_ppm = models.FloatField(null=True)
     new_drift_anchor = models.FloatField(
-        null=True, help_text="The global time at which the offset is exact; empty in rows older than it."
+        null=True, help_text="Global time at which the offset is exact; empty if no drift was recorded."
     )
     source = models.CharField(max_length=16, choices=OffsetSource)
     confidence = models.FloatField(null=True)
-    changed_by = models.CharField(max_length=36, help_text="The user's id; kept when the user is gone.")
+    changed_by = models.CharField(max_length=36, help_text="Id of the user; kept if the user is deleted.")
     changed_by_name = models.CharField(max_length=150)
 
     class Meta:
@@ -335,7 +337,7 @@ class Alignment(models.Model):
         return self.job.result or {}
 
     def reference(self, vods: list[ComparisonVod]) -> Placement:
-        """Return the placement of the reference VOD, to which the proposals are relative."""
+        """Return the placement of the reference VOD. The proposed offsets are relative to it."""
         found = (vod.placement for vod in vods if vod.vod_id == self.result.get("reference"))
         return next(found, Placement())
 
@@ -375,7 +377,6 @@ class SessionShare(models.Model):
 
 class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
     def open(self) -> ShareLinkQuerySet:
-        """Return the links that have not expired and whose session's owner has an active account."""
         return self.filter(expires_at__gt=Now(), session__owner__is_active=True)
 
 
@@ -412,7 +413,7 @@ class ShareLink(models.Model):
 class SessionEvent(models.Model):
     """A moment or a time span that a user or a detector marked.
 
-    - time, end: seconds from the VOD's start, or of the shared clock without a VOD.
+    - time, end: seconds from the VOD's start. For an event without a VOD, seconds of the shared clock.
     - drawing: strokes, with positions as fractions (0 to 1) of the frame's size.
     - created_by_name: remains if the account is deleted.
     """
@@ -431,7 +432,9 @@ class SessionEvent(models.Model):
     confidence = models.FloatField(null=True)
     resolved = models.BooleanField(default=False)
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="comparison_events")
-    visitor_id = models.UUIDField(null=True, help_text="Of who wrote it by a link, without an account.")
+    visitor_id = models.UUIDField(
+        null=True, help_text="Id of the visitor who wrote this, if the author has no account."
+    )
     created_by_name = models.CharField(max_length=150)
     size = models.PositiveIntegerField(db_default=0)
     created_at = models.DateTimeField(db_default=Now())
@@ -466,7 +469,9 @@ class EventReply(models.Model):
     event = models.ForeignKey(SessionEvent, on_delete=models.CASCADE, related_name="replies")
     body = models.TextField()
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="event_replies")
-    visitor_id = models.UUIDField(null=True, help_text="Of who wrote it by a link, without an account.")
+    visitor_id = models.UUIDField(
+        null=True, help_text="Id of the visitor who wrote this, if the author has no account."
+    )
     created_by_name = models.CharField(max_length=150)
     created_at = models.DateTimeField(db_default=Now())
 

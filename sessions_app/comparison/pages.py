@@ -16,13 +16,13 @@ from django.views.decorators.http import require_POST, require_safe
 from media_app.videos.library_roots import roots_of
 from media_app.videos.models import Video
 from media_app.videos.pages import ORDERS, TAGS_SHOWN
-from sessions_app.comparison.access import opened_link, redact_for_grant, viewer_of
+from sessions_app.comparison.access import former_visitor, opened_link, redact_for_grant, viewer_of
 from sessions_app.comparison.alignment.services import latest_alignment_id
 from sessions_app.comparison.models import Access, ComparisonSession, LinkVisitor
 from sessions_app.comparison.proxies import LETTERS, posters_of, proxy_urls
 from sessions_app.comparison.samples.services import request_sample, sample_of
 from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
-from sessions_app.comparison.sharing.link_pages import add_noindex, check_enabled, show_locked
+from sessions_app.comparison.sharing.link_pages import add_noindex, check_enabled, show_ended, show_locked
 from vodplatform.accounts.models import User
 
 PER_PAGE = 50
@@ -81,7 +81,6 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def make_sample(request: HttpRequest) -> HttpResponse:
-    """Redirect to the user's sample comparison. If there is none, queue its creation."""
     check_enabled()
     user = cast(User, request.user)
     if (made := sample_of(user)) is not None:
@@ -112,10 +111,11 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
     found = ComparisonSession.objects.visible_to(viewer).filter(session_id=session_id).first()
     if found is None and opened_link(request.COOKIES, session_id):
         return show_locked(request, session_id)
-    if isinstance(viewer, AnonymousUser):
-        return redirect_to_login(request.get_full_path())
-    access = found.access_of(viewer) if found else None
-    if found is None or access is None:
+    if isinstance(viewer, AnonymousUser) or found is None or (access := found.access_of(viewer)) is None:
+        if former := former_visitor(request.COOKIES, session_id):
+            return show_ended(request, former)
+        if isinstance(viewer, AnonymousUser):
+            return redirect_to_login(request.get_full_path())
         raise Http404
     state = redact_for_grant(SessionSerializer.show(SessionSnapshot.of(found)), access.grant)
     visitor = viewer if isinstance(viewer, LinkVisitor) else None

@@ -56,8 +56,8 @@ class NewVodSerializer(serializers.Serializer[Data]):
 
     vod_id = StrictRegexField(
         r"^[^/\s\x00-\x1f]([^/\x00-\x1f]*[^/\s\x00-\x1f])?$", max_length=100,
-        error_messages={"invalid": "Must be text without slashes and control characters, and without blanks at "
-            "its start or end."},
+        error_messages={"invalid": "Must not contain slashes or control characters, and must not start or end "
+            "with a space."},
     )  # fmt: skip
     name = StrictCharField(max_length=255, required=False, allow_blank=True)
     path = StrictCharField(max_length=4096, required=False, trim_whitespace=False)
@@ -73,7 +73,7 @@ class NewVodSerializer(serializers.Serializer[Data]):
 
     def validate(self, attrs: Data) -> Data:
         if ("path" in attrs) == ("video_id" in attrs):
-            raise serializers.ValidationError({"path": ["Give either `path` or `video_id`."]})
+            raise serializers.ValidationError({"path": ["Send either `path` or `video_id`."]})
         if not attrs.get("name"):
             attrs["name"] = attrs["path"].rsplit("/", 1)[-1][:255] if "path" in attrs else attrs["vod_id"]
         return attrs
@@ -119,7 +119,7 @@ class GlobalSeekSerializer(serializers.Serializer[Data]):
     timestamp = SecondsField(
         min_value=-MAX_TIMESTAMP,
         max_value=MAX_TIMESTAMP,
-        help_text="Seconds of the shared clock, at least `timeline.start`.",
+        help_text="Seconds on the shared clock, at least `timeline.start`.",
     )
 
 
@@ -129,19 +129,24 @@ class DuplicateSerializer(serializers.Serializer[Data]):
 
 class PlaybackSerializer(serializers.Serializer[Data]):
     state = serializers.ChoiceField(choices=PlaybackState.choices)
-    rate = SecondsField(min_value=MIN_RATE, max_value=MAX_RATE, required=False, help_text="1 is normal speed.")
+    rate = SecondsField(
+        min_value=MIN_RATE, max_value=MAX_RATE, required=False, help_text="Playback speed; 1 is normal."
+    )
     at = SecondsField(
         min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False,
-        help_text="Global time at which the state starts, at least `timeline.start`.",
+        help_text="Time on the shared clock from which to play, or at which to pause; at least `timeline.start`.",
     )  # fmt: skip
 
 
 class VodPlaybackSerializer(serializers.Serializer[Data]):
     state = serializers.ChoiceField(choices=PlaybackState.choices)
-    rate = SecondsField(min_value=MIN_RATE, max_value=MAX_RATE, required=False, help_text="1 is normal speed.")
-    at = SecondsField(
-        min_value=0, max_value=MAX_TIMESTAMP, required=False, help_text="The VOD's own time at which the state starts."
+    rate = SecondsField(
+        min_value=MIN_RATE, max_value=MAX_RATE, required=False, help_text="Playback speed; 1 is normal."
     )
+    at = SecondsField(
+        min_value=0, max_value=MAX_TIMESTAMP, required=False,
+        help_text="Position in the VOD from which to play, or at which to pause.",
+    )  # fmt: skip
 
 
 class OffsetsSerializer(serializers.Serializer[Data]):
@@ -155,11 +160,11 @@ class OffsetsSerializer(serializers.Serializer[Data]):
     )
     drifts = BoundedDictField(
         child=SecondsField(min_value=-MAX_DRIFT_PPM, max_value=MAX_DRIFT_PPM), max_length=MAX_VODS, required=False,
-        help_text="Speed of the VOD's own time relative to the clock, in ppm; positive is faster.",
+        help_text="Drift: how much faster the VOD's clock runs than the shared clock, in ppm; negative if slower.",
     )  # fmt: skip
     anchors = BoundedDictField(
         child=SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP), max_length=MAX_VODS, required=False,
-        help_text="The global time at which the VOD's offset is exact while it drifts.",
+        help_text="Time on the shared clock at which the VOD's offset holds exactly, if the VOD drifts.",
     )  # fmt: skip
     source = serializers.ChoiceField(choices=OffsetSource.choices)  # type: ignore[assignment]
     confidence = SecondsField(min_value=0, max_value=1, required=False, allow_null=True, help_text="0 to 1.")
@@ -168,9 +173,9 @@ class OffsetsSerializer(serializers.Serializer[Data]):
         if attrs["source"] == OffsetSource.MANUAL:
             attrs["confidence"] = None
         elif attrs.get("confidence") is None:
-            raise serializers.ValidationError({"confidence": ["Required unless the source is manual."]})
+            raise serializers.ValidationError({"confidence": ["Required unless `source` is `manual`."]})
         if "offsets" not in attrs and "drifts" not in attrs:
-            raise serializers.ValidationError({"offsets": ["Give `offsets`, `drifts` or both."]})
+            raise serializers.ValidationError({"offsets": ["Send `offsets`, `drifts` or both."]})
         return attrs
 
 
@@ -223,7 +228,8 @@ class PreviewSerializer(serializers.Serializer[Data]):
     roi = RoiSerializer()
     times = PreviewTimesField(
         required=False, allow_null=True, default=None,
-        help_text="At most 8 positions in seconds on each VOD's own time, or an object of such lists by vod_id.",
+        help_text="A list of up to 8 times, in seconds from the start of each VOD, used for all VODs; or an object "
+        "that maps each vod_id to its own list.",
     )  # fmt: skip
 
     def validate_times(self, value: Any) -> Any:
@@ -233,7 +239,7 @@ class PreviewSerializer(serializers.Serializer[Data]):
             child=SecondsField(min_value=0, max_value=MAX_TIMESTAMP), max_length=MAX_PREVIEW_TIMES
         )
         if isinstance(value, dict) and len(value) > MAX_VODS:
-            raise serializers.ValidationError(f"Send at most {MAX_VODS} lists.")
+            raise serializers.ValidationError(f"Send at most {MAX_VODS} lists, one per VOD.")
         if isinstance(value, dict):
             return {vod_id: moments.run_validation(part) for vod_id, part in value.items()}
         return moments.run_validation(value)
@@ -243,7 +249,7 @@ class SessionListQuerySerializer(ListQuerySerializer):
     created_by = serializers.CharField(required=False, max_length=150)
     archived = serializers.ChoiceField(choices=["false", "true", "all"], default="false")
     search = serializers.CharField(
-        required=False, max_length=200, help_text="Words that must occur in the name of the session or of a VOD."
+        required=False, max_length=200, help_text="Words that must occur in the name of the comparison or of a VOD."
     )
 
 
@@ -271,11 +277,12 @@ class OffsetChangeSerializer(AnswerSerializer[OffsetChange]):
     new_drift_ppm = serializers.FloatField(allow_null=True)
     new_drift_anchor = serializers.FloatField(
         allow_null=True,
-        help_text="The global time at which the new offset is exact; null in rows from before drift was recorded.",
+        help_text="Time on the shared clock at which the new offset holds exactly; null for changes made before drift "
+        "was recorded.",
     )
     source = serializers.ChoiceField(choices=OffsetSource.choices)  # type: ignore[assignment]
     confidence = serializers.FloatField(allow_null=True)
-    changed_by = serializers.CharField(help_text="The user's id.")
+    changed_by = serializers.CharField(help_text="Id of the user who made the change.")
     changed_by_name = serializers.CharField()
 
 
@@ -299,7 +306,6 @@ class SessionSnapshot:
     def of(
         cls, session: ComparisonSession, *, now: datetime | None = None, vods: list[ComparisonVod] | None = None
     ) -> SessionSnapshot:
-        """Return the session's state at ``now``, by default the present. vods: the session's VODs, if already read."""
         vods = cache.vods(session) if vods is None else vods
         clock = session.clock(vods, now or session.now())
         shown = [
@@ -350,23 +356,25 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
     audio_tracks = StoredJsonField(AudioTrackSerializer, many=True, source="vod.video.audio_tracks")
     notes = serializers.ListField(
         child=serializers.CharField(),
-        help_text="Sentences about lost or changed parts of the recording; usually empty.",
+        help_text="Notes on lost or changed parts of the recording; usually empty.",
     )
     offset = serializers.FloatField(source="vod.offset")
     offset_source = serializers.ChoiceField(choices=OffsetSource.choices, source="vod.offset_source")
     offset_confidence = serializers.FloatField(source="vod.offset_confidence")
     drift_ppm = serializers.FloatField(
         source="vod.drift_ppm",
-        help_text="Speed of the VOD's own time relative to the clock, in ppm; positive is faster.",
+        help_text="Drift: how much faster the VOD's clock runs than the shared clock, in ppm; negative if slower.",
     )
     drift_anchor = serializers.FloatField(
-        source="vod.drift_anchor", help_text="The global time at which the offset is exact, in seconds."
+        source="vod.drift_anchor", help_text="Time on the shared clock at which the offset holds exactly, in seconds."
     )
     offset_history = OffsetChangeSerializer(many=True, help_text="The latest 50 changes; `offset-history` lists all.")
     current_time = serializers.FloatField()
     playback_state = serializers.ChoiceField(choices=PlaybackState.choices)
     rate = serializers.FloatField(help_text="The session's rate, or the VOD's own rate in independent mode.")
-    events = VodEventSerializer(many=True, help_text="The first 50 events by the VOD's own time; `events` lists all.")
+    events = VodEventSerializer(
+        many=True, help_text="The first 50 events, sorted by the VOD's own time; `events` lists all."
+    )
 
     def get_path(self, shown: VodSnapshot) -> str | None:
         return shown.vod.path or None
@@ -396,15 +404,17 @@ class AppliedAlignmentSerializer(serializers.Serializer[Data]):
     offsets = serializers.DictField(child=serializers.FloatField(), help_text="Seconds on the shared clock.")
     drifts = serializers.DictField(child=serializers.FloatField(), help_text="ppm.")
     confidences = serializers.DictField(child=serializers.FloatField())
-    refused = serializers.ListField(child=serializers.CharField(), help_text="VODs without a proposal.")
+    refused = serializers.ListField(
+        child=serializers.CharField(), help_text="Ids of the VODs without a proposed offset."
+    )
     applied_by = serializers.CharField(help_text="User name.")
 
 
 class TimelineSerializer(serializers.Serializer[Data]):
     """The start and end of a session's clock in seconds. ``start`` can be negative."""
 
-    start = serializers.FloatField(help_text="The earliest start of a VOD, but at most 0.")
-    end = serializers.FloatField(help_text="The latest end of a VOD.")
+    start = serializers.FloatField(help_text="Start of the earliest VOD, or 0 if all VODs start later.")
+    end = serializers.FloatField(help_text="End of the VOD that ends last.")
 
 
 class SessionSerializer(AnswerSerializer[SessionSnapshot]):
@@ -427,7 +437,7 @@ class SessionSerializer(AnswerSerializer[SessionSnapshot]):
     auto_sync_result = StoredJsonField(AppliedAlignmentSerializer, allow_null=True, source="session.auto_sync_result")
     revision = serializers.IntegerField(source="session.revision")
     events_revision = serializers.IntegerField(
-        source="session.events_revision", help_text="The revision of the last change of an event."
+        source="session.events_revision", help_text="Revision of the latest change to the session's events."
     )
     archived = serializers.BooleanField()
 
@@ -521,9 +531,11 @@ class FindingSerializer(serializers.Serializer[Data]):
 class ShownReadingSerializer(serializers.Serializer[Data]):
     """A timer reading or a sound measurement of an alignment. value: null if the timer is unreadable."""
 
-    time = serializers.FloatField(help_text="Seconds of the VOD.")
+    time = serializers.FloatField(help_text="Time in the VOD, in seconds.")
     text = serializers.CharField(allow_blank=True)
-    value = serializers.FloatField(allow_null=True, help_text="The timer's time or the offset by sound, in seconds.")
+    value = serializers.FloatField(
+        allow_null=True, help_text="Time shown by the timer, or offset found by sound, in seconds."
+    )
     confidence = serializers.FloatField()
 
 
@@ -531,7 +543,7 @@ class EvidenceSerializer(serializers.Serializer[Data]):
     """A picture or a sound by which the user can check an offset."""
 
     vod_id = serializers.CharField()
-    time = serializers.FloatField(help_text="Seconds of the VOD.")
+    time = serializers.FloatField(help_text="Time in the VOD, in seconds.")
     text = serializers.CharField(allow_blank=True)
     kind = serializers.CharField(help_text="`frame` for a picture, `sound` for a sound.")
     url = serializers.CharField(help_text="Signed; expires.")
@@ -544,14 +556,14 @@ class ProposedOffsetSerializer(serializers.Serializer[Data]):
     error_bound = serializers.FloatField(help_text="Seconds.")
     agreeing = serializers.IntegerField()
     samples = serializers.IntegerField()
-    note = serializers.CharField(help_text="A caution about the proposal; may be empty.")
+    note = serializers.CharField(help_text="A remark about the proposal; may be empty.")
     method = serializers.CharField(help_text="Method that found the offset: `timer_ocr` or `audio`.")
     drift_ppm = serializers.FloatField(
         allow_null=True,
-        help_text="Speed of the VOD's own time relative to the clock, in ppm; positive is faster; null if not "
-        "measured.",
+        help_text="Drift: how much faster the VOD's clock runs than the shared clock, in ppm; negative if slower; null "
+        "if not measured.",
     )
-    drift_anchor = serializers.FloatField(help_text="The global time at which the offset is exact.")
+    drift_anchor = serializers.FloatField(help_text="Time on the shared clock at which the offset holds exactly.")
     findings = FindingSerializer(
         many=True, help_text="With `auto`: the separate results of the timer and of the sound."
     )
@@ -596,7 +608,7 @@ class ExportResultSerializer(serializers.Serializer[Data]):
     """The result of an export job."""
 
     session_id = serializers.CharField()
-    url = serializers.CharField(allow_null=True, help_text="The file. Signed; null after it has expired.")
+    url = serializers.CharField(allow_null=True, help_text="Signed URL of the file; null after the file has expired.")
     duration = serializers.FloatField(help_text="Seconds.")
     width = serializers.IntegerField(help_text="Pixels.")
     height = serializers.IntegerField(help_text="Pixels.")
@@ -730,5 +742,6 @@ class LibraryFilesSerializer(serializers.Serializer[Data]):
     files = LibraryFileSerializer(many=True)
     total = serializers.IntegerField()
     unusable = serializers.ListField(
-        child=serializers.CharField(), help_text="Files and folders whose names are not UTF-8; at most 20."
+        child=serializers.CharField(),
+        help_text="Files and folders left out because their names are not UTF-8; at most 20.",
     )

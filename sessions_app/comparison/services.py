@@ -35,9 +35,11 @@ from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
+from vodplatform.core.records.database import delete_in_batches
 from vodplatform.core.web.publish import publish_gone_on_commit, publish_on_commit
 
 USES_SHOWN = 100
+EVENTS_AT_ONCE = 500  # maximum number of events deleted by one transaction
 # fields of the placeholder that replaces a deleted video
 DELETED_VIDEO = {"place": VideoScope.SESSION, "error_type": DELETED}
 
@@ -59,7 +61,7 @@ def group_name(session_id: str) -> str:
 def create_session(
     owner: User, vods: list[NewVod], *, name: str | None = "", description: str | None = ""
 ) -> ComparisonSession:
-    """Create a session. Raises ``session_limit`` and the errors of contract section 1."""
+    """Create a session. Raises ``session_limit``, ``vod_count``, ``duplicate_vod_id``, and errors of single videos."""
     if not MIN_VODS <= len(vods) <= MAX_VODS:
         raise DomainError("vod_count", f"A comparison needs 2 or 3 VODs, not {len(vods)}.")
     if len({vod.vod_id for vod in vods}) < len(vods):
@@ -81,7 +83,6 @@ def create_session(
 
 
 def check_limit(owner: User) -> None:
-    """Raise ``session_limit`` if ``owner`` may not create another session. Locks the owner's quota."""
     quota.lock_user(owner)
     limit = limits_of(owner)["max_sessions"]
     if ComparisonSession.objects.filter(owner=owner).count() >= limit:
@@ -130,7 +131,7 @@ class SessionChange:
         for index, vod in enumerate(self.vods):
             if vod.vod_id == vod_id:
                 return index
-        raise DomainError(error, f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
+        raise DomainError(error, f"The comparison has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
 
     @property
     def longest(self) -> float:
@@ -151,7 +152,6 @@ def lock_session(session: ComparisonSession, *, even_archived: bool = False) -> 
 
 
 def access_to(locked: ComparisonSession, by: Viewer) -> Access:
-    """Return the permissions of ``by`` in the session. Raises ``session_not_found``."""
     access = locked.access_of(by)
     if access is None:
         raise DomainError("session_not_found")
@@ -193,8 +193,9 @@ def edit_session(
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.is_moving):
-            # Clear `watched_at`: an old value would make the session count as unwatched, and pause the clock at
-            # once. While the clock runs, viewers who may edit renew it.
+            # Clear `watched_at` when the clock starts or stops. With an old value, the session would count as
+            # abandoned, so the started clock would be paused at once. While the clock runs, viewers who may edit set
+            # a new value.
             locked.watched_at = None
         locked.revision += 1
         locked.save()
@@ -204,7 +205,6 @@ def edit_session(
 
 
 def update_session(session: ComparisonSession, by: User, values: dict[str, Any]) -> dict[str, Any]:
-    """Set name, description, sync_mode or ui_state; merge sync_config."""
     with edit_session(session, by) as change:
         row = change.session
         for field in ("name", "description", "ui_state"):
@@ -219,7 +219,6 @@ def update_session(session: ComparisonSession, by: User, values: dict[str, Any])
 
 
 def set_archived(session: ComparisonSession, by: User, is_archived: bool) -> dict[str, Any]:
-    """Archive a session, which also pauses it, or restore it."""
     with edit_session(session, by, even_archived=True) as change:
         change.clock = replace(change.clock.together(), playing=False)
         change.session.archived_at = (change.session.archived_at or change.now) if is_archived else None
@@ -228,7 +227,7 @@ def set_archived(session: ComparisonSession, by: User, is_archived: bool) -> dic
 
 def check_time(field: str, value: float, start: float) -> None:
     if value < start - TIME_TOLERANCE:
-        sentence = f"The timeline begins at {start:.3f} s."
+        sentence = f"Must not be before {start:.3f} s, the start of the timeline."
         raise DomainError("invalid", f"{field}: {sentence}", errors={field: [sentence]})
 
 
@@ -240,7 +239,6 @@ def seek_all(session: ComparisonSession, by: User, timestamp: float) -> dict[str
 
 
 def seek_vod(session: ComparisonSession, by: User, vod_id: str, timestamp: float) -> dict[str, Any]:
-    """Seek one VOD to its own time ``timestamp``. In global mode, the shared clock moves to the same moment."""
     with edit_session(session, by) as change:
         index = change.index_of(vod_id, "vod_not_found")
         moves_clock = change.session.sync_mode == SyncMode.GLOBAL
@@ -251,7 +249,7 @@ def seek_vod(session: ComparisonSession, by: User, vod_id: str, timestamp: float
 def set_playback(
     session: ComparisonSession, by: User, state: str, rate: float | None, at: float | None
 ) -> dict[str, Any]:
-    """Play or pause all VODs. at: time of the shared clock to seek to first."""
+    """Play or pause all VODs. at: time of the shared clock to seek to first, or None."""
     with edit_session(session, by) as change:
         clock = change.clock.together()
         if at is not None:
@@ -267,7 +265,7 @@ def set_playback(
 
 
 def set_vod_playback(session: ComparisonSession, by: User, vod_id: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Play or pause one VOD in independent mode. values: ``state``, optional ``rate`` and own time ``at``.
+    """Play or pause one VOD in independent mode. values: ``state``, and optionally ``rate`` and ``at``.
 
     Raises ``vod_not_found``, ``global_mode``.
     """
@@ -282,7 +280,7 @@ def set_vod_playback(session: ComparisonSession, by: User, vod_id: str, values: 
 
 @dataclass(frozen=True, slots=True)
 class NewPlacement:
-    """A new placement of a VOD. confidence: None if a user set the offset."""
+    """A new placement of a VOD. confidence: probability that the offset is right; None if a user set the offset."""
 
     placement: Placement
     source: str
@@ -315,16 +313,15 @@ def set_offsets(
 
 
 def place_vods(change: SessionChange, by: User, new: dict[str, NewPlacement]) -> None:
-    """Move VODs and record their history. Raises ``offset_out_of_range``."""
     if not new:
-        raise DomainError("unknown_vod", "Name at least one VOD in `offsets`.")
+        raise DomainError("unknown_vod", "Include at least one VOD in `offsets`.")
     placements = {change.index_of(vod_id): item.placement for vod_id, item in new.items()}
     for vod_id, item in new.items():
         if abs(item.placement.offset) > change.longest:
             sentence = f"The offset of {vod_id} exceeds the duration of the longest VOD ({change.longest:.3f} s)."
             raise DomainError("offset_out_of_range", sentence, vod_id=vod_id, limit=change.longest)
         if abs(item.placement.drift_ppm) > MAX_DRIFT_PPM:
-            sentence = f"The drift of {vod_id} is more than {MAX_DRIFT_PPM:.0f} ppm."
+            sentence = f"The drift of {vod_id} must be from {-MAX_DRIFT_PPM:.0f} to {MAX_DRIFT_PPM:.0f} ppm."
             raise DomainError("offset_out_of_range", sentence, vod_id=vod_id, limit=MAX_DRIFT_PPM)
     rows = []
     for vod_id, item in new.items():
@@ -349,7 +346,10 @@ def preview_prefix(session_id: str) -> str:
 
 
 def delete_session(session: ComparisonSession) -> None:
-    session_id = session.session_id  # keep the id, because Django clears it on deletion
+    session_id = session.session_id  # keep the session's id, because Django clears it on deletion
+    # With SQLite, a transaction that deletes thousands of events would make all other writers wait. If the process ends
+    # between two batches, the session remains with fewer events, and its owner can delete the session again.
+    delete_in_batches(session.events.all(), EVENTS_AT_ONCE)
     with transaction.atomic():
         lock_session(session, even_archived=True)
         job_ids = list(session.alignments.values_list("job_id", flat=True))
@@ -366,12 +366,15 @@ def delete_session(session: ComparisonSession) -> None:
 
 
 def lock_sessions_of(sender: object, video_id: UUID, **_: Any) -> None:
-    """Lock the sessions that show a video. Jobs are locked later, in the same order as alignments lock them."""
+    """Lock the sessions that show a video.
+
+    Callers that cancel jobs must lock sessions before jobs. Alignments use the same order, so no deadlock can occur.
+    """
     list(ComparisonSession.objects.filter(vods__video=video_id).order_by("pk").select_for_update(of=("self",)))
 
 
 def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
-    """Return the sessions of ``by`` that prevent a video's deletion. An admin may delete any video."""
+    """Return the user's sessions that prevent the video's deletion; none for admins, who may delete any video."""
     if by is None or by.is_admin:
         return []
     own = ComparisonSession.objects.filter(vods__video=video, owner=by).order_by("pk").distinct()
@@ -406,8 +409,9 @@ def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User,
 def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
     """Record that a viewer is watching the playing clock. Return the time, or None if nothing was recorded.
 
-    When the last recorded viewer leaves, the clock pauses. A viewer without ``can_edit`` must not pause a clock that
-    the API started, and therefore only renews an existing record.
+    When the last recorded viewer leaves, the clock pauses. A clock that was started by the API has no recorded viewer
+    and keeps running. A viewer without ``can_edit`` only renews an existing record. With a new record, a clock that was
+    started by the API would pause when this viewer leaves.
     """
     rows = ComparisonSession.objects.filter(pk=session_id)
     if not can_edit:

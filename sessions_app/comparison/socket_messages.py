@@ -21,7 +21,7 @@ def session_message(
         "by": by,
         "at": now.timestamp(),
         "session": SessionSerializer.show(SessionSnapshot.of(session, now=now, vods=vods)),
-        # Before a VOD's start, its position is negative, while its `current_time` is 0.
+        # Before a VOD's start, the position is negative, but the VOD's `current_time` is 0.
         "positions": [track.position for track in session.clock(vods, now).tracks],
     }
 
@@ -78,13 +78,11 @@ def _step_of(vod: dict[str, Any], elapsed: float) -> float:
 
 
 def is_playing(session: dict[str, Any]) -> bool:
-    """Return whether the session or any of its VODs is playing. session: serialized."""
     states = [session["global_playback_state"], *(vod["playback_state"] for vod in session["vods"])]
     return PlaybackState.PLAYING in states
 
 
 def has_moving_vods(session: dict[str, Any]) -> bool:
-    """Return whether the clock or a VOD plays and has not reached its end. session: serialized."""
     playing = session["global_playback_state"] == PlaybackState.PLAYING
     return (playing and session["global_time"] < end_of(session)) or any(
         vod["playback_state"] == PlaybackState.PLAYING and vod["current_time"] < vod["duration"]

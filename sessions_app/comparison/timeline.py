@@ -33,7 +33,6 @@ class Placement:
         return 1.0 + self.drift_ppm * 1e-6
 
     def time_at(self, global_time: float) -> float:
-        """Return the recording's own time, even before its start or after its end."""
         return global_time - self.offset + self.drift_ppm * 1e-6 * (global_time - self.anchor)
 
     def global_time(self, time: float) -> float:
@@ -125,7 +124,6 @@ class Clock:
         return replace(track, position=max(track.position, min(moved, track.duration)))
 
     def together(self) -> Clock:
-        """Return a clock that all VODs follow again."""
         return replace(self, tracks=tuple(replace(track, playing=None, rate=None) for track in self.tracks))
 
     def paused(self) -> Clock:
@@ -133,7 +131,6 @@ class Clock:
         return replace(self, playing=False, tracks=tracks)
 
     def play_track(self, index: int, playing: bool, rate: float | None, at: float | None) -> Clock:
-        """Return the clock after one VOD was played or paused, at its own time ``at`` if given."""
         track = self.tracks[index]
         position = track.position if at is None else clamp(at, 0.0, track.duration)
         speed = self.rate_of(track) if rate is None else rate
@@ -145,7 +142,6 @@ class Clock:
         return replace(self, global_time=global_time, tracks=tracks)
 
     def seek_track(self, index: int, timestamp: float, *, moves_clock: bool) -> Clock:
-        """Return the clock after one VOD was moved to its own time ``timestamp``."""
         track = self.tracks[index]
         moved = replace(track, position=clamp(timestamp, 0.0, track.duration))
         tracks = (*self.tracks[:index], moved, *self.tracks[index + 1 :])
@@ -153,7 +149,6 @@ class Clock:
         return replace(self, global_time=global_time, tracks=tracks)
 
     def with_placements(self, placements: dict[int, Placement]) -> Clock:
-        """Return the clock with new placements by VOD index, at a time within the new timeline."""
         tracks = tuple(
             replace(track, placement=placements.get(index, track.placement)) for index, track in enumerate(self.tracks)
         )

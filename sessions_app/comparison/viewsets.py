@@ -45,7 +45,6 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
             request.user = viewer  # type: ignore[assignment]  # REST framework accepts any object here
 
     def check_permissions(self, request: Request) -> None:
-        """Skip account checks for a link's visitor."""
         if not isinstance(self.viewer, LinkVisitor):
             super().check_permissions(request)
 
@@ -66,7 +65,6 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
         return ComparisonSession.objects.visible_to(self.viewer).at_database_time()
 
     def get_object(self) -> ComparisonSession:
-        """Return the session, and store the caller's permissions in :attr:`access`."""
         found = super().get_object()
         access = found.access_of(self.viewer)
         if access is None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, OffsetChange, SessionEvent
 from vodplatform.core.errors import DomainError
 
-HISTORY_SHOWN = EVENTS_SHOWN = 50  # maximum offset changes and events per VOD in an answer
+HISTORY_SHOWN = EVENTS_SHOWN = 50  # maximum number of offset changes, and of events, that an answer lists for each VOD
 
 
 class VodCache:

@@ -57,7 +57,7 @@ class ProSyncJobs(JobHooks):
 @job_actor(
     services.PRO_KIND,
     queue="prosync",
-    label="Pro lip-sync",
+    label="Pro segments",
     icon="pro",
     hooks=ProSyncJobs(),
     result=ProResultSerializer,

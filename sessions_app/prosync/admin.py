@@ -49,7 +49,7 @@ class ProJobAdmin(ReadOnlyAdminWithActions):
     def cancel(self, request: HttpRequest, queryset: QuerySet[ProJob]) -> None:
         self.each(request, queryset, lambda row: jobs.cancel(row.job), "cancelled")
 
-    @admin.action(description="Delete with files", permissions=["view"])
+    @admin.action(description="Delete the pro jobs and their files", permissions=["view"])
     def remove(self, request: HttpRequest, queryset: QuerySet[ProJob]) -> None:
         by = request.user
         assert isinstance(by, User)

@@ -80,7 +80,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         if video is None:
             faults.append(Fault(None, "video", "missing", "Send the video as `video` in a multipart form."))
         if not uploads:
-            faults.append(Fault(None, "audio_files", "missing", "Send at least one sound as `audio_files`."))
+            faults.append(Fault(None, "audio_files", "missing", "Send at least one audio file as `audio_files`."))
         name = form.get("name") or ""
         try:
             name = text_rules.title(name) if not isinstance(name, str) or not text_rules.is_blank(name) else ""
@@ -137,7 +137,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
 
     @extend_schema(
         operation_id="pro_sync_webhook",
-        summary="Receive a notice from sync.so",
+        summary="Receive a webhook notification from sync.so",
         request=OpenApiTypes.OBJECT,
         responses={200: s.NoticedSerializer},
     )

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from jobs_app.models import FINISHED, Job, JobStatus
 from media_app.videos.models import Rendition, RenditionKind, Video
 from vodplatform.accounts.models import User
+from vodplatform.core.pauses import PausedIterable
 
 
 class Engine(models.TextChoices):
@@ -25,13 +26,14 @@ class ProJobQuerySet(models.QuerySet["ProJob"]):
         return self if user.is_admin else self.filter(owner=user)
 
     def of_the_same_video(self, job_id: uuid.UUID) -> ProJobQuerySet:
-        """Return the other pro jobs whose video has the same content."""
         files = self.filter(pk=job_id).exclude(video__sha256="").values("video__sha256")
         return self.filter(video__sha256__in=files).exclude(pk=job_id)
 
     def with_state(self) -> ProJobQuerySet:
         made = Rendition.objects.order_by("kind", "name")
-        return self.select_related("job", "video").prefetch_related(Prefetch("video__renditions", made))
+        rows = self.select_related("job", "video").prefetch_related(Prefetch("video__renditions", made))
+        rows._iterable_class = PausedIterable  # pauses for other requests: the rows' long lists are slow to decode
+        return rows
 
 
 class ProJob(models.Model):
@@ -91,7 +93,7 @@ class ProJob(models.Model):
         if self.job.status == JobStatus.COMPLETED:
             return [{**one, "status": str(JobStatus.COMPLETED)} for one in own]
         ended = self.job.status if self.is_over else None
-        # A failed or cancelled job has no result, so its status replaces the status of its segments.
+        # A failed or cancelled job has no result, so its segments get the job's status.
         return [{**one, "status": str(ended or one["status"])} for one in own]
 
     @property

@@ -18,7 +18,7 @@ from vodplatform.accounts.limits import limits_of, limits_of_tier, tier_of
 from vodplatform.accounts.models import Tier, User
 from vodplatform.core.formatting import limit_size
 
-ENGINE_WORDS = {Engine.LOCAL: "basic", Engine.SYNCSO: "by sync.so"}
+ENGINE_WORDS = {Engine.LOCAL: "basic", Engine.SYNCSO: "with sync.so"}
 
 
 @require_safe
@@ -38,7 +38,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "facts": facts,
         "max_upload": limit_size(limits["max_upload_bytes"]),
-        # Earlier jobs remain visible after a downgrade.
+        # Earlier jobs remain visible after a downgrade of the plan.
         "is_workspace": bool(limits["max_segments"]) or _has_run(user, request.GET.get("job", "")),
         "pro_segments": limits_of_tier(Tier.PRO)["max_segments"],
         "enterprise_segments": limits_of_tier(Tier.ENTERPRISE)["max_segments"],

@@ -63,9 +63,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Options of a pro job. mode: treatment of a sound that does not have its segment's length.
+    """Options of a pro job.
 
-    remove_text: None for no removal.
+    mode: treatment of a sound that is longer or shorter than its segment. remove_text: settings of the text removal, or
+    None to keep all text.
     """
 
     mode: str = USUAL_MODE
@@ -150,7 +151,7 @@ def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
                         None,
                         f"{field}.{name}",
                         "not_a_number",
-                        "The time must be a number of seconds of the video, 0 or more.",
+                        "Send the time in seconds, as a number that is 0 or more.",
                     )
                 )
             else:
@@ -162,8 +163,8 @@ def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
         boxes = [_read_box(one) for one in regions] if isinstance(regions, list) else [None]
         if None in boxes or not 0 < len(boxes) <= MAX_REGIONS:
             sentence = (
-                f"Send 1 to {MAX_REGIONS} boxes with x, y, width and height, as shares of the picture from 0 to 1; "
-                f"width and height at least {MIN_SIDE}."
+                f"Send 1 to {MAX_REGIONS} boxes with x, y, width and height, as fractions of the picture from 0 to 1. "
+                f"The width and the height must be at least {MIN_SIDE}."
             )
             faults.append(Fault(None, f"{field}.regions", "invalid", sentence))
         found["regions"] = boxes
@@ -178,7 +179,12 @@ def check_removal_times(given: Mapping[str, Any] | None, duration: float | None)
     if not given or duration is None:
         return []
     return [
-        Fault(None, f"options.remove_text.{name}", "beyond_video", f"The video ends at {duration:.3f} s.")
+        Fault(
+            None,
+            f"options.remove_text.{name}",
+            "beyond_video",
+            f"This time is too late: the video is only {duration:.3f} s long.",
+        )
         for name in ("start", "end")
         if name in given and _is_behind(given[name], duration, is_start=name == "start")
     ]
@@ -206,7 +212,8 @@ def read_segments(
 ) -> tuple[list[Segment], list[Fault]]:
     """Return valid segments in order of time, and all faults.
 
-    sounds: duration of each sound in seconds, by name. duration: seconds of the video. None means an unknown duration.
+    sounds: duration of each sound in seconds, by name. duration: duration of the video in seconds. An unknown duration
+    is None.
     """
     found, faults = [], []
     for index, one in enumerate(given):
@@ -230,7 +237,7 @@ def _read_segment(
     for name in ("startTime", "endTime"):
         seconds = _number(_field(given, name))
         if seconds is None or seconds < 0:
-            sentence = f"The {TIME_NAMES[name]} is a number of seconds, 0 or more."
+            sentence = f"The {TIME_NAMES[name]} must be a number of seconds, 0 or more."
             faults.append(Fault(index, name, "not_a_number", sentence))
         else:
             times[name] = seconds
@@ -248,7 +255,7 @@ def _read_segment(
     if duration is not None:
         for name, seconds in times.items():
             if _is_behind(seconds, duration, is_start=name == "startTime"):
-                sentence = f"The video ends at {duration:.3f} s, before this segment's {name[:-4]}, {seconds:g} s."
+                sentence = f"The segment's {name[:-4]} is {seconds:g} s, but the video is only {duration:.3f} s long."
                 faults.append(Fault(index, name, "beyond_video", sentence))
     ref, crop, more = _read_sound(index, _field(given, "audioInput"), sounds)
     faults += more
@@ -271,14 +278,15 @@ def _read_sound(
     index: int, given: Any, sounds: Mapping[str, float | None]
 ) -> tuple[str, tuple[float, float] | None, list[Fault]]:
     if not isinstance(given, Mapping):
-        return "", None, [Fault(index, "audioInput", "not_an_object", "Send an object with the `refId` of a sound.")]
+        sentence = "`audioInput` must be an object with the `refId` of a sound."
+        return "", None, [Fault(index, "audioInput", "not_an_object", sentence)]
     ref = _field(given, "refId")
     if not isinstance(ref, str) or ref not in sounds:
         known = ", ".join(sounds) or "none"
         return (
             "",
             None,
-            [Fault(index, "audioInput.refId", "unknown_ref", f"No sound has this name. Use one of: {known}.")],
+            [Fault(index, "audioInput.refId", "unknown_ref", f"No sound has this name. Available sounds: {known}.")],
         )
     crop, faults = _read_crop(index, _field(given, "startTime"), _field(given, "endTime"), ref, sounds[ref])
     return ref, crop, faults
@@ -291,11 +299,11 @@ def _read_crop(
     if given_begin is None and given_end is None:
         return None, []
     if given_begin is None or given_end is None:
-        sentence = "Give both the start and the end of the part of the sound, or neither."
+        sentence = "To use a part of the sound, specify both its start and its end."
         return None, [Fault(index, names[given_begin is not None], "crop_incomplete", sentence)]
     begin, end = _number(given_begin), _number(given_end)
     faults = [
-        Fault(index, name, "not_a_number", "The time must be a number of seconds of the sound, 0 or more.")
+        Fault(index, name, "not_a_number", "The start in the sound file must be a number of seconds, 0 or more.")
         for name, value in zip(names, (begin, end), strict=True)
         if value is None or value < 0
     ]
@@ -303,12 +311,13 @@ def _read_crop(
         return None, faults
     last = end if length is None else min(end, length)
     if end <= begin:
-        sentence = f"The end of the part of the sound, {end:g} s, must be after its start, {begin:g} s."
+        sentence = f"The part of the sound must end after its start. It starts at {begin:g} s and ends at {end:g} s."
         return None, [Fault(index, names[1], "end_before_start", sentence)]
     if length is not None and (begin >= length or end > length + ROUNDING):
-        faults = [Fault(index, names[begin < length], "crop_outside", f"The sound {ref!r} ends at {length:.3f} s.")]
+        sentence = f"The sound {ref!r} is only {length:.3f} s long. Choose an earlier part."
+        faults = [Fault(index, names[begin < length], "crop_outside", sentence)]
     elif last - begin < MIN_CROP:
-        sentence = f"The part of the sound is shorter than {MIN_CROP * 1000:g} ms."
+        sentence = f"The part of the sound that is used must be at least {MIN_CROP * 1000:g} ms long."
         faults = [Fault(index, names[1], "crop_too_short", sentence)]
     return (None if faults else (begin, last)), faults
 

@@ -31,7 +31,8 @@ class NewProJobSerializer(serializers.Serializer[Data]):
 
     video = serializers.FileField()
     audio_files = serializers.ListField(
-        child=serializers.FileField(), help_text="1 to 50 sound files, each as a part with this name."
+        child=serializers.FileField(),
+        help_text="1 to 50 sound files. Send each file in its own form field with this name.",
     )
     audio_ref_ids = serializers.CharField(
         required=False, help_text="A JSON list with one name per sound, in the order of `audio_files`."
@@ -44,8 +45,8 @@ class NewProJobSerializer(serializers.Serializer[Data]):
     options = serializers.CharField(
         required=False,
         help_text="A JSON object: `sync_mode` cut_off (default), loop, bounce, silence or remap; `model`; "
-        "`remove_text` true or `{regions?: [{x, y, width, height}], start?, end?}`, boxes as shares of the displayed "
-        "picture from 0 to 1, times in seconds of the video.",
+        "`remove_text` true or `{regions?: [{x, y, width, height}], start?, end?}`, boxes as fractions of the "
+        "displayed picture from 0 to 1, times in seconds of the video.",
     )
     name = serializers.CharField(required=False, max_length=255)
 
@@ -56,7 +57,7 @@ def sound_addresses(row: ProJob) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class BegunProJob:
-    """A new pro job. max_segments: the plan's segment limit."""
+    """max_segments: the plan's segment limit."""
 
     row: ProJob
     max_segments: int
@@ -82,9 +83,9 @@ class BegunProJobSerializer(AnswerSerializer[BegunProJob]):
 
 
 class ProSoundSerializer(serializers.Serializer[Data]):
-    refId = serializers.CharField(source="ref")
+    refId = serializers.CharField()
     filename = serializers.CharField()
-    duration = serializers.FloatField(source="seconds")
+    duration = serializers.FloatField()
     peaks = serializers.ListField(child=serializers.FloatField())
 
 
@@ -121,7 +122,8 @@ class SegmentOutcomeSerializer(serializers.Serializer[Data]):
     """The changes to one segment; empty if the provider does not report them.
 
     used: seconds of the new sound that are heard. original, given: loudness in LUFS of the replaced and of the new
-    sound, null for silence. joints: errors in dBFS at the joints before and after the segment.
+    sound, null for silence. joints: levels in dBFS of the audible splicing errors where the new sound begins, and where
+    it ends.
     """
 
     mode = serializers.CharField(required=False)
@@ -150,7 +152,7 @@ class ProOutcomeSerializer(serializers.Serializer[Data]):
 
 
 class ProResultSerializer(serializers.Serializer[Data]):
-    """The result of a pro job: its id and its number of segments."""
+    """The result of a Pro segments job: the job's id and its number of segments."""
 
     job_id = serializers.UUIDField()
     segments = serializers.IntegerField()
@@ -159,7 +161,7 @@ class ProResultSerializer(serializers.Serializer[Data]):
 class ProJobSerializer(AnswerSerializer[ProJob]):
     """The state of a pro job. ``outcome``: changes to picture, sound and segments."""
 
-    # Instances must come from ``ProJobQuerySet.with_state``.
+    # Load instances with ``ProJobQuerySet.with_state``. Otherwise each instance needs queries for job, video and files.
     job_id = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=JobStatus.choices, source="job.status")
     progress = serializers.FloatField(min_value=0, max_value=100)
@@ -174,7 +176,7 @@ class ProJobSerializer(AnswerSerializer[ProJob]):
     options = StoredJsonField(ProOptionsSerializer)
     outcome = StoredJsonField(ProOutcomeSerializer, allow_null=True)
     audio_refs = serializers.DictField(child=serializers.CharField())
-    sounds = ProSoundSerializer(many=True)
+    sounds = StoredJsonField(ProSoundSerializer, many=True)
     source = ProSourceSerializer(allow_null=True)  # type: ignore[assignment]
     created_at = serializers.DateTimeField()
 
@@ -206,6 +208,13 @@ class ProJobSerializer(AnswerSerializer[ProJob]):
     def get_result_url(self, row: ProJob) -> str | None:
         return url_of(row.result, row.video)
 
+    def get_sounds(self, row: ProJob) -> list[Data]:
+        # Copy the peaks without conversion: thousands of numbers would be slow to check.
+        return [
+            {"refId": one["ref"], "filename": one["filename"], "duration": one["seconds"], "peaks": one["peaks"]}
+            for one in row.sounds
+        ]
+
     def get_audio_refs(self, row: ProJob) -> dict[str, str]:
         return sound_addresses(row)
 
@@ -235,5 +244,6 @@ class ProJobQuerySerializer(ListQuerySerializer):
 
     status = serializers.ChoiceField(choices=JobStatus.choices, required=False)
     same_video_as = serializers.UUIDField(
-        required=False, help_text="Id of one of your pro jobs; returns your other pro jobs with the same video file."
+        required=False,
+        help_text="The id of one of your pro jobs. Only your other pro jobs with the same video file are returned.",
     )

@@ -46,7 +46,6 @@ class ReceivedSound(Protocol):
 
 
 def most_segments(user: User) -> int:
-    """Return the segment limit. Raise ``tier_required`` if the plan allows no segments."""
     most = limits_of(user)["max_segments"]
     if not most:
         raise DomainError("tier_required")
@@ -86,10 +85,7 @@ def create_pro_job(user: User, video: Upload, sounds: Mapping[str, ReceivedSound
 
 
 def create_rows(upload: Upload, take: Callable[[Job], Video]) -> ProJob:
-    """Create the rows of a pro job, in the transaction that completes the video's upload.
-
-    take: function that creates the video's row.
-    """
+    """Create the rows of a pro job, in the transaction that completes the video's upload."""
     asked = upload.metadata[REQUEST_KEY]
     segments = [{**one, "status": str(JobStatus.QUEUED)} for one in asked["segments"]]
     params = {"upload_id": str(upload.pk), "video_id": str(upload.resource_id)}
@@ -120,9 +116,10 @@ def set_segment_status(job_id: uuid.UUID, status: str) -> None:
 
 
 def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
-    """Wake the job of a generation after a webhook. sent_at: signed Unix time of the webhook, in seconds.
+    """Wake the job of a generation after a webhook.
 
-    Raise ``signature_invalid`` if this webhook or a later one was received before.
+    sent_at: Unix time in seconds from the webhook's signature header. Raise ``signature_invalid`` if this webhook or a
+    later one was received before.
     """
     row = ProJob.objects.filter(generation_id=generation_id).first()
     if row is None:
@@ -133,7 +130,7 @@ def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
 
 
 def delete(row: ProJob, by: User | None) -> None:
-    """Cancel and delete a pro job with its files. by: None if the job expired."""
+    """by: user who deletes the pro job; None if the job expired."""
     with transaction.atomic():
         # All transactions lock the job before the video, to avoid deadlocks.
         Job.objects.select_for_update(of=("self",)).filter(pk=row.job_id).first()

@@ -30,7 +30,7 @@ VIDEO_NAME, SOUND_NAME = "pro-video", "pro-sound"
 MAX_SOUNDS = 50
 PROBE = [sys.executable, "-m", "sessions_app.prosync.engine.audio.probe"]
 PROBE_SECONDS = 60.0  # a probe's time limit, in seconds per sound
-NO_SOUND = {"error": {"type": "not_a_sound", "message": "The file is not an MP3, WAV, M4A, AAC, Ogg or FLAC sound."}}
+NO_SOUND = {"error": {"type": "not_a_sound", "message": "The file is not an MP3, WAV, M4A, AAC, Ogg or FLAC file."}}
 
 
 def _admit(user: User, given: Mapping[str, str]) -> None:
@@ -141,7 +141,7 @@ def _probe_sounds(user: User, paths: Sequence[Path], folder: Path) -> list[dict[
             {
                 "error": {
                     "type": "sound_unreadable",
-                    "message": "The sound could not be read or reading took too long. Upload another file.",
+                    "message": "The sound could not be read, or reading it took too long. Upload another file.",
                 }
             }
         ]
@@ -163,7 +163,7 @@ def _video(seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if facts["duration"] > settings.MAX_VIDEO_SECONDS:
         hours = settings.MAX_VIDEO_SECONDS / 3600
         raise DomainError(
-            "video_too_long", f"The video is longer than {hours:g} hours, the maximum. Upload a shorter video."
+            "video_too_long", f"The video is longer than the maximum of {hours:g} hours. Upload a shorter video."
         )
     return facts
 
@@ -176,7 +176,8 @@ def _sound(upload: Upload, answer: dict[str, Any]) -> Sound:
 
 
 def _only_in_its_form() -> DomainError:
-    return DomainError("invalid", errors={"purpose": ["Files of a pro job can only be uploaded with its form."]})
+    sentence = "Upload the files of a pro job in the request that starts the job."
+    return DomainError("invalid", errors={"purpose": [sentence]})
 
 
 class ProVideoUpload(UploadHandler):

@@ -66,7 +66,7 @@ def test_one_is_ended_and_then_all_others_at_once(two: tuple[Client, Client], ow
     assert [is_in(client) for client in (here, there, third, foreign)] == [True, False, True, True]
     assert AuditEntry.objects.filter(action="sessions.ended").count() == 1
     page = here.post("/account/sessions", {"browser": browser}, follow=True)
-    assert "That browser was signed out already." in page.content.decode()
+    assert "That browser was already signed out." in page.content.decode()
     here.post("/account/sessions")
     assert [is_in(client) for client in (here, third, foreign)] == [True, False, True]
     # An expired session is not listed. A browser that is signed out is sent to the sign-in, and from there back.
@@ -119,9 +119,6 @@ def test_the_administration_shows_no_key(two: tuple[Client, Client], owner: User
     assert f"a browser of {owner.pk}" in page
     for client in two:
         assert client.session.session_key not in page
-
-
-# Beside hosts of the last release, which know Django's own table alone
 
 
 def of_the_last_release(client: Client) -> Session:

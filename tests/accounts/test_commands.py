@@ -73,13 +73,13 @@ class TestCreateAccount:
         with pytest.raises(CommandError) as caught:
             run("create_account", "Anna", "--tier", "pro", "--group", "crew")
         assert str(caught.value) == (
-            "The account 'anna' already exists; see `manage.py account plan anna pro` and "
-            "`manage.py account group anna --add crew`."
+            "The account 'anna' already exists. Run `manage.py account plan anna pro` and "
+            "`manage.py account group anna --add crew` instead."
         )
 
     def test_operators_may_give_a_reserved_name_and_none_that_looks_like_another(self) -> None:
         assert told("create_account", "admin")["username"] == "admin"
-        with pytest.raises(CommandError, match="This name looks like that of another account"):
+        with pytest.raises(CommandError, match="This name is too similar to the name of another account"):
             run("create_account", "adrnin")
 
 

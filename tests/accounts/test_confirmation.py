@@ -55,7 +55,7 @@ def test_the_link_makes_the_account_once() -> None:
     assert mail.outbox[0].to == ["ada@example.org"]
     # Whoever only looks at it, as a mail server's scanner does, makes nothing.
     browser = Client()
-    assert b"Create an account" in browser.get(link()).content
+    assert b"Create account" in browser.get(link()).content
     assert not User.objects.exists()
     page = browser.post(link(), GIVEN)
     assert "Sign in as" in page.content.decode()
@@ -108,7 +108,7 @@ def test_an_address_or_a_name_that_was_taken_meanwhile_makes_no_account() -> Non
     for number in (1, 2):
         page = Client().post(link(number), GIVEN)
         assert page.status_code == 409
-        assert b"The user name is taken" in page.content
+        assert b"This user name is taken" in page.content
     assert not PendingSignUp.objects.filter(username__in=["eve", "a1ice"]).exists()
     assert User.objects.count() == 3
 
@@ -157,7 +157,6 @@ def test_nobody_is_sent_more_than_a_few(settings: Any) -> None:
     answers = [sign_up(username=f"ada{number}", email=text) for number, text in enumerate(
         ["ada@example.org", "ADA@example.org", "ada@EXAMPLE.org", "ada@example.org"]
     )]  # fmt: skip
-    # Who signs up is not told: else anybody could find out, and keep the address's owner out.
     assert [(answer.status_code, answer["Location"]) for answer in answers] == [(302, "/signup/sent")] * 4
     assert len(mail.outbox) == 3
 
@@ -168,8 +167,8 @@ def test_who_has_the_mailbox_and_did_not_sign_up_confirms_nothing() -> None:
     for given in ({}, {"password": ""}, {"password": "another password"}):
         page = browser.post(link(), given)
         assert page.status_code == 200
-        assert b"Create an account" in page.content
-    assert b"Enter the password that you chose when signing up" in page.content
+        assert b"Create account" in page.content
+    assert b"Enter the password that you chose when you signed up" in page.content
     assert not User.objects.exists()
     assert browser.post(link(), GIVEN).status_code == 200
     assert User.objects.get().username == "ada"

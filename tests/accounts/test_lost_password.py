@@ -65,7 +65,7 @@ def test_the_link_gives_a_new_password_once_and_ends_what_was_signed_in(ada: Use
     assert Client().login(username="ada", password=NEW)
     assert signed_in.get("/account").status_code == 302
     assert ApiToken.objects.get(digest=ApiToken.digest_of(token)).revoked_at is not None
-    assert b"This link has expired" in Client().get(path, follow=True).content
+    assert b"This link no longer works" in Client().get(path, follow=True).content
     actions = set(AuditEntry.objects.filter(target_id=str(ada.pk)).values_list("action", flat=True))
     assert {"password.link_sent", "password.reset"} <= actions
 
@@ -96,10 +96,10 @@ def test_a_link_is_good_for_a_day_and_for_its_account_alone(ada: User, monkeypat
     path = link()
     eve = make_user("eve", email="eve@example.org")
     other = path.replace(path.split("/")[3], lost_password.urlsafe_base64_encode(str(eve.pk).encode()))
-    assert b"This link has expired" in Client().get(other, follow=True).content
+    assert b"This link no longer works" in Client().get(other, follow=True).content
     later = timezone.now().replace(tzinfo=None) + timedelta(hours=25)
     monkeypatch.setattr(tokens.PasswordResetTokenGenerator, "_now", lambda self: later)
-    assert b"This link has expired" in Client().get(path, follow=True).content
+    assert b"This link no longer works" in Client().get(path, follow=True).content
 
 
 @pytest.mark.usefixtures("throttled")

@@ -155,7 +155,6 @@ class TestChanging:
             assert error_of(api.patch("/api/v1/me", {"picture": wrong}))["type"] == kind
         refused(api.patch("/api/v1/me", {"picture": "A" * 1_000_004}), 400, "invalid")
         assert me(owner)["avatar_url"] == kept
-        # What is answered may be sent again.
         assert api.patch("/api/v1/me", {"full_name": "Ada", "avatar_url": kept}).json()["avatar_url"] == kept
         assert ProfilePicture.objects.filter(user=owner).exists()
         api.patch("/api/v1/me", {"avatar_url": "https://a.example/b"})

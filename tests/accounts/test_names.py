@@ -25,13 +25,13 @@ def refusal_of(name: str) -> str:
 
 
 @pytest.mark.parametrize(("name", "reason"), [
-    ("\u0430lice", "looks like"),  # CYRILLIC SMALL LETTER A
-    ("AL\u0399CE", "looks like"),  # GREEK CAPITAL LETTER IOTA
-    ("a1ice", "looks like"), ("aIice", "looks like"), ("\u0251lice", "looks like"), ("ALICE", "already exists"),
-    ("alic\u3164e", "looks like"), ("ad\u1160min", "reserved"), ("a\u0661ice", "looks like"),
+    ("\u0430lice", "too similar"),  # CYRILLIC SMALL LETTER A
+    ("AL\u0399CE", "too similar"),  # GREEK CAPITAL LETTER IOTA
+    ("a1ice", "too similar"), ("aIice", "too similar"), ("\u0251lice", "too similar"), ("ALICE", "already exists"),
+    ("alic\u3164e", "too similar"), ("ad\u1160min", "reserved"), ("a\u0661ice", "too similar"),
     ("alice.", "Begin and end"), ("@alice", "Begin and end"), ("..", "Begin and end"), ("_", "Begin and end"),
     ("admin", "reserved"), ("Moderator", "reserved"), ("rnoderator", "reserved"), ("\u0430dmin", "reserved"),
-    ("vod-sync", "reserved"), ("r.o.o.t", "reserved"), ("Admin1strator", "reserved"), ("a\u029fice", "looks like"),
+    ("vod-sync", "reserved"), ("r.o.o.t", "reserved"), ("Admin1strator", "reserved"), ("a\u029fice", "too similar"),
     ("\u0432lice", "one alphabet"), ("alice\u03b7", "one alphabet"), ("b\u0660b", "one alphabet"),
 ])  # fmt: skip
 def test_a_name_that_passes_for_another_is_refused(name: str, reason: str) -> None:
@@ -60,13 +60,13 @@ def test_accounts_keep_their_names_and_take_no_other_s(admin_person: User) -> No
     kept.full_name = "Ada"
     kept.full_clean()
     kept.username = "\u0430lice"
-    with pytest.raises(ValidationError, match="looks like"):
+    with pytest.raises(ValidationError, match="too similar"):
         kept.full_clean()
     browser = Client()
     form = {"username": "a1ice", "password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
-    assert "looks like" in browser.post("/signup", form).content.decode()
+    assert "too similar" in browser.post("/signup", form).content.decode()
     browser.force_login(admin_person)
-    assert "looks like" in browser.post("/admin/accounts/user/add/", form).content.decode()
+    assert "too similar" in browser.post("/admin/accounts/user/add/", form).content.decode()
 
 
 def test_roles_are_reserved() -> None:

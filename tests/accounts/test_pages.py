@@ -151,7 +151,7 @@ class TestSigningUp:
             response = Client().post("/signup", {**NEW, "username": name})
         assert response.status_code == 429
         assert 60 < int(response["Retry-After"]) <= 3601
-        assert "Too many accounts were made from your network. Try again in" in html_of(response)
+        assert "Too many accounts were created from your network. Try again in" in html_of(response)
         assert set(User.objects.values_list("username", flat=True)) == {"ada", "ben"}
 
     def test_one_name_twice_at_once(self, browser: Client, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:

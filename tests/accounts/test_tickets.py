@@ -66,7 +66,6 @@ class TestGiving:
         assert WsTicket.objects.get().digest == ApiToken.digest_of(text)
         assert text not in str(WsTicket.objects.values().get())
         refused(Api(make_key(owner, scopes=[])).post(TICKET), 403, "scope_required")
-        # It opens no call of the API.
         assert Api().get(f"/api/v1/me?ticket={text}").status_code == 401
         assert WsTicket.objects.count() == 1
 

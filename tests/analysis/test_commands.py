@@ -104,7 +104,7 @@ class TestHighlights:
         assert lines[0].endswith(".")
         assert lines[2].split() == ["When", "Score", "What"]
         assert any(line.startswith("0:") and "louder than usual" in line for line in lines[3:])
-        assert lines[-1] == f"The reel is {reel}"
+        assert lines[-1] == f"The reel was saved as {reel}"
         assert length(reel) > 1
 
     def test_options_are_parameters_and_no_highlights_are_no_reel(self, eventful: Path, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ class TestHighlights:
         assert (data["highlights"], data["reel_path"], data["thumbnail_paths"]) == ([], None, [])
         done = run("highlights", eventful, "--min-score", "1", "-o", tmp_path / "reel.mp4")
         assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[-1] == "No reel was made, because nothing was found."
+        assert done.stdout.splitlines()[-1] == "No reel was created, because nothing was found."
         assert list(tmp_path.iterdir()) == []
 
     def test_the_model_of_the_settings_is_asked(self, eventful: Path, settings: Any) -> None:
@@ -171,7 +171,7 @@ def test_what_is_no_video_is_refused(command: str, brief: Path, tmp_path: Path) 
     write_sound(tmp_path / "sound.m4a")
     (tmp_path / "text.mp4").write_text("Not a video at all.\n" * 99)
     (tmp_path / "list.m3u8").write_text(f"#EXTM3U\n#EXTINF:2,\n{brief}\n#EXT-X-ENDLIST\n")
-    for path, words in (("sound.m4a", "no picture"), ("text.mp4", "CommandError: "), ("list.m3u8", "")):
+    for path, words in (("sound.m4a", "contains no video"), ("text.mp4", "CommandError: "), ("list.m3u8", "")):
         done = run(command, tmp_path / path)
         assert (done.returncode, done.stdout) == (3, "")
         assert words in done.stderr.splitlines()[-1]

@@ -160,7 +160,7 @@ def test_where_nothing_stands_out_there_are_no_highlights(tmp_path: Path) -> Non
     path = recording(tmp_path / "calm.mp4", fast=False)
     result = analysed(path, tmp_path / "out")
     assert (result.data["highlights"], result.files) == ([], {})
-    assert result.data["summary"] == "Nothing in these 60 s stands out in motion; there are no highlights."
+    assert result.data["summary"] == "No highlights found: no motion in this video of 60 s stands out."
     assert len(result.data["segments"]) == 6
 
 
@@ -171,7 +171,9 @@ def test_where_nothing_reaches_the_minimum_the_best_there_is_is_offered(loud: Pa
     assert any(one["start_time"] < LOUD[1] and LOUD[0] < one["end_time"] for one in below)
     assert [one["score"] for one in below] == sorted((one["score"] for one in below), reverse=True)
     start, score = clock(below[0]["start_time"]), hundredths(below[0]["score"])
-    said = f"Nothing in these 60 s reaches the minimum score of 1.00. The best moment, at {start}, has {score}."
+    said = (
+        f"Nothing in this video of 60 s reaches the minimum score of 1.00. The best moment, at {start}, scores {score}."
+    )
     assert result.data["summary"] == said
 
 
@@ -202,7 +204,8 @@ def test_a_file_that_breaks_off_is_analysed_as_far_as_it_goes(loud: Path, tmp_pa
     assert data["segments"][-1]["end_time"] == data["duration"]
     if suffix != "ts":  # which announces nothing
         ends = duration(data["duration"])
-        assert data["warnings"][0] == f"The file ends at {ends}; 1:00 were announced. The existing part was analysed."
+        told = f"The file is incomplete: it contains only {ends} of 1:00. This part was analysed."
+        assert data["warnings"][0] == told
 
 
 def test_turned_and_variable_rates_are_analysed(clips: Path, tmp_path: Path) -> None:
@@ -271,7 +274,8 @@ def test_a_budget_that_runs_out_is_reported(loud: Path, tmp_path: Path, monkeypa
     result, judge = judged(loud, tmp_path / "out", monkeypatch, [0.5], notes=())
     assert len(judge.seen) == 1
     assert result.data["warnings"] == [
-        "The limit for the AI model is reached; the remaining highlights were chosen by sound and motion only."
+        "The limit for using the AI model has been reached. The remaining highlights were chosen by sound and "
+        "motion only."
     ]
 
 

@@ -58,5 +58,5 @@ def test_nothing_else_than_what_is_asked_for_is_looked_for(recording: Path, tmp_
         assert list(marks(recording, kind)) == [kind]
     assert marks(recording.with_name("silent.mp4"), "sound_peaks") == {"sound_peaks": []}
     write_sound(tmp_path / "sound.mp4")
-    with pytest.raises(AnalysisFailed, match="no picture"):
+    with pytest.raises(AnalysisFailed, match="contains no video"):
         marks(tmp_path / "sound.mp4", "shots")

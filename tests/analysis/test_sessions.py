@@ -177,7 +177,6 @@ class TestCleanup:
         api.delete(f"{BASE}/cleanup/{mine.pk}")
         assert [row.name for row in video.renditions.all()] == [others.rendition_name]
         assert api.get(f"{BASE}/results/{others.pk}").json()["data"]["highlight_video_url"]
-        # Where it is deleted, the results stay.
         assert api.delete(f"/api/v1/library/{video.pk}?purge=true").status_code == 200
         data = api.get(f"{BASE}/results/{others.pk}").json()["data"]
         assert (data["highlight_video_url"], len(data["segments"])) == (None, 2)
@@ -221,7 +220,7 @@ class TestExpiry:
         session = ready()
         pass_time(session, expires_at=Now() - timedelta(days=8))
         call_command("expire")
-        assert "1 analyses" in capsys.readouterr().out
+        assert "analyses 1," in capsys.readouterr().out
         pass_time(session, expired_at=Now() - timedelta(days=6, hours=23))
         services.expire()
         assert api.get(f"{BASE}/status/{session.pk}").json()["status"] == "expired"
@@ -278,7 +277,7 @@ def test_the_plan_limits_kept_sessions(api: Api, owner: User, ready: Make, setti
 def test_a_session_keeps_its_job(api: Api, ready: Make) -> None:
     session = ready()
     refused(api.delete(f"/api/v1/jobs/{session.job_id}"), 409, "job_in_use")
-    with pytest.raises(DomainError, match="A comparison, an analysis, a merge"):
+    with pytest.raises(DomainError, match="belongs to a comparison, an analysis, a merge"):
         jobs.delete(Job.objects.get(pk=session.job_id))
 
 

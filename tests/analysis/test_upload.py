@@ -159,7 +159,6 @@ class TestOfTheLibrary:
             (await post(key, KIND, ("video_id", video_id))).refused(400, "video_not_found")
         video = await ask_rows(lambda: make_video(owner, status="processing"))
         (await post(key, KIND, ("video_id", str(video.pk)))).refused(409, "video_not_ready")
-        # Nor one that is more work than the plan allows.
         video = await ask_rows(lambda: make_video(owner, duration=12 * 3600.0))
         body = (await post(key, KIND, ("video_id", str(video.pk)))).refused(403, "work_limit")
         assert body["limit"] == 1000
@@ -204,7 +203,7 @@ class TestWaiting:
         settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
         log = pipeline(FOUND)
         body = (await self.working(post(key, FILE, url="/analyze/highlights"))).refused(422, "analysis_failed")
-        assert (body["reason"], body["message"][:22]) == ("work_limit", "Your plan allows up to")
+        assert (body["reason"], body["message"][:24]) == ("work_limit", "Your plan allows at most")
         assert not log.exists()
 
     async def test_wrong_fields_and_no_form_are_refused_at_once(self, key: str, media: Path) -> None:
@@ -268,7 +267,6 @@ async def test_those_who_wait_keep_no_upload_waiting(monkeypatch: pytest.MonkeyP
     try:
         await asyncio.sleep(0.1)
         assert looking.acquire(timeout=10)
-        # What renews the locks of uploads is served at once.
         assert await asyncio.wait_for(asgi.in_thread(lambda: "renewed"), 10) == "renewed"
     finally:
         let_go.set()

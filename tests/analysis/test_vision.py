@@ -147,7 +147,7 @@ class TestPatience:
         assert judge.judge(WINDOW) == UNKNOWN
         assert (pauses, judge.is_spent, len(server.asked)) == ([], True, 1)
         assert judge.notes == [
-            "The model's endpoint is busy or unavailable (429); the highlights were chosen by sound and motion only."
+            "The AI service is busy or unavailable (status 429). The highlights were chosen by sound and motion only."
         ]
 
     @pytest.mark.parametrize(("fault", "limit", "is_spent"), [
@@ -165,9 +165,9 @@ class TestPatience:
         assert (len(server.asked), pauses, judge.is_spent) == (1, [], is_spent)
 
     @pytest.mark.parametrize(("fault", "why"), [
-        (fails(500), "busy or unavailable (500)"), (served.resets, "endpoint broke"),
+        (fails(500), "busy or unavailable (status 500)"), (served.resets, "AI service failed"),
         (served.hangs, "did not answer in time"),
-        (fails(400), "rejects the request (400)"), (says(""), "could not be read"),
+        (fails(400), "rejected the request (status 400)"), (says(""), "could not be read"),
         (sends(served.HTML.encode(), "text/html"), "could not be read"),
         (sends(b" " * 300_000), "is too large"),
     ])  # fmt: skip
@@ -180,7 +180,7 @@ class TestPatience:
         assert verdicts == [UNKNOWN] * vision.FAULTS_IN_A_ROW
         (note,) = judge.notes
         assert why in note
-        assert note.endswith("; the highlights were chosen by sound and motion only.")
+        assert note.endswith(". The highlights were chosen by sound and motion only.")
         calls = len(server.asked)
         assert judge.judge(WINDOW) == UNKNOWN
         assert (len(server.asked), len(judge.notes)) == (calls, 1)
@@ -195,7 +195,7 @@ class TestPatience:
         server.usual = nothing
         judge.judge(WINDOW)
         assert judge.is_spent
-        assert judge.notes[0].endswith("the remaining highlights were chosen by sound and motion only.")
+        assert judge.notes[0].endswith("The remaining highlights were chosen by sound and motion only.")
 
     @pytest.mark.parametrize("status", [301, 302, 401, 403, 404, 410, 418])
     def test_permanent_errors_are_not_retried(self, status: int, server: VisionServer, pauses: list[float]) -> None:
@@ -203,7 +203,7 @@ class TestPatience:
         judge = judge_of(server, pauses)
         assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [UNKNOWN, UNKNOWN]
         assert (len(server.asked), judge.is_spent) == (1, True)
-        assert f"({status})" in judge.notes[0]
+        assert f"(status {status})" in judge.notes[0]
 
 
 class TestBudget:
@@ -216,7 +216,8 @@ class TestBudget:
         assert judge.judge(WINDOW) == UNKNOWN
         assert len(server.asked) == 4
         assert judge.notes == [
-            "The limit for the AI model is reached; the remaining highlights were chosen by sound and motion only."
+            "The limit for using the AI model has been reached. The remaining highlights were chosen by sound and "
+            "motion only."
         ]
 
     def test_without_budget_windows_stay_unknown(self, server: VisionServer, pauses: list[float]) -> None:
@@ -239,8 +240,8 @@ class TestGuard:
         assert judge.judge(WINDOW) == UNKNOWN
         assert (server.asked, judge.is_spent) == ([], True)
         assert judge.notes == [
-            "The model was not asked: 127.0.0.1 resolves to a private address, which is not allowed; "
-            "the highlights were chosen by sound and motion only."
+            "The AI service cannot be used: 127.0.0.1 resolves to a private address, which is not allowed. "
+            "The highlights were chosen by sound and motion only."
         ]
 
     @pytest.mark.parametrize("url", ["", "nonsense", "file:///etc/passwd", "http://u:sk-1@127.0.0.1/v1", "http://[::1"])

@@ -82,8 +82,8 @@ class TestWhatItSays:
         assert percents == sorted(percents)
         assert (percents[0], percents[-1]) == (0, 100)
         assert list(dict.fromkeys(line["message"] for line in lines if "progress" in line)) == [
-            "Reading the video", "Making the poster", "Making the preview thumbnails", "Drawing the waveform",
-            "Preparing the stream", "Encoding 90p", "Making the proxy", "Removing the sound", "Done",
+            "Reading the video", "Creating the poster image", "Creating the preview thumbnails", "Drawing the waveform",
+            "Preparing the stream", "Encoding 90p", "Creating the quick copy", "Creating a copy without sound", "Done",
         ]  # fmt: skip
 
     def test_progress_stays_where_it_was_when_told_less(self) -> None:
@@ -351,7 +351,7 @@ class TestTheRunner:
             with pytest.raises(OSError) as caught:
                 door.run(["bash", "-c", script], folder=tmp_path, seconds=1.0)
             assert caught.value.errno == number
-        with pytest.raises(ConversionFailed, match="crashed on"):
+        with pytest.raises(ConversionFailed, match="crashed while"):
             door.run(["bash", "-c", "kill -SEGV $$"], folder=tmp_path, seconds=1.0)
         swapped = replace(Source.open(clips / "plain.mp4"), path=clips / "text.mp4")
         with pytest.raises(ConversionFailed, match="damaged"):

@@ -146,7 +146,7 @@ def test_however_clips_are_stored_their_sound_stays_beside_their_pictures(tmp_pa
 @pytest.mark.parametrize(("other", "why"), [
     ({"sound": None}, "Clip 2 (“clip-2.mp4”) has no sound."), ({"rate": 44_100}, "encoded differently"),
     ({"channels": 2}, "encoded differently"), ({"seconds": 0.04}, "too short"),
-    ({"sound": "libopus"}, "not plain AAC-LC"),
+    ({"sound": "libopus"}, "not standard AAC-LC"),
 ])  # fmt: skip
 def test_other_sound_is_encoded_beside_copied_pictures(tmp_path: Path, other: dict[str, object], why: str) -> None:
     clips = [statement(tmp_path, 1), statement(tmp_path, 2, **other), statement(tmp_path, 3)]  # type: ignore[arg-type]

@@ -125,7 +125,6 @@ def test_a_turned_picture_is_turned_and_a_stretched_one_stretched(tmp_path: Path
     path, made = merged([turned, wide, plain])
     assert (made.plan.shape.width, made.plan.shape.height) == (448, 252)
     first = picture_at(path, 0.1)
-    # What stood at the bottom is at the left after a quarter turn.
     assert decode_barcode(np.ascontiguousarray(np.rot90(first))) in turned.numbers
     assert decode_barcode(picture_at(path, 1.5)) in wide.numbers
     facts = probe(path)
@@ -176,7 +175,7 @@ def test_loudness_is_levelled_on_request_and_silence_stays_silent(tmp_path: Path
     ]  # fmt: skip
     path, made = merged(clips, level=True)
     assert made.plan.copies_picture
-    assert made.plan.why == "The loudness is levelled."
+    assert made.plan.why == "The clips were made equally loud."
     sound = heard(path)
     quiet, loud, none, silent = (
         float(np.sqrt(np.mean(sound[round(one.start * RATE) : round(one.end * RATE) - 2048] ** 2)))

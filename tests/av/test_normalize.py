@@ -170,7 +170,6 @@ def test_all_that_it_holds_is_shown_and_heard_at_its_time(name: str, tmp_path: P
     joints = [at for at, step in enumerate(steps, 1) if step > 1.1 * FRAME]
     assert set(joints) <= {odd.holds[0].count}
     assert max(steps) < 0.15
-    # What is heard belongs to what is seen.
     for clip in odd.holds:
         first, number = next(one for one in pictures if one[1] >= clip.numbers[0])
         begin = first if "times" not in odd.why else 0.0

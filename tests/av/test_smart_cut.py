@@ -154,7 +154,9 @@ def test_a_turned_picture_stands_upright(clips: Path, tmp_path: Path) -> None:
     reel, _ = made_of(clips / "rotated.mp4", [(0.5, 1.5)], tmp_path)
     facts, was = probe(reel), probe(clips / "rotated.mp4")
     assert (facts.width, facts.height, facts.rotation) == (was.width, was.height, 0)
-    assert why_not_copied(Source.open(clips / "rotated.mp4")) == "The picture must be rotated or stretched."
+    assert why_not_copied(Source.open(clips / "rotated.mp4")) == (
+        "The video has a rotation or non-square pixels, which cannot be kept without re-encoding."
+    )
 
 
 def test_odd_sides_become_even(raw: Path, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from tests.support.footage import convert
 from vodplatform.accounts.models import User
 
 PICTURE = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=1")
-# What the catalogue's door takes and what it does not, by file names; "bare" has a name that says nothing.
 TAKEN = {
     "v.mp4": (), "v.mov": ("-c:v", "libx264"), "v.webm": ("-c:v", "libvpx-vp9"), "v.ogv": ("-c:v", "libtheora"),
     "v.avi": ("-c:v", "mpeg4"),

@@ -79,8 +79,9 @@ HEAD = """# Roles in the catalogue
 
 The command `python -m tests.catalogue.matrix` prints this page, and `tests/catalogue/test_roles.py` tests every cell.
 
-Each cell begins with the answer for a shown video. After the word “hidden” or “deleted” follows the answer for a hidden
-or deleted video, if it is another one. A video without a file counts as hidden.
+Each cell contains the answer to the call: “yes” if the user may make the call, otherwise the status code of the error.
+The first answer in a cell is for a video that is neither hidden nor deleted. If the answer for a hidden or deleted
+video is different, it follows after the word “hidden” or “deleted”. A video without a file counts as hidden.
 
 A token needs the scope `read` for GET requests, and `write` for all others. If an admin's token does not have the scope
 `admin`, requests with this token have a moderator's rights.

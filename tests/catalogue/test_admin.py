@@ -61,7 +61,6 @@ def form_of(client: Client, url: str) -> dict[str, Any]:
             found[attributes["name"]] = html.unescape(attributes.get("value", usual))
     for attributes, value in re.findall(r"<textarea\b([^>]*)>(.*?)</textarea>", text, re.DOTALL):
         name = dict(re.findall(r'([\w-]+)="([^"]*)"', attributes))["name"]
-        # As HTML has it: the first line break is not content, and line breaks are sent as CR LF.
         found[name] = html.unescape(value).removeprefix("\n")
     found = {name: value.replace("\n", "\r\n") for name, value in found.items()}
     return {name: value for name, value in found.items() if name not in ("q", "csrfmiddlewaretoken")}
@@ -202,7 +201,6 @@ class TestEdit:
         assert again["version"] == "3"
         assert client.post(page_of(video), again).status_code == 302
         fresh = Video.objects.get(pk=video.pk)
-        # What this person did not touch stays as the other one left it.
         assert (fresh.title, fresh.description) == ("Mine", "New")
 
     @pytest.mark.parametrize("mine", [{"title": "Mine"}, {"is_hidden": "on", "reason": REASON}])
@@ -286,7 +284,6 @@ class TestActions:
         assert found == {"v0": value, "v1": value, "v2": before[name]}
         assert list(self.entries(noted)) == [("moderator", REASON)] * 2
         assert Video.objects.exclude(reviewed_at=None).count() == 2
-        # Again there is nothing to change, nor to note.
         act(client, action, *videos[:2])
         assert len(list(self.entries(noted))) == 2
 
@@ -373,7 +370,7 @@ class TestReports:
             VideoReport.objects.filter(pk=row.pk).update(settled_at=None, settled_by=None, outcome="")
             form = form_of(client, url) | {name: "Mine"}
             assert moderation.settle_report(row.pk, other, reason="Theirs")
-            assert f"{other.username} has already settled this report" in text_of(client.post(url, form))
+            assert f"{other.username} has already closed this report" in text_of(client.post(url, form))
             row.refresh_from_db()
             assert (row.settled_by, row.outcome) == (other, "Theirs")
 
@@ -388,7 +385,7 @@ class TestReports:
 
         monkeypatch.setattr(moderation, "settle_report", faster)
         response = client.post(f"{REPORTS}{row.pk}/change/", form, follow=True)
-        assert "another moderator has already settled it" in text_of(response)
+        assert "another moderator has already closed this report" in text_of(response)
         row.refresh_from_db()
         assert row.outcome == "Theirs"
 
@@ -435,7 +432,6 @@ class TestAdd:
         )  # fmt: skip
         assert (made.status, made.owner, made.place) == ("uploading", moderator, "catalogue")
         assert client.get(response["Location"]).status_code == 200
-        # What is edited afterwards is merged with what was written here.
         services.edit(made.pk, {"tags": ["mma"]}, moderator)
         made.refresh_from_db()
         assert (made.title, made.tags) == ("Grand final", ["mma"])

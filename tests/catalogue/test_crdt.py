@@ -105,9 +105,6 @@ def told_by_the_rules(operations: Iterable[Operation], first_tags: Sequence[str]
     return told
 
 
-# Where operations come from: replicas that write, tell each other and go away; and writers that make up their clocks.
-
-
 def states(kind: OperationType) -> st.SearchStrategy[str]:
     """How a description came to be; nothing else says so."""
     return st.sampled_from(["", "1.AA==", "2.AAAA"] if kind == T.UPDATE_DESCRIPTION else [""])

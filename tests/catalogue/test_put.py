@@ -170,7 +170,6 @@ class TestConflicts:
     ) -> None:
         for actor in ("server", "nobody", "user-id", str(other.pk), f"{moderator.pk}x", str(moderator.pk)[:-1]):
             assert self.put(moderator_api, url, vector_clock={**clock, actor: 9}) == "vector_clock_mismatch"
-        # What is the moderator's own is another's to the admin.
         ahead = {**clock, str(moderator.pk): 9}
         assert self.put(admin_api, url, vector_clock=ahead) == "vector_clock_mismatch"
         # And ahead in one's own opens nothing where one is behind.

@@ -201,7 +201,6 @@ class TestSpellings:
 
 FAR = 10**9
 DESCRIBED = {"operation_type": "update_description"}
-# What is wrong with an operation, and the field that is named.
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no type": ({"operation_type": None}, "operation_type"),
     "an unknown type": ({"operation_type": "delete_video"}, "operation_type"),

@@ -273,7 +273,6 @@ def test_a_thousand_operations_per_call_none_twice(program: Program, who: Person
         clients.offline("a", False)
         proxy.only(UNANSWERED, "POST")  # the server takes them, and nobody says so
         assert clients.do("a", "sync")["error"]["type"] == "offline"
-        # It tries again by itself, and may have learned meanwhile that the first thousand arrived.
         assert call(program.address, who, "GET", f"{VIDEOS}/{video}")["version"] in (1001, 1206)
         proxy.heal()
         answer = clients.check("a")
@@ -298,7 +297,6 @@ def test_what_a_writer_has_not_seen_stays_beside_the_new(people: People, who: Pe
         assert [one["value"] for one in clients.do(name, "writes", "title")["value"]] == ["Three", "Two"]
     (told,) = clients.events("b", "conflict")
     assert (told["mine"], told["theirs"]) == ("Two", "Three")
-    # Somebody else has looked at what is shown, and leaves the other as it is, until he has looked at that as well.
     for about, left in (({}, ["Four", "Two"]), ({"seen": ["Four", "Two"]}, ["Four"])):
         clients.synced("c", "b", "a")
         clients.do("c", "edit", "title", "Four", about)
@@ -339,7 +337,6 @@ def test_a_copied_profile_whose_page_closes_before_it_has_another_name_loses_not
     clients.do("one", "edit", "title", "One's")
     clients.synced("one")
     clients.do("two", "edit", "title", "Two's")
-    # It hears that its counter is taken, and no more.
     clients.ask(calls="two", left=1)
     clients.offline("two", False)
     assert clients.do("two", "sync")["error"]["type"] == "offline"
@@ -363,7 +360,6 @@ def test_an_actor_that_a_page_left_comes_with_its_edits(clients: Clients) -> Non
     for name in ("one", "tab", "far one", "far tab"):
         clients.do(name, "edit", "title", f"Of {name}")
     clients.synced("far one", "far tab")
-    # It hears that its own name is taken, asks for all before it takes another, and gets no further.
     clients.ask(ends="one", page="tab", left=1)
     clients.ask(calls="one", left=2)
     clients.offline("one", False)
@@ -419,7 +415,6 @@ def test_a_browser_with_a_full_store_sends(clients: Clients, since: str) -> None
     assert "error" not in clients.do("a", "start")
     clients.synced("a")
     clients.ask(full="a", **{"is": True})
-    # It is said that it would not outlive the page.
     assert clients.do("a", "edit", "title", "Sent")["error"]["type"] == "not_kept"
     kept = [detail["kept"] for detail in clients.events("a", "state") if detail["pending"]]
     assert (kept[0], "no" in kept, "yes" in kept) == ("soon", True, False)

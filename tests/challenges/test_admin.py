@@ -130,7 +130,7 @@ class TestChallenges:
         for index in (0, 1, 1):  # guesses are counted for themselves
             challenges.guess(challenge, make_user(), index)
         assert "5 open" in text_of(client.get(LIST))
-        assert act(client, REPORTS, "settle", *rows[:2]) == ["2 settled."]
+        assert act(client, REPORTS, "settle", *rows[:2]) == ["2 closed."]
         assert "3 open" in text_of(client.get(LIST))
         act(client, LIST, "settle_reports", challenge)
         assert {(row.settled_by, row.outcome) for row in ChallengeReport.objects.all()} == {(moderator, REASON)}

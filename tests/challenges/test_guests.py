@@ -116,6 +116,6 @@ def test_the_owner_alone_decides_and_may_while_it_is_played(api: Api, other_api:
 def test_a_link_that_is_sent_along_has_a_title_and_a_picture(client: Client, challenge: Challenge) -> None:
     text = client.get(page(challenge)).content.decode()
     assert f'<meta property="og:title" content="{challenge.title}">' in text
-    assert "3 statements, one of them is a lie." in text
+    assert "One of these 3 statements is a lie." in text
     client.force_login(challenge.owner)
     assert "og:title" not in client.get(page(challenge)).content.decode()

@@ -24,7 +24,6 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)?")
 SIGNATURE = re.compile(r"[0-9a-f]{8}\.[\w-]{32}")
 CSRF = re.compile(r'(csrfmiddlewaretoken" value="|csrf-token" content=")\w+')
-# The length is that of the body, which is compared; of an instant without a fraction the end is not written.
 NOT_COMPARED = {"X-Request-ID", "Date", "Expires", "Last-Modified", "Content-Length"}
 TEXTS = ("I met a bear.", "I sold a boat.", "I won a race.")
 
@@ -156,7 +155,6 @@ class TestLogs:
             other_api.get(path)
             other_api.get(CHALLENGES)
             browser(other).get(path.removeprefix("/api/v1"))
-            # Right once and wrong twice, over the three rounds.
             other_api.post(f"{path}/guesses", {"statement_index": 1})
             other_api.post(f"{path}/guesses", {"statement_index": 1})
             other_api.post(f"{path}/reports", {"reason": "x"})

@@ -106,7 +106,6 @@ class TestWhatItMakes:
         merge_id = body["merge_session_id"]
         assert found["file_size"] == video.file_size == len(contents_of(media, merge_id))
         assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == video.file_size
-        # Nothing is left but the video and its poster.
         assert [name.split("/")[0] for name in files_in(media)] == ["renditions", "videos"]
         assert scratch_of(merge_id) == []
         row = Rendition.objects.get(video=merge_id)

@@ -46,7 +46,6 @@ OUTAGES = (
     "postgresql", "pgbouncer", "redis", "bucket", "web-2", "work-2", "web-2 - servers", "work-2 - servers",
     "work-2 / disk",
 )  # fmt: skip
-# What tells hosts apart by the kernel's means.
 as_root = pytest.mark.skipif(not may_set_apart(), reason="only root cuts networks, fills disks and sets clocks apart")
 
 
@@ -255,7 +254,6 @@ def test_hosts_are_restarted_in_turn_while_people_work(cluster: Cluster, tmp_pat
 
 @pytest.mark.parametrize("part", [pytest.param(one, marks=as_root if " " in one else ()) for one in OUTAGES])
 def test_what_is_away_loses_nothing(cluster: Cluster, tmp_path: Path, part: str) -> None:
-    # What was away before is still told for some minutes.
     wait_until(lambda: not cluster.alerts(time.time() - 1, time.time()), ALERT_SECONDS, "no alert")
     with Load(cluster, tmp_path, patience=AWAY_SECONDS + 80.0, rest=max(2.0, AWAY_SECONDS / 60)) as load:
         load.wait_for_more(2)

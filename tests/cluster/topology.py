@@ -51,7 +51,6 @@ AS_SYSTEMD = (
     'while :; do "$@" & child=$!; wait "$child"; sleep 1; done'
 )
 CLOCK = Path(__file__).with_name("clock.c")
-# What a load balancer says of a request that came to it by TLS: production sends the others there.
 BY_TLS = {"X-Forwarded-Proto": "https"}
 
 
@@ -257,7 +256,6 @@ def running_cluster(tree: Path = PROJECT_ROOT) -> Iterator[Cluster]:
             "REDIS_URL": f"redis://{ADDRESS}:{redis.port}/0",
             "SECRET_KEY": secrets.token_hex(32),
             "ALLOWED_HOSTS": ADDRESS,
-            # What would be swept after a day is swept at once.
             "VOD_UNREFERENCED_HOURS": "0",
             "VOD_DISK_RESERVE_MB": str(RESERVE_MB),
             "VOD_METRICS_TOKEN": SCRAPER,

@@ -35,9 +35,9 @@ def test_recordings_without_a_timer_exit_with_3_and_say_why(run, tmp_path):
 
 
 @pytest.mark.parametrize(("words", "sentence"), [
-    (["one.mp4"], "Give 2 or 3 videos"),
-    (["a.mp4", "b.mp4", "c.mp4", "d.mp4"], "Give 2 or 3 videos"),
-    (["/no/such/a.mp4", "/no/such/b.mp4"], "There is no file"),
+    (["one.mp4"], "Specify 2 or 3 videos"),
+    (["a.mp4", "b.mp4", "c.mp4", "d.mp4"], "Specify 2 or 3 videos"),
+    (["/no/such/a.mp4", "/no/such/b.mp4"], "The file /no/such/a.mp4 does not exist"),
     (["a.mp4", "b.mp4", "--roi", "0.5,0.5,0.6,0.1"], "inside the frame"),
     (["a.mp4", "b.mp4", "--roi", "nonsense"], "give the box as"),
     (["a.mp4", "b.mp4", "--method", "ear"], "invalid choice"),

@@ -56,10 +56,10 @@ def test_doctor_says_that_the_database_is_away_and_looks_at_all_else(tmp_path):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     [bad] = [line for line in said if line.startswith("BAD")]
-    assert bad.startswith("BAD  database: The database of DATABASE_URL cannot be used")
+    assert bad.startswith("BAD  database: The database at DATABASE_URL cannot be used")
     assert sum(line.startswith("?") for line in said) == 7
     assert "ok   confinement" in said
-    assert manage("doctor", "--fix", environment=away).stderr.startswith("CommandError: The database of DATABASE_URL")
+    assert manage("doctor", "--fix", environment=away).stderr.startswith("CommandError: The database at DATABASE_URL")
 
 
 def test_doctor_tries_whether_helper_processes_are_confined(db, capsys, monkeypatch):
@@ -100,17 +100,15 @@ def test_doctor_says_what_easyocr_lacks_and_where_to_get_it(settings, tmp_path, 
     if not FOLDER.is_dir():
         assert said.startswith("EasyOCR is not installed: run `make easyocr`")
     elif has_folder:
-        assert said.startswith(f"{tmp_path}, named by VOD_EASYOCR_MODELS, has no english_g2.pth: download english_g2")
+        assert said.startswith(f"{tmp_path} (VOD_EASYOCR_MODELS) does not contain english_g2.pth: download english_g2")
     else:
-        assert said.startswith(
-            "VOD_EASYOCR_MODELS does not name the folder with EasyOCR's weights: download english_g2"
-        )
+        assert said.startswith("VOD_EASYOCR_MODELS, the folder with EasyOCR's weights, is not set: download english_g2")
 
 
 @pytest.mark.parametrize(("allowed", "said"), [
     (["https://vod.example.org"], None),
     (["*"], None),
-    (["https://other.example.org"], "does not let pages of https://vod.example.org use PUT"),
+    (["https://other.example.org"], "do not let pages of https://vod.example.org use PUT"),
 ])  # fmt: skip
 def test_doctor_asks_whether_the_bucket_lets_the_pages_in(settings, allowed, said):
     """The server of the tests lets everybody in; this one answers by rules, as buckets do."""
@@ -163,8 +161,8 @@ def test_doctor_tells_folders_that_are_away_from_files_that_are_gone(db, capsys,
     owner = make_user()
     for folder, location, said, unsaid in (
         ("gone", "/nowhere/at-all.mp4", f"{tmp_path}/gone", "in unavailable library folders"),
-        ("disk", f"{tmp_path}/disk/a.mp4", "1 videos are in unavailable library folders (first:", "lost their file"),
-        ("x" * 300, f"{tmp_path}/{'x' * 300}/a.mp4", "does not exist or cannot be read", "lost their file"),
+        ("disk", f"{tmp_path}/disk/a.mp4", "videos in unavailable library folders: 1 (first:", "without a file"),
+        ("x" * 300, f"{tmp_path}/{'x' * 300}/a.mp4", "are missing or cannot be read", "without a file"),
     ):
         settings.LIBRARY_ROOTS = [(tmp_path / folder, frozenset())]
         video = make_video(owner, location=location)
@@ -216,8 +214,8 @@ def test_doctor_fix_marks_videos_without_files_and_deletes_files_without_rows(db
     left, young = stored(media, "videos/nobodys/a.mp4"), stored(media, "uploads/nobodys/000001", age=60)
     code, output = doctor(capsys)
     assert code == 1
-    assert "1 videos have lost their file (first: videos/gone/a.mp4" in output
-    assert "1 files (10 B) belong to nothing, the first is videos/nobodys/a.mp4" in output
+    assert "videos without a file: 1 (first: videos/gone/a.mp4" in output
+    assert "1 files (10 B) are not in use (first: videos/nobodys/a.mp4)" in output
     assert left.exists()
     code, output = doctor(capsys, "--fix")
     assert code == 0, output
@@ -253,10 +251,10 @@ def test_doctor_fix_deletes_what_nothing_has_known_for_a_day(db, capsys, media, 
     left = stored(media, "videos/nobodys/a.mp4")
     for words in ((), ("--fix",)):
         code, output = doctor(capsys, *words)
-        assert (code, "deletes those that did not 24 hours ago either, now 0" in output) == (1, True)
+        assert (code, "deletes those that have not been in use for 24 hours, currently 0" in output) == (1, True)
         assert left.exists()
     Unreferenced.objects.update(since=Now() - timedelta(hours=25))
-    assert "either, now 1" in doctor(capsys)[1]
+    assert "currently 1" in doctor(capsys)[1]
     assert doctor(capsys, "--fix")[0] == 0
     assert not left.exists()
 
@@ -301,7 +299,7 @@ def test_expire_removes_old_previews_scratch_folders_and_empty_folders(db, media
         os.utime(folder, (time.time() - 3 * 86_400,) * 2)
     call_command("expire")
     assert [path.exists() for path in (old.parent, scratch, left, fresh, held, new)] == [False] * 3 + [True] * 3
-    assert "1 unused files, 2 old folders" in capsys.readouterr().out
+    assert "unused files 1, old folders 2" in capsys.readouterr().out
 
 
 @pytest.mark.both
@@ -322,7 +320,7 @@ def test_expire_ends_uploads_whose_time_is_over_and_sweeps_renditions(capsys, me
     live.refresh_from_db()
     assert (over.status, live.status) == ("expired", "initiated")
     assert (lost.exists(), kept.exists(), swept.exists()) == (False, True, False)
-    said = "1 uploads, 0 analyses, 0 merges, 0 pro jobs, 0 videos in bins, 1 unused files"
+    said = "uploads 1, analyses 0, merges 0, pro jobs 0, videos in bins 0, unused files 1"
     assert said in capsys.readouterr().out
 
 
@@ -345,4 +343,4 @@ def test_doctor_names_the_server_of_redis_url(settings, tmp_path):
     problem, program = checks.broker()
     server.stop()
     assert problem is None
-    assert re.fullmatch(r"(Redis|Valkey) \d+\.\d+.* of REDIS_URL", program)
+    assert re.fullmatch(r"(Redis|Valkey) \d+\.\d+.* at REDIS_URL", program)

@@ -35,7 +35,7 @@ def test_sounds_are_heard_in_their_parts_and_all_else_is_as_it_was(run: Run, foo
     assert [line.split()[:5] for line in lines[1:3]] == [
         ["line.wav", "1.000", "s", "2.500", "s"], ["line.wav", "4.000", "s", "5.000", "s"]
     ]  # fmt: skip
-    assert lines[-1] == f"The video is {path}"
+    assert lines[-1] == f"The video was saved as {path}"
     before, after = heard(footage / "talk.mp4"), heard(path)
     wanted = heard(footage / "line.wav")[RATE // 2 :]
     assert abs(lag(after, 1, wanted)) < 0.001
@@ -62,16 +62,16 @@ def test_where_there_is_no_text_nothing_is_written(run: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("words", "exit_code", "sentence"), [
-    (["talk.mp4", "-o", "out.mp4"], 2, "Give at least one START-END=SOUND, or --remove-text."),
-    (["talk.mp4", "one", "-o", "out.mp4"], 2, "'one' is not START-END=SOUND, in seconds"),
+    (["talk.mp4", "-o", "out.mp4"], 2, "Specify at least one START-END=SOUND, or --remove-text."),
+    (["talk.mp4", "one", "-o", "out.mp4"], 2, "'one' is not of the form START-END=SOUND, with times in seconds"),
     (["talk.mp4", "-1-3=line.wav", "-o", "out.mp4"], 2, "usage:"),
     (["gone.mp4", "1-3=line.wav", "-o", "out.mp4"], 2, "File not found: gone.mp4"),
     (["talk.mp4", "1-3=gone.wav", "-o", "out.mp4"], 2, "File not found: gone.wav"),
     (["talk.mp4", "1-3=line.wav", "-o", "line.wav", "--force"], 2, "The output file is also an input"),
     (["talk.mp4", "1-3=line.wav", "-o", "there.mp4"], 2, "--force"),
-    (["talk.mp4", "1-6.01=line.wav", "-o", "out.mp4"], 2, "1-6.01=line.wav: The video ends at 6.000 s, before this "
-        "segment's end, 6.01 s."),
-    (["talk.mp4", "1-3=line.wav@1-2.5", "-o", "out.mp4"], 2, "ends at 2.000 s"),
+    (["talk.mp4", "1-6.01=line.wav", "-o", "out.mp4"], 2, "1-6.01=line.wav: The segment's end is 6.01 s, but the "
+        "video is only 6.000 s long."),
+    (["talk.mp4", "1-3=line.wav@1-2.5", "-o", "out.mp4"], 2, "2.000 s"),
     (["talk.mp4", "1-3=line.wav", "2-4=line.wav", "-o", "out.mp4"], 2, "before segment 1 ends"),
     (["line.wav", "1-1.5=line.wav", "-o", "out.mp4"], 3, ""),
     (["talk.mp4", "1-3=words.wav", "-o", "out.mp4"], 3, "words.wav: "),

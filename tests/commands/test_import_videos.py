@@ -140,7 +140,6 @@ class TestCopies:
         assert len({video.location for video in Video.objects.all()}) == 2
         Video.objects.all().delete()
         assert run(folder, copy=True)[2] == {"imported": 1, "there": 0, "failed": 0}
-        # Any folder will do.
         assert run(library.outside, owner="other", copy=True)[2]["imported"] == 2
 
     def test_what_is_no_video_is_not_copied(self, library: Library, run: Run, media: Path) -> None:
@@ -239,7 +238,6 @@ class TestWalking:
     def test_all_below_in_name_order_however_deep(self, tmp_path: Path) -> None:
         deep = "/".join("abcdefghijklmnop") + "/z.mkv"
         self.make(tmp_path, "b.MP4", "a.webm", "notes.txt", "noext", deep, "b/c.mov", "über.mp4")
-        # Nothing hidden, regular files alone, and no name that is no text.
         self.make(tmp_path, ".a.mp4", ".git/b.mp4", "c/.d/e.mp4")
         os.mkfifo(tmp_path / "pipe.mp4")
         (tmp_path / "folder.mp4").mkdir()
@@ -275,7 +273,7 @@ class TestWalking:
 
 class TestOwner:
     @pytest.mark.parametrize(
-        ("folder", "name", "said"), [(".", "nobody", "no account nobody"), ("none", "owner", "There is no folder")]
+        ("folder", "name", "said"), [(".", "nobody", "no account nobody"), ("none", "owner", "does not exist")]
     )
     def test_needs_account_and_folder(self, owner: User, tmp_path: Path, folder: str, name: str, said: str) -> None:
         with pytest.raises(CommandError, match=said):

@@ -28,7 +28,7 @@ def test_a_table_says_where_each_clip_stands(run: Run, tmp_path: Path) -> None:
         ["Clip", "From", "To"], ["clip-1.mp4", "0.000", "s", "1.003", "s"], ["clip-2.mp4", "1.003", "s", "2.003", "s"]
     ]  # fmt: skip
     assert lines[4] == "224×126, 25 fps; picture copied, sound copied."
-    assert lines[5] == f"The video is {tmp_path / 'out.mp4'}"
+    assert lines[5] == f"The video was saved as {tmp_path / 'out.mp4'}"
     assert probe(tmp_path / "out.mp4").duration == pytest.approx(2.003, abs=0.01)
     assert "100 %" in err
     assert names(tmp_path) == ["clip-1.mp4", "clip-2.mp4", "out.mp4"]
@@ -68,8 +68,8 @@ def test_an_output_that_is_there_is_replaced_only_by_force(run: Run, tmp_path: P
 
 
 @pytest.mark.parametrize(("words", "sentence"), [
-    (["clip-1.mp4", "-o", "out.mp4"], "Give 2 to 10 videos."),
-    (["clip-1.mp4"] * 11 + ["-o", "out.mp4"], "Give 2 to 10 videos."),
+    (["clip-1.mp4", "-o", "out.mp4"], "Specify 2 to 10 videos."),
+    (["clip-1.mp4"] * 11 + ["-o", "out.mp4"], "Specify 2 to 10 videos."),
     (["clip-1.mp4", "gone.mp4", "-o", "out.mp4"], "The file gone.mp4 does not exist."),
     (["clip-1.mp4", "clip-1.mp4", "-o", "nowhere/out.mp4"], "name a file in a folder that exists"),
     (["clip-1.mp4", "clip-1.mp4", "-o", "."], "name a file in a folder that exists"),

@@ -11,10 +11,10 @@ from vodplatform.site.management.commands import up
 def test_it_warns_of_a_missing_library_folder_and_of_a_full_disk(settings: Any, tmp_path: Path) -> None:
     settings.LIBRARY_ROOTS, settings.DISK_RESERVE_BYTES = [(tmp_path / "none", "crew"), (tmp_path, "crew")], 0
     [warning] = up.warnings()
-    assert f"VOD_LIBRARY_ROOTS: {tmp_path / 'none'} does not exist" in warning
+    assert f"are missing or cannot be read: {tmp_path / 'none'}." in warning
     settings.LIBRARY_ROOTS, settings.DISK_RESERVE_BYTES = [], 1 << 60
     [warning] = up.warnings()
-    assert "uploads are refused" in warning
+    assert "Uploads are refused" in warning
 
 
 def test_requests_are_shown_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,6 @@ def test_systemd_is_told_when_it_listens_that_it_lives_and_that_it_ends(systemd:
         assert [systemd.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
         process.send_signal(signal.SIGSTOP)
         systemd.settimeout(1.0)
-        # What it had sent before; then nothing, so that systemd starts it again.
         with pytest.raises(TimeoutError):
             while True:
                 systemd.recv(100)

@@ -74,7 +74,7 @@ def recorded(owner: User, library: Library) -> ComparisonSession:
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Let a small program do the aligner's part: ``code`` sees the request as ``request``."""
-    program = f"import json, os, sys, pathlib, signal\nrequest = json.load(sys.stdin)\n{code}"
+    program = f"import json, os, sys, pathlib, signal, time\nrequest = json.load(sys.stdin)\n{code}"
     monkeypatch.setattr(alignments, "ALIGNER", [sys.executable, "-c", program])
 
 
@@ -256,6 +256,10 @@ class TestPreview:
         refused(api.post(url, {"roi": BOX}), 400, "vod_unreadable")
         stand_in(monkeypatch, "raise RuntimeError")
         refused(api.post(url, {"roi": BOX}, fails=True), 500, "server_error")
+        with monkeypatch.context() as patch:
+            stand_in(patch, "time.sleep(60)")
+            patch.setattr("sessions_app.comparison.alignment.services.PREVIEW_SECONDS", 0.5)
+            refused(api.post(url, {"roi": BOX}, fails=True), 503, "unavailable")
         stand_in(monkeypatch, ECHO)
         assert api.post(url, {"roi": BOX}).status_code == 200
         (library.crew / "other.mp4").unlink()

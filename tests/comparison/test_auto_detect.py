@@ -22,7 +22,6 @@ from vodplatform.core.errors import DomainError
 pytestmark = pytest.mark.django_db
 SHOTS = [{"time": 1.0, "label": "Cut", "confidence": 0.99}, {"time": 4.0, "label": "Fade", "confidence": 0.99}]
 HIGHLIGHT = {"time": 2.0, "end": 5.5, "label": "It is loud.", "confidence": 0.6}
-# What an analysis has found, and what a person chose for its reel instead.
 KNOWN = {"start_time": 1.5, "end_time": 4.0, "score": 0.7, "description": "More motion than usual."}
 CHOSEN = {"start_time": 0.0, "end_time": 1.0, "score": 0.1, "description": "As usual.", "origin": "manual"}
 

@@ -175,7 +175,6 @@ class TestFiles:
 
     def test_one_cut_short_or_of_an_unknown_codec_is_refused(self, api: Api, library: Library) -> None:
         third, cut, exotic = (library.crew / name for name in ("third.mp4", "cut.mp4", "exotic.mp4"))
-        # Its index is at its beginning, and is whole.
         cut_short(convert(third, cut, "-c", "copy", "-movflags", "+faststart"), 1 / 2)
         # The sample entry's four letters say how the frames are coded; these belong to no decoder.
         exotic.write_bytes(third.read_bytes().replace(b"avc1", b"xyz1").replace(b"avcC", b"xyzC"))

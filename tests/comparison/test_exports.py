@@ -6,6 +6,7 @@ from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.management import call_command
@@ -140,6 +141,13 @@ class TestReels:
         """It has what is around the events of a kind."""
         assert params_of(api, url, start=0, end=38, reel={"kind": "kill", **reel})["parts"] == parts
 
+    @pytest.mark.django_db(transaction=True)
+    def test_events_are_read_before_the_comparison_is_locked(self, api: Api, url: str, events: str) -> None:
+        with patch.object(
+            exports, "_times_of", side_effect=lambda _: pytest.fail() if connection.in_atomic_block else (4, 5)
+        ):
+            assert params_of(api, url, start=0, end=38, reel={"kind": "kill"})["parts"] == [[1, 8]]
+
     def test_what_is_no_reel_is_refused(self, api: Api, url: str, events: str) -> None:
         for reel in (
             {"kind": "goal"}, {"kind": ""}, {}, [], "kill", {"kind": "kill", "before": -1}, {"kind": ["kill"]},
@@ -177,7 +185,7 @@ class TestCaptions:
     def test_a_video_outside_its_time_says_so(self, api: Api, url: str, session: ComparisonSession) -> None:
         found = self.captions(session, api, url, start=1, end=45)
         assert found == [
-            {"pane": 1, "begin": 1, "end": 2.5, "text": "B has not begun", "is_notice": True},
+            {"pane": 1, "begin": 1, "end": 2.5, "text": "B has not started", "is_notice": True},
             {"pane": 2, "begin": 39.0, "end": 45, "text": "C has ended", "is_notice": True},
         ]
 

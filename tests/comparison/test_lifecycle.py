@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib import admin
@@ -18,6 +19,7 @@ from sessions_app.comparison.models import ComparisonSession, ComparisonVod, Ses
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_session, make_video
 from vodplatform.accounts.models import User
+from vodplatform.core.errors import DomainError
 from vodplatform.core.records.columns import column_names, column_values
 
 pytestmark = pytest.mark.django_db
@@ -80,6 +82,9 @@ class TestCopying:
         assert [len(vod["events"]) for vod in copy["vods"]] == [0, 1, 0]
         found = api.get(f"{BASE}/{copy['session_id']}/events").json()["events"]
         assert [one["replies"][0]["body"] if one["replies"] else None for one in found] == ["Because.", None]
+        with patch.object(services, "lock_session", side_effect=DomainError("session_not_found")):
+            refused(api.delete(url), 404, "session_not_found")
+        assert not SessionEvent.objects.filter(session=original["session_id"]).exists()  # deleted before the lock
         assert api.delete(url).status_code == 200
         assert api.get(f"{BASE}/{copy['session_id']}/events").json()["total"] == 2
 
@@ -135,7 +140,6 @@ class TestGaps:
         body = refused(other_api.delete(f"/api/v1/library/{video.pk}?purge=true"), 409, "video_in_use")
         assert body["sessions"] == [{"session_id": session.pk, "name": "Mine"}]
         assert Video.objects.filter(pk=video.pk).exists()
-        # It has a gap where that is asked for.
         assert other_api.delete(f"/api/v1/library/{video.pk}?leave_gaps=true&purge=true").status_code == 200
         assert not Video.objects.filter(pk=video.pk).exists()
         left = session_of(other_api.get(f"{BASE}/{session.pk}"))["vods"]

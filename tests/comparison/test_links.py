@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.test import override_settings
 from pytest_check import check
 
+from sessions_app.comparison.events import api as event_api
 from sessions_app.comparison.events import services as events
 from sessions_app.comparison.models import ComparisonSession, LinkVisitor, SessionEvent, ShareLink
 from sessions_app.comparison.sharing import links
@@ -136,7 +137,7 @@ class TestOpening:
     ) -> None:
         link = make_link(api, url)
         visitor = opened(link)
-        assert visitor.get(url).status_code == 200
+        identity = visitor.client.get(f"/compare/{session.pk}", **HTML).context["access"]["user_id"]
         if end == "withdrawn":
             api.delete(f"{url}/links/{link['link_id']}")
         elif end == "over":
@@ -144,10 +145,17 @@ class TestOpening:
         else:
             User.objects.filter(pk=session.owner_id).update(is_active=False)
         assert Api().client.get(path_of(link)).status_code == 404
-        assert visitor.client.get(f"/compare/{session.pk}", **HTML)["Location"].startswith("/login")
+        # Only the browser that had opened the link gets the page about its end, with the visitor's drafts.
+        page = visitor.client.get(path_of(link), follow=True, **HTML)
+        assert (page.status_code, identity in page.content.decode()) == (404, True)
+        assert Api().client.get(f"/compare/{session.pk}", **HTML)["Location"].startswith("/login")
         refused(visitor.get(url), 401, "unauthenticated")
         vod = session.vods.get(ordinal=0)
         assert not links.is_link_open(link["link_id"], vod.video_id)
+        if end != "owner left":
+            opened(make_link(api, url), by=visitor)
+            page = visitor.client.get(f"/compare/{session.pk}", **HTML)
+            assert page.context["access"]["user_id"] == identity
 
     def test_only_what_the_link_is_for_is_opened_by_its_grant(self, api: Api, url: str, owner: User) -> None:
         key = make_link(api, url)["link_id"]
@@ -232,6 +240,25 @@ class TestVisiting:
             assert [visitor.get(f"{url}/{path}").status_code for path in paths] == [200, 200, 429]
             assert [api.get(f"{url}/{path}").status_code for path in paths] == [200] * 3
             assert visitor.post(f"{url}/events", COMMENT).status_code == 201
+        with override_settings(THROTTLES={**settings.THROTTLES, "visitor_write": 2}):
+            assert [visitor.post(f"{url}/events", COMMENT).status_code for _ in range(3)] == [201, 201, 429]
+        link = ShareLink.objects.get()
+        with event_api.reading.of((link.pk, "another network")):
+            assert visitor.get(f"{url}/events").status_code == 200
+
+    def test_a_repeated_comment_is_one_also_after_an_editor_has_changed_it(self, api: Api, url: str) -> None:
+        visitor = opened(make_link(api, url, can_comment=True))
+        visitor.headers["Idempotency-Key"] = "one"
+        body = {**COMMENT, "body": "Why? " * 200}
+        first = visitor.post(f"{url}/events", body).json()["event"]
+        api.patch(f"{url}/events/{first['event_id']}", {"body": "Why?"})
+        second = visitor.post(f"{url}/events", body).json()["event"]
+        assert (second["event_id"], second["body"]) == (first["event_id"], "Why?")
+        visitor.headers |= {"Idempotency-Key": "two", "Idempotency-Cancel": "true"}
+        refused(visitor.post(f"{url}/events", body), 409, "idempotency_cancelled")
+        del visitor.headers["Idempotency-Cancel"]
+        refused(visitor.post(f"{url}/events", body), 409, "idempotency_cancelled")
+        assert api.get(f"{url}/events").json()["total"] == 1
 
     def test_a_visitor_sees_nothing_else(self, api: Api, url: str, session: ComparisonSession, owner: User) -> None:
         session.vods.update(path="/srv/recordings/of the owner.mp4")

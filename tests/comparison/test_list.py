@@ -65,7 +65,6 @@ def test_who_sees_what(api: Api, other_api: Api, admin_api: Api, moderator_api: 
     assert names(other_api) == ["other's"]
     assert names(moderator_api) == []
     assert sorted(names(admin_api)) == ["other's", "owner's"]
-    # Narrowed by who made them, by id and by name.
     assert names(admin_api, f"created_by={owner.pk}") == ["owner's"]
     assert names(admin_api, "created_by=other") == ["other's"]
     assert admin_api.get(f"{URL}?created_by=other").json()["total"] == 1

@@ -58,7 +58,6 @@ def test_who_is_named_is_told_until_they_look(api: Api, other_api: Api, url: str
     assert mentions(other_api) == [2]
     assert other_api.post(f"{url}/events/{first}/seen").json() == {"ok": True}
     assert mentions(other_api) == [1]
-    # Again in the thread: there is something new to look at.
     api.post(f"{url}/events/{first}/replies", {"body": "@other!"})
     assert mentions(other_api) == [2]
     api.delete(f"{url}/events/{second}")

@@ -115,7 +115,6 @@ def test_twenty_writers_at_once_lose_nothing(owner: User) -> None:
     shown = {offset: session_of(answer) for offset, answer in zip(offsets, answers, strict=True)}
     rows = list(OffsetChange.objects.order_by("id"))
     assert {row.new_offset for row in rows} == set(shown)
-    # Each change starts from what the one before it left: nobody overwrote what they had not seen.
     assert [row.old_offset for row in rows] == [0.0, *(row.new_offset for row in rows[:-1])]
     session.refresh_from_db()
     assert session.revision == 1 + WRITERS

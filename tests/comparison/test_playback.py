@@ -59,7 +59,6 @@ def test_a_read_shows_the_current_time_and_a_pause_holds_it(api: Api, session: C
     rewind_anchor(session, 10)
     shown = read(api, session)
     assert [vod["current_time"] for vod in shown["vods"]] == [about(120), about(170), about(83)]
-    # Within one answer all of them are of one instant.
     assert shown["vods"][1]["current_time"] == pytest.approx(shown["global_time"] + 50)
     assert shown["vods"][2]["current_time"] == pytest.approx(shown["global_time"] - 37)
     paused = play(api, session, state="paused")
@@ -145,7 +144,6 @@ def test_the_clock_pauses_where_its_last_viewer_left_it(api: Api, session: Compa
     for shown in (read(api, session), session_of(api.patch(f"{BASE}/{session.session_id}", {"name": "Renamed"}))):
         assert shown["vods"][0]["current_time"] == about(103)
         assert {vod["playback_state"] for vod in shown["vods"]} == {shown["global_playback_state"]} == {"paused"}
-    # A clock that only the API plays continues.
     play(api, session, state="playing")
     rewind_anchor(session, 20)
     assert read(api, session)["vods"][0]["current_time"] == about(123)

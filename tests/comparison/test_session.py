@@ -60,7 +60,6 @@ def test_the_state_of_the_page_is_replaced_as_a_whole_and_has_64_kilobytes_at_mo
     body = refused(api.patch(url(session), {"ui_state": larger}), 413, "too_large")
     assert body["limit"] == 64 * 1024
     assert session_of(api.get(url(session)))["ui_state"] == state
-    # Letters count as their bytes.
     refused(api.patch(url(session), {"ui_state": {"text": "ü" * 33_000}}), 413, "too_large")
     assert api.patch(url(session), {"ui_state": {"text": "ü" * 32_000}}).status_code == 200
 

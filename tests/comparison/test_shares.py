@@ -311,7 +311,6 @@ class TestPresence:
     async def test_who_has_two_pages_open_is_one(self, session: ComparisonSession) -> None:
         async with watching(session, session.owner) as first, watching(session, session.owner) as second:
             for one in (first, second):
-                # Nobody is told that they are alone.
                 assert await one.receive_nothing(0.6)
 
     async def test_silent_processes_drop_out(self, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch) -> None:

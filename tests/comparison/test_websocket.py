@@ -201,7 +201,6 @@ class TestClock:
         for clock in clocks:
             assert set(clock) >= {"revision", "by", "at", "session", "global_time", "rate", "playing", "server_time"}
             assert (clock["rate"], clock["playing"], clock["revision"], clock["by"]) == (2, True, 2, "owner")
-            # All of one message is of one instant.
             assert clock["session"]["global_time"] == clock["global_time"]
             times = [vod["current_time"] for vod in clock["session"]["vods"]]
             assert times == pytest.approx([clock["global_time"] + ahead for ahead in (0, 50, -37)])

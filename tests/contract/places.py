@@ -78,7 +78,6 @@ BODIES: dict[tuple[str, str], Any] = {
     ("post", "/keep/{session_id}"): {"keep": True},
     ("post", "/reel/{session_id}"): {"moments": [{"start_time": 2, "end_time": 4.5}]},
 }
-# Of these nobody is the owner: tests/catalogue/test_roles.py has who may do what.
 CATALOGUE = "/api/v1/videos"
 # Of one's own videos or of the catalogue's: tests/videos/test_text_tracks.py has who may do what.
 TEXT_TRACKS = "/api/v1/text-tracks"

@@ -91,7 +91,6 @@ PAGES = {
 }  # fmt: skip
 
 
-# What moderators are there for.
 THEIRS = {"editorial.cataloguevideo", "editorial.videoreport", "merging.challenge", "merging.challengereport"}
 
 
@@ -216,13 +215,12 @@ def test_the_address_of_a_list_asks_little(owner: User, admin_person: User) -> N
         with check(query[:40]):
             assert client.get(f"/admin/catalog/video/?{query}").status_code == status
     page = client.get("/admin/catalog/video/?q=" + "+".join("abcdefghijkl")).content.decode()
-    assert "The search was shortened to “a b c d e f g h i j”." in page
+    assert "The search text was too long and was shortened to “a b c d e f g h i j”." in page
     for query in ("at__year=9999", "at__year=99999", "at__year=1&at__month=13"):
         with check(query):
             assert client.get(f"/admin/base/auditentry/?{query}").status_code in (302, 400)
 
 
-# What is there whichever models there are.
 OTHER_PAGES = [
     "/admin/", "/admin", "/admin/jsi18n/", "/admin/search/?s=zebra", "/admin/search/?s=user",
     *sorted({f"/admin/{name.split('.')[0]}/" for name in MODELS}), "/admin/none/", "/admin/accounts/none/",
@@ -238,7 +236,6 @@ def assert_nothing_shown(url: str, response: HttpResponse, *, is_moderator: bool
     assert response.status_code in (200, 301, 302, 400, 403, 404)
     shown = response.content.decode().lower()
     if is_moderator and "editorial" in url:
-        # Whoever made a catalogue video, or reported one, is told to its moderators.
         return
     assert f"{MARK}-owner" not in shown
     assert "zebra owner" not in shown

@@ -344,7 +344,6 @@ def test_forms_stand_anything(staff: list[tuple[bytes, bytes]]) -> None:
 
 # Bodies with far too many parts; the framework's own fields would try each and name each in the answer.
 MANY = 20_000
-# As many operations as one sync may have; all other lists are shorter.
 MAX_LOOKED_AT = 1000
 PARTS: list[Any] = [1, "a", {}, None]
 

@@ -85,7 +85,6 @@ def other_end(signature: str) -> str:
     return signature[:-1] + ("A" if signature[-1] != "A" else "B")
 
 
-# A signature for something, made by somebody who may; what it opens is that and nothing else.
 SIGNATURES: dict[str, tuple[Callable[[str], str], str]] = {
     "its own": (lambda name: signing.sign(media_urls.STREAM, name), ""),
     "another file's": (lambda name: signing.sign(media_urls.STREAM, str(uuid.uuid4())), "not_found"),
@@ -174,7 +173,6 @@ SPEAKS = [(b"tus-resumable", b"1.0.0")]
 BYTES_HEADERS = [*SPEAKS, (b"content-type", b"application/offset+octet-stream"), (b"upload-offset", b"0")]
 FORM_HEADERS = [(name.lower().encode(), value.encode()) for name, value in FORM.items()]
 CHUNK = form_of([("chunk_number", "0"), ("chunk", b"some bytes", "a")])
-# What may be done to an upload of the owner's: how, and what the owner is answered.
 CALLS: dict[str, tuple[Callable[[str, Headers], Answer], int]] = {
     "HEAD": (lambda pk, who: ask("HEAD", TUS + pk, [*SPEAKS, *who]), 200),
     "PATCH": (lambda pk, who: ask("PATCH", TUS + pk, [*BYTES_HEADERS, *who], VIDEO), 204),
@@ -207,7 +205,6 @@ def test_an_upload_by_tus_is_its_owners_alone(owner: User, people: dict[str, Use
                     continue
                 assert answer.status == (403 if type else 404)
                 assert not type or not answer.type or answer.type == type
-                # The answer is byte by byte that of a missing upload, and nothing has changed.
                 assert said(answer) == said(call(str(uuid.uuid4()), who))
                 assert rows() == before
         Upload.objects.all().delete()

@@ -161,12 +161,10 @@ def assert_page(route: str, query: str, role: str, response: HttpResponse) -> No
     to = response.get("Location", "")
     if role == "anonymous" and kind != OPEN:
         asks = response.status_code == 302 and to.startswith("/login?next=")
-        # A script is told that there is nothing to see, or that it has to sign in.
         assert asks or ("part=" in query and response.status_code == (404 if kind == OBJECT else 401))
     elif (kind == OBJECT and role != "admin") or (kind == MODERATED and role == "other"):
         assert response.status_code == 404
     elif to:
-        # Who is signed in needs neither the doors nor the poster.
         assert role != "anonymous"
         assert route in ("", "login", "signup")
     else:

@@ -51,7 +51,6 @@ SEARCHES = os.environ.get("HYPOTHESIS_PROFILE") == "search"
 ROLES = ["anonymous", "user", "admin"]
 OTHERS_EACH = 1 if SEARCHES else 8
 
-# What is there in every case, so that addresses and bodies hit: the user's own, somebody else's, nobody's.
 MINE, THEIRS, NOBODYS = "comp-mine", "comp-theirs", "comp-nobodys"
 JOBS = {UUID(int=number): status for number, status in enumerate(
     ["queued", "processing", "paused", "waiting", "failed", "cancelled", "completed"], start=100
@@ -67,7 +66,6 @@ CATALOGUE = {UUID(int=number): fields for number, fields in enumerate(
     start=300,
 )}  # fmt: skip
 MY_ANALYSIS, RUNNING_ANALYSIS, THEIR_ANALYSIS, LIBRARY_ANALYSIS = (UUID(int=number) for number in range(400, 404))
-# Merges: waiting for clips, at work, failed for a passing reason, completed; challenges: a draft, one of somebody's.
 CLIPS_COMING, MERGING, NOT_MERGED, MERGED, SPARE, THEIR_MERGE = (UUID(int=number) for number in range(500, 506))
 MY_CHALLENGE, THEIR_CHALLENGE = UUID(int=510), UUID(int=511)
 MY_PRO, THEIR_PRO = UUID(int=600), UUID(int=601)
@@ -100,12 +98,12 @@ CHANGED = {
 }  # fmt: skip
 PLACED = {
     "time": "within the VOD, and given where there is one", "global_time": "given where there is no VOD",
-    "end": "after the time and within the VOD", "drawing": "strokes of points in the frame",
+    "end": "after the time and within the VOD", "drawing": "strokes of points in the frame", "base": "a valid drawing",
 }  # fmt: skip
 MEANT = {
     "comparison_create": {"vods": "a VOD has either `path` or `video_id`"},
     "comparison_offsets": {
-        "confidence": "required unless the source is manual",
+        "confidence": "required unless `source` is `manual`",
         **dict.fromkeys(["offsets", "drifts", "anchors"], "of three VODs at most"),
     },
     "comparison_align": {"roi": "the box ends inside the frame and the VOD"},
@@ -283,7 +281,8 @@ def make_world() -> dict[str, dict[str, str]]:
     EventReply.objects.filter(pk=reply.pk).update(id=MY_REPLY)
     for job_id, status in JOBS.items():
         factories.make_job(mine, status, pk=job_id, kind="test.steps", lane="test")
-    factories.make_job(theirs, "failed", pk=THEIR_JOB, error={"type": "timeout", "message": "The job took too long."})
+    timeout = {"type": "timeout", "message": "Processing took too long."}
+    factories.make_job(theirs, "failed", pk=THEIR_JOB, error=timeout)
     result = {"reference": "vod-1", "proposals": [factories.proposal("vod-2", -50.0)], "refused": []}
     job = factories.make_job(mine, "completed", pk=ALIGNMENT, result=result)
     Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
@@ -364,7 +363,6 @@ def check(case: Case, response: Response, sent: dict[str, Any], recorder: Any = 
     # A plan's limits are no part of the document.
     meant = response.status_code == 413 or (response.status_code == 400 and is_meant(case, response))
     excluded = [*([positive_data_acceptance] if meant else []), *([negative_data_rejection] if recorder else [])]
-    # It sends each good call twice more, as nobody and with a wrong key: test_roles.py does, for every operation.
     excluded.append(ignored_auth)
     # An upload that has been given up can still be asked how it stands.
     if case.operation.path.endswith("/{upload_id}/status"):

@@ -26,7 +26,6 @@ from vodplatform.core.web.publish import publish
 pytestmark = pytest.mark.django_db(transaction=True)
 NOT_SIGNED_IN, NOT_YOURS, LET_IN = 4401, 4404, 0
 HOST = "vod.example"
-# Each route by its pattern: an address, and the type of its first message; none for what nobody is let in to.
 SILENT = "nothing is sent first"
 ROUTES = {
     r"^ws/sessions/(?P<session_id>[^/]+)/?$": ("/ws/sessions/{session_id}/", "session"),
@@ -108,7 +107,6 @@ WAYS: dict[str, Callable[[User], Opening]] = {
     "ticket of a JWT": from_ticket(with_jwt("read")),
     "ticket of a browser": from_ticket(with_session(csrf=True), admin=True),
     "no ticket of ours": refused(query="?ticket=none"),
-    # What is wrong is not helped by what would be right.
     "wrong ticket and cookie": and_also(refused(query="?ticket=none"), COOKIE),
     "wrong token and ticket": and_also(
         refused(headers={"authorization": "Token none"}), from_ticket(with_token("read"))
@@ -173,7 +171,6 @@ async def test_who_is_let_in(route: str, ways: Ways, people: dict[str, User]) ->
             assert (str(job.pk) in shown) is (role == "owner" or is_admin), case
         if theirs:
             unlike = await outcome(filled(path, nobodys), await ask(WAYS[way], person))
-            # Not a byte tells somebody else's from one that nobody has.
             assert unlike[0] == NOT_YOURS if code == LET_IN else unlike == (code, frame, message), case
 
 
@@ -196,7 +193,6 @@ async def audience(path: str, opening: Opening) -> int | Audience:
     return Audience(json.loads(event["text"])["type"])
 
 
-# What of the catalogue there may be, and who sees it: its owner is nobody special.
 SEEN_BY: dict[str, tuple[dict[str, Any], set[Audience]]] = {
     "shown": ({}, set(Audience)),
     "hidden": ({"is_hidden": True}, {Audience.MODERATORS, Audience.ADMINS}),

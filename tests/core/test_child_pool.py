@@ -132,7 +132,7 @@ def test_who_takes_long_gives_way_to_who_waits_and_only_then(monkeypatch):
     assert thread.is_alive()
     room.run_child([sys.executable, "-c", ""], caller="ben", limits=LIMITS, stdin=b"")
     thread.join(10)
-    assert errors == [(ChildError.STOPPED, "It took longer than 0.2 s while other requests were waiting.")]
+    assert errors == [(ChildError.STOPPED, "Processing took longer than 0.2 s while other requests were waiting.")]
 
 
 @pytest.mark.parametrize("is_seated", [True, False])

@@ -207,7 +207,7 @@ class TestCdn:
         assert Environment(values).cdn() == found
         assert Environment({}).cdn() is None
         for left_out in self.NAMES:
-            with pytest.raises(SettingsError, match=f"{left_out} must be set too"):
+            with pytest.raises(SettingsError, match=f"Set {left_out} too"):
                 Environment({name: value for name, value in values.items() if name != left_out}).cdn()
         for address in ("cdn.example", "ftp://cdn.example", "https://", "https://cdn.example/?a=b"):
             with pytest.raises(SettingsError, match="CDN_BASE_URL"):

@@ -72,9 +72,9 @@ def test_a_process_that_died_before_the_mark_is_gone_on_from(row: Installation, 
 
 
 @pytest.mark.parametrize(("wrong", "says"), [
-    pytest.param("copy", "is a copy of the one of installation", id="copy"),
-    pytest.param("other store", "has no installation.json", id="store"),
-    pytest.param("other kind of store", "in the S3 bucket shop, and this host in the data folder", id="kind"),
+    pytest.param("copy", "is a copy of the database of installation", id="copy"),
+    pytest.param("other store", "installation.json is missing from", id="store"),
+    pytest.param("other kind of store", "in the S3 bucket shop, but this host uses the data folder", id="kind"),
     pytest.param("another's store", "belongs to installation 5e1f", id="another"),
     pytest.param("a broken mark", "belongs to installation unknown", id="broken"),
 ])  # fmt: skip
@@ -98,7 +98,7 @@ def test_a_wrong_database_or_store(row: Installation, settings: Any, tmp_path: P
 
 def test_a_fresh_database_is_refused_beside_a_store_of_others(row: Installation) -> None:
     Installation.objects.all().delete()
-    with pytest.raises(installation.WrongInstallation, match="each needs a store of its own"):
+    with pytest.raises(installation.WrongInstallation, match="needs its own file storage"):
         installation.register_process()
 
 
@@ -114,14 +114,14 @@ def test_another_host_does_not_mark_a_second_store_while_the_first_is_being_mark
 
     installation._make_row()
     monkeypatch.setattr(installation, "_read_mark", marked_meanwhile)
-    with pytest.raises(installation.WrongInstallation, match="has no installation"):
+    with pytest.raises(installation.WrongInstallation, match="is missing from the file storage"):
         installation.register_process()
     assert not default_storage.exists(installation.MARK)
 
 
 def test_a_host_with_another_key_does_not_begin(row: Installation, settings: Any) -> None:
     former, settings.SECRET_KEY = settings.SECRET_KEY, KEY
-    with pytest.raises(installation.WrongInstallation, match="SECRET_KEY is not the one"):
+    with pytest.raises(installation.WrongInstallation, match="SECRET_KEY differs from the key"):
         installation.register_process()
     settings.SECRET_KEY_FALLBACKS = [former]
     installation.register_process()
@@ -141,7 +141,6 @@ def test_one_that_is_taken_over_belongs_here_and_to_nobody_else(row: Installatio
     found = Installation.objects.get()
     assert found.pk != row.pk
     assert AuditEntry.objects.get(action="installation.adopted").target_id == str(found.pk)
-    # The original, whose row the mark was of.
     Installation.objects.all().delete()
     row.save(force_insert=True)
     with pytest.raises(installation.WrongInstallation, match=f"belongs to installation {found.pk}"):
@@ -250,7 +249,6 @@ class TestUnreferenced:
         assert confirm_unreferenced("x", ["a", "b"]) == set()
         Unreferenced.objects.filter(key="a").update(since=Now() - timedelta(hours=25))
         assert confirm_unreferenced("x", ["a", "b", "c"]) == {"a"}
-        # What was referenced in between begins anew.
         confirm_unreferenced("y", ["a"])
         Unreferenced.objects.update(since=Now() - timedelta(hours=25))
         assert confirm_unreferenced("x", []) == set()

@@ -79,7 +79,6 @@ class TestLines:
         logging.getLogger("vodplatform.jobs").debug("unseen")
         logging.getLogger("uvicorn.error").info('127.0.0.1 - "WebSocket /ws/jobs/?ticket=x" [accepted]')
         assert lines.all() == []
-        # As uvicorn sets itself up before it loads the program.
         logging.config.dictConfig(LOGGING_CONFIG)
         logging.config.dictConfig(django_settings.LOGGING)
         for name in ("uvicorn", "uvicorn.access"):
@@ -208,7 +207,6 @@ class TestSecrets:
             raise RuntimeError(text)
         except RuntimeError:
             logging.getLogger("anybody").exception("error")
-        # Django hangs the request on its own records.
         request = RequestFactory().get("/private/path")
         logging.getLogger("django.security").warning("refused", extra={"request": request, "status_code": 400})
         assert len(lines.all()) == 3

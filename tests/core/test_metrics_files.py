@@ -117,7 +117,6 @@ def test_processes_that_die_again_and_again_leave_no_heap_of_files(tmp_path: Pat
 def test_another_process_with_a_dead_ones_number_is_not_it(tmp_path: Path, count: Count) -> None:
     dead, _ = count(5), count(0)
     end(dead)
-    # As if the living one had been given the number of one that ended an hour ago.
     for path in tmp_path.glob(f"*_{dead.pid}.db"):
         later = path.rename(path.with_name(path.name.replace(str(dead.pid), str(os.getpid()))))
         os.utime(later, (1, 1))

@@ -213,7 +213,7 @@ class TestLookups:
         with pytest.raises(Unreachable, match=r"two\.example cannot be reached"):
             send("GET", "https://two.example/")
         assert tried == [(PUBLIC, 443), ("8.8.8.8", 443)]
-        with pytest.raises(Unreachable, match=r"nowhere\.invalid has no known address"):
+        with pytest.raises(Unreachable, match=r"The host nowhere\.invalid was not found"):
             send("GET", "http://nowhere.invalid/")
 
     def test_a_lookup_that_hangs_ends_in_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +276,6 @@ class TestRedirects:
     )
     def test_one_to_the_inside_is_refused(self, where: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
         server = serve(reply(b"", "302 Found", Location=where))
-        # Loopback stands for the world outside here, but only that one lookup of it.
         first = iter([None])
         monkeypatch.setattr(outbound, "why_refused", lambda *args, **kw: next(first, why_refused(*args, **kw)))
         with pytest.raises(Refused, match="address, which is not allowed"):
@@ -304,7 +303,7 @@ class TestRedirects:
 
     def test_a_circle_and_what_is_no_address_are_refused(self, serve: Serve) -> None:
         server = serve(reply(b"", "302 Found", Location="/"))
-        with pytest.raises(Refused, match="redirects too often"):
+        with pytest.raises(Refused, match="redirects too many times"):
             send("GET", server.url, rules=Rules(allow_private=True, redirects=4))
         assert len(server.asked) == 5
         for where in ("file:///etc/passwd", "http://u:p@127.0.0.1/", "ftp://127.0.0.1/", "http://[/"):
@@ -366,7 +365,6 @@ class TestLimits:
                 send("GET", serve(reply(body, Content_Encoding="gzip")).url, rules=self.SMALL)
 
     def test_a_bomb_is_put_out_before_it_fills_the_memory(self, serve: Serve) -> None:
-        # 256 MiB in a quarter of one, made a piece at a time.
         packer = zlib.compressobj(9, zlib.DEFLATED, 31)
         bomb = b"".join(packer.compress(bytes(1024**2)) for _ in range(256)) + packer.flush()
         server = serve(reply(bomb, Content_Encoding="gzip"))

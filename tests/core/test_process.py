@@ -20,7 +20,6 @@ from vodplatform.core.processes.process import PROJECT_ROOT, ChildError, Finishe
 
 pytestmark = pytest.mark.pure
 QUICK = Limits(wall_seconds=60)
-# What sleeps in these tests sleeps for a minute: an end within this is an end by force, also on a busy machine.
 BUSY_SECONDS = 20
 LATE_SECONDS = 2
 
@@ -51,7 +50,6 @@ class TestTalking:
 
     def test_everything_else_on_standard_output_is_let_go(self) -> None:
         noise = "print('noise'); print('[1]'); print('7'); print('{'); print(); print('[' * 200_000)"
-        # The last line has no end.
         assert python(f"{noise}; print('{{\"a\": 1}}', end='')").messages == [{"a": 1}]
         code = "import sys; sys.stdout.buffer.write(b'\\xff\\xfe\\n{\"a\": 1}\\n'); sys.stderr.buffer.write(b'\\xff!')"
         done = python(code)
@@ -109,15 +107,16 @@ class TestSurroundings:
         assert (found["EXTRA"], found["OMP_NUM_THREADS"], found["MALLOC_ARENA_MAX"]) == ("1", "3", "2")
         assert found["PYTHONPATH"] == str(PROJECT_ROOT)
 
-    def test_it_has_a_session_limits_and_signals_of_its_own(self) -> None:
+    def test_it_has_a_session_limits_and_signals_of_its_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(process, "NICENESS", 5)
         code = """
 import json, os, resource as r, signal as s
 limits = [r.getrlimit(r.RLIMIT_DATA)[0], r.getrlimit(r.RLIMIT_CORE)[0]]
 leads = os.getsid(0) == os.getpid() == os.getpgid(0)
-print(json.dumps({"limits": limits, "leads": leads, "term": s.getsignal(s.SIGTERM) == s.SIG_DFL}))
+print(json.dumps({"limits": limits, "leads": leads, "term": s.getsignal(s.SIGTERM) == s.SIG_DFL, "nice": os.nice(0)}))
 """
         found = python(code, limits=Limits(data_bytes=1 << 30)).messages
-        assert found == [{"limits": [1 << 30, 0], "leads": True, "term": True}]
+        assert found == [{"limits": [1 << 30, 0], "leads": True, "term": True, "nice": os.nice(0) + 5}]
 
     def test_no_descriptor_of_ours_is_open_in_it(self) -> None:
         with open("/dev/null") as file:

@@ -166,7 +166,6 @@ def test_sentinels_that_say_nothing_are_passed_over_soon_and_remembered(servers:
         for _ in range(3):
             with connect(url, 1.0) as client:
                 client.ping()
-        # Asked once: the one that answered comes first from then on.
         silent.setblocking(False)
         silent.accept()
         with pytest.raises(BlockingIOError):
@@ -174,7 +173,7 @@ def test_sentinels_that_say_nothing_are_passed_over_soon_and_remembered(servers:
     servers.stop()
     with pytest.raises(MasterNotFoundError) as caught, connect(url, 1.0) as client:
         client.ping()
-    assert describe_error(caught.value) == "no sentinel names a master"
+    assert describe_error(caught.value) == "no sentinel reports a master"
 
 
 class Told:

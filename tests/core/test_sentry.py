@@ -107,7 +107,6 @@ def test_nothing_is_even_imported_without_a_dsn(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
-    # As where requirements/production.txt is not installed: nothing by that name can be found.
     code = (
         "import sys\n"
         "class Nothing:\n"

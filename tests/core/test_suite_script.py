@@ -10,6 +10,7 @@ from tests.support.workers import own_environment
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "test"
 INTERPRETER = """#!/bin/sh
+[ "$1" != scripts/bundle ] || exit 1
 case "$2" in
 compileall) exit 0 ;;
 tests.support.services) [ -e no_services ] || echo "DATABASE_URL=there REDIS_URL=here"; exit 0 ;;

@@ -100,6 +100,8 @@ class TestRequests:
             assert Api(make_key(make_user())).get(ME).status_code == 200
         wait_of(ask("192.0.2.1", "192.0.2.99"))
         assert ask("192.0.2.2").status_code == 200
+        # A request that is refused because of its token counts too.
+        assert [Api("a" * 40).get(ME).status_code for _ in range(6)] == [401] * LIMITS["read"] + [429] * 2
         assert Api(make_key(make_user())).get(ME).status_code == 200
 
     @pytest.mark.parametrize("name", ["global-seek", "vods/vod-1/seek", "playback"])
@@ -141,7 +143,6 @@ class TestRetryAfter:
         clock = Clock()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("limits.storage.memory.time", clock)
-            # The storage tidies up from a thread of its own; here time stands still.
             patch.setattr(
                 "limits.storage.memory.threading.Timer",
                 lambda *given: SimpleNamespace(start=lambda: None, is_alive=lambda: True),

@@ -13,10 +13,8 @@ from tests.support.places import SHARED_REDIS
 from tests.support.program import Place, Program
 from tests.support.shared import Shared
 
-# What judges for several modules says what it found, as a test does.
 pytest.register_assert_rewrite("tests.support.merges")
 
-# What tells a program that its leases are those of tests/crash/settings.py.
 QUICK_LEASES = {"DJANGO_SETTINGS_MODULE": "tests.crash.settings"}
 
 

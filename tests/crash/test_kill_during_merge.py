@@ -16,7 +16,6 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.services
 
 RUNS_AGAIN_SECONDS = 30  # goals.md R1
-# So many files that deleting them can be cut off, and how often that may be missed.
 VERY_MANY_CHUNKS, TRIES = 80, 5
 
 

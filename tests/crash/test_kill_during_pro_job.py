@@ -67,7 +67,6 @@ def test_it_is_killed_at_every_step_and_pays_once(lips: Provider, program: Progr
     def known() -> str:
         return str(program.place.query(generation_of, UUID(sent))[0][0])
 
-    # It has been made, and nobody was told.
     wait_until(lambda: len(lips.generations) == 1, AT_WORK_SECONDS, "the generation")
     assert (state(), known()) == ("processing", "")
     program.kill(victim)
@@ -103,7 +102,6 @@ def test_one_whose_worker_never_told_of_it_is_stopped_too(
     if how == "delete":
         program.call("DELETE", f"/api/v1/sync/pro-job/{sent}")
     else:
-        # A process that ends behind it: what is beside it has to be waited for.
         program.place.manage("jobs", "--cancel", sent)
     wait_until(lambda: lips.generations[0]["status"] == "CANCELED", AT_WORK_SECONDS, "that it is stopped")
     assert len(lips.generations) == 1

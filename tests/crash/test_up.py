@@ -38,7 +38,6 @@ def test_killed_up_leaves_no_process_behind(program: Program, truth: Truth) -> N
     program.process.wait()
     wait_until(lambda: not program.survivors(), 5, "the end of every process")
     assert not is_alive(child)
-    # What was left in the folder does not keep the next one from starting, and it finishes the job.
     program.start()
     wait_until(lambda: program.place.job(job_id)["status"] == "completed", 60, "the end of the job")
     assert program.place.events(job_id).count("completed") == 1

@@ -203,7 +203,6 @@ def test_uploads_by_every_client_survive_kills_of_the_web_process(
     print(f"seed {seed}")
     clients = [TusJsClient(), Tuspy(), Chunks(random.Random(seed))]
     programs = [new_program(new_place()) for _ in clients]
-    # Side by side: after each kill the lock of who was killed has to run out.
     with ThreadPoolExecutor(len(clients)) as pool:
         stories = [
             pool.submit(survives, client, program, source, random.Random(f"{seed} {number}"), kills)
@@ -261,7 +260,6 @@ def frozen_joining(program: Program, source: Path) -> str:
         [(location,)] = program.place.query("SELECT location FROM catalog_video WHERE id = ?", video)
         if location == f"uploads/{upload}/":
             return str(video)
-        # It was quicker: once more.
         worker.resume()
     raise AssertionError(f"the joining was missed {TRIES} times")
 

@@ -74,7 +74,6 @@ class TestWho:
         assert giving(older, newer) == []
         Job.objects.filter(pk=waiting.pk).update(priority=Priority.NORMAL)
         assert giving(older, newer) == [older]
-        # A process that does not run the older job hears nothing of it.
         assert giving(newer) == []
         settings.JOB_LANES = {**settings.JOB_LANES, "test": 3}  # a place is free
         assert giving(older, newer) == []

@@ -28,7 +28,6 @@ class TestPace:
     def test_stages_weigh_what_they_cost_in_the_last_jobs(self) -> None:
         assert run_at(Pace([LATE, LATE], 0), [(0, 0), (10, 50), (50, 75), (90, 95)]) == [0, 10, 55, 91]
         assert run_at(Pace([], 0), [(10, 50)]) == [50]
-        # Progress never goes back.
         assert run_at(Pace([LATE], 0), [(1, 60), (2, 20), (3, 70)]) == [28, 28, 46]
 
     def test_no_time_is_left_before_it_is_known(self) -> None:

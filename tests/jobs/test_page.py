@@ -108,7 +108,7 @@ def test_a_failure_says_why_and_what_to_do(browser: Client, owner: User) -> None
     job = make_job(owner, "failed", error=error, message="x")
     page = shown(browser)
     assert "It needed more than 2 GB &lt;b&gt;." in page
-    assert "Try a smaller video." in page
+    assert "Try a shorter video or a lower resolution." in page
     assert f"job {job.pk}" in page
 
 
@@ -122,7 +122,7 @@ def test_a_queued_job_takes_turns_at_the_tiers_limit_or_before_it_is_admitted(br
         make_job(owner, "processing")
     page = shown(browser)
     assert "Queued: you have reached" in page
-    assert "2 of at most 2 jobs running" in page
+    assert "Running jobs: 2 (limit: 2)" in page
 
 
 def test_a_page_past_the_end_is_the_last_one_and_queries_do_not_grow_with_it(browser: Client, owner: User) -> None:

@@ -178,7 +178,6 @@ class TestAlone:
         assert here.take("test", look_first=True) is None
         now += 2
         assert here.take("test", look_first=True) == following
-        # As soon as the process has no other job, it runs the crashed one, for two minutes alone.
         for job in (long, following):
             here.leave(job)
             leases.complete(lease_of(job), {})

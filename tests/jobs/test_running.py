@@ -158,7 +158,6 @@ class TestKeeping:
                 monkeypatch.setattr(leases, name, refuse)
             wait_until(lambda: not psutil.pid_exists(int(pid)))
             monkeypatch.undo()
-            # It was the database that was away, and the row is still this attempt's: nobody has crashed.
             wait_until(lambda: again(job).message.isdigit() and job.message != pid)
             services.cancel(job)
         assert (again(job).attempt, job.crashes) == (1, 0)

@@ -236,7 +236,6 @@ class TestRetry:
         assert (again.finished_at, again.started_at) == (None, None)
         claimed = leases.claim("test", "w")
         assert (claimed.pk, claimed.attempt) == (job.pk, 4)
-        # It has all its attempts again.
         assert leases.record_crash(lease_of(claimed), "gone")
         claimed.refresh_from_db()
         assert claimed.status == "queued"

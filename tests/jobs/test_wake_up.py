@@ -72,7 +72,6 @@ def test_who_has_taken_as_many_as_it_may_goes_on_when_one_is_done(wakes: Notifyi
     for _ in range(2):
         wakes.enqueue(MESSAGE)
     first = taken(consumer)
-    # The wake-up for the second message was read before.
     with ThreadPoolExecutor(1) as threads:
         assert [threads.submit(next, consumer).result(SECONDS) for _ in range(3)] == [None] * 3
     consumer.ack(first)

@@ -7,7 +7,6 @@ import pytest
 from tests.support.places import places, programs
 from tests.support.program import Place, Program
 
-# What judges for several modules says what it found, as a test does.
 pytest.register_assert_rewrite("tests.support.merges")
 
 

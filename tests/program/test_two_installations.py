@@ -59,9 +59,8 @@ def test_a_copy_deletes_nothing_of_the_original(original: dict[str, str], copy: 
     for kind in ("web", "worker"):
         assert "This database is a copy" in refused_start(copy, kind)
     assert POSTER in s3.keys("renditions/")
-    # It is moved on purpose, and the original is in its place.
     assert manage("installation", "--adopt", environment=copy).returncode == 0
-    assert "each needs a store of its own" in refused(original, "expire")
+    assert "needs its own file storage" in refused(original, "expire")
     assert manage("expire", environment=copy).returncode == 0
     assert POSTER not in s3.keys("renditions/")
 
@@ -71,8 +70,8 @@ def test_a_backup_takes_the_bucket_over_only_on_purpose(original: dict[str, str]
     assert manage("backup", archive, environment=original).returncode == 0
     elsewhere = {**original, "VOD_DATA_DIR": str(tmp_path / "elsewhere")}
     del elsewhere["DATABASE_URL"]
-    assert "each needs a store of its own" in refused(elsewhere, "restore", archive)
+    assert "needs its own file storage" in refused(elsewhere, "restore", archive)
     restored = manage("restore", "--adopt", archive, environment=elsewhere)
     assert restored.returncode == 0, restored.stderr
     assert manage("installation", environment=elsewhere).returncode == 0
-    assert "each needs a store of its own" in refused(original, "installation")
+    assert "needs its own file storage" in refused(original, "installation")

@@ -107,7 +107,6 @@ def test_tus_goes_on_elsewhere(hosts: Hosts, source: Path, place: Place, s3: Buc
         assert other.offset(upload) == offset
         assert other.patch(upload, offset - 1, b"x").status_code == 409
     locked = "SELECT lock_token FROM uploads_upload WHERE id = ?"
-    # One process holds the upload when the other is asked for it: it lets go, and what it has taken counts.
     with stalled(hosts[0], upload, offset, content[offset : offset + 4 * MIB], len(content) - offset) as line:
         wait_until(
             lambda: place.query(locked, UUID(upload.rstrip("/").rpartition("/")[2])) != [(None,)], 10, "the lock"

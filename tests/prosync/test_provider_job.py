@@ -312,7 +312,6 @@ class TestTwice:
         lips.fails(Fault("cut", "create"))
         await dub.expect_waiting()
         assert lips.generations == []
-        # The same words are sent again two days later: their key goes with them.
         await ask_rows(_age)
         await dub.step()
         await dub.expect_waiting()

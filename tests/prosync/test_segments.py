@@ -168,7 +168,6 @@ class TestOptions:
         ('{"sync_mode": "shout"}', "options.sync_mode"), ('{"sync_mode": 1}', "options.sync_mode"),
         *((f'{{"sync_mode": {value}}}', "options.sync_mode") for value in FALSY),
         *((f'{{"model": {value}}}', "options.model") for value in FALSY),
-        # `{}` and false are answers to this one.
         *((f'{{"remove_text": {value}}}', "options.remove_text") for value in ('""', "0", "0.0", "[]")),
         ('{"model": 7}', "options.model"), ('{"remove_text": 1}', "options.remove_text"),
         ('{"remove_text": {"start": -1}}', "options.remove_text.start"),

@@ -383,7 +383,7 @@ class TestDownload:
         client = SyncSo(KEY)
         with pytest.raises(syncso.ResultRefused, match="private"):
             client.download(url.replace("http:", "https:"), file, ENOUGH)
-        with pytest.raises(syncso.ResultRefused, match="not encrypted"):
+        with pytest.raises(syncso.ResultRefused, match="does not use HTTPS"):
             client.download(url, file, ENOUGH)
         assert provider.asked("output") == []
 

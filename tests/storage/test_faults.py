@@ -141,7 +141,6 @@ class TestInTheMiddle:
         folder = tmp_path / "job"
         folder.mkdir()
         bucket.client().put_object(Bucket=bucket.name, Key="large", Body=os.urandom(20 * MIB))
-        # Past the question for the size, into the bytes.
         bucket.faults.cut(after_bytes=2 * MIB) if fault == "cut" else FAULTS[fault](bucket)
         with pytest.raises(store.StoreUnavailable):
             store.local_copy("large", folder)

@@ -141,7 +141,6 @@ class TestOpen:
     ) -> None:
         await to(video, is_hidden=True)
         assert (await http.get(address, headers=await key_of(moderator))).status_code == 200
-        # Who put it there is nobody special.
         refused(await http.get(address, headers=await key_of(owner)), 404, "not_found")
 
     async def test_device_choice_gives_it_too(
@@ -150,7 +149,6 @@ class TestOpen:
         wanted = f"/api/v1/media/optimized/{video.pk}"
         body = (await http.get(wanted, headers=await key_of(other))).json()
         assert (await http.get(body["streaming_url"])).status_code == 200
-        # The catalogue is open, and so is where its videos are played from.
         body = (await http.get(wanted)).json()
         assert (await http.get(body["streaming_url"])).status_code == 200
         await to(video, is_hidden=True)

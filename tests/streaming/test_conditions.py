@@ -17,7 +17,6 @@ WHOLE, PART = Outcome(200, ByteRange(0, SIZE)), Outcome(206, ByteRange(0, 10))
     ({}, WHOLE),
     ({"range": "bytes=0-9"}, PART),
     ({"range": "bytes=10000-"}, Outcome(416)),
-    # What is known is not sent again, whatever part of it is asked for.
     ({"if-none-match": '"a"', "range": "bytes=0-9"}, Outcome(304)),
     ({"if-none-match": 'W/"a"'}, Outcome(304)),
     ({"if-none-match": '"b"', "range": "bytes=0-9"}, PART),
@@ -26,7 +25,6 @@ WHOLE, PART = Outcome(200, ByteRange(0, SIZE)), Outcome(206, ByteRange(0, 10))
     ({"if-modified-since": EARLIER}, WHOLE),
     ({"if-modified-since": "nonsense"}, WHOLE),
     ({"if-modified-since": ""}, WHOLE),
-    # An ETag is asked before a date, and in place of it.
     ({"if-none-match": '"b"', "if-modified-since": LATER}, WHOLE),
     ({"if-match": '"a"', "if-unmodified-since": EARLIER}, WHOLE),
     ({"if-match": '"b"'}, Outcome(412)),
@@ -35,7 +33,6 @@ WHOLE, PART = Outcome(200, ByteRange(0, SIZE)), Outcome(206, ByteRange(0, 10))
     ({"if-unmodified-since": EARLIER}, Outcome(412)),
     ({"if-unmodified-since": DATE}, WHOLE),
     ({"if-unmodified-since": "nonsense"}, WHOLE),
-    # What does not hold is told before what is known.
     ({"if-match": '"b"', "if-none-match": '"a"'}, Outcome(412)),
     ({"range": "bytes=0-9", "if-range": '"a"'}, PART),
     ({"range": "bytes=0-9", "if-range": DATE}, PART),

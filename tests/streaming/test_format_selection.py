@@ -37,7 +37,6 @@ def test_what_a_browser_plays_as_it_is(found: Facts, playable: bool) -> None:
     (Device.MOBILE, facts(made=frozenset({Form.PROXY})), Form.ORIGINAL),
     (Device.DESKTOP, facts(codec="hevc"), Form.LADDER),
     (Device.DESKTOP, facts(codec="hevc", made=frozenset({Form.PROXY})), Form.PROXY),
-    # Nothing better has been made: some players may play it.
     (Device.DESKTOP, facts(codec="hevc", made=frozenset()), Form.ORIGINAL),
 ])  # fmt: skip
 def test_what_a_device_is_given(device: Device, found: Facts, form: Form) -> None:

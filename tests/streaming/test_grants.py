@@ -56,7 +56,6 @@ async def test_it_opens_while_the_grant_holds_and_only_what_it_is_for(
     friends["anna"] = {video.pk}
     answer = await http.get(address(video))
     assert (answer.status_code, answer.content) == (200, Path(video.location).read_bytes())
-    # What a browser keeps would be seen after the end too.
     assert answer.headers["cache-control"] == "private, no-cache"
     refused(await http.get(address(video, "ben")), 404, "not_found")
     other = await ask(lambda: make_video(owner, location=video.location + ".other"))

@@ -43,7 +43,6 @@ class TestMaster:
         assert int(found[1]) == row.bit_rate >= int(found[2]) > 0
         assert lines[4:] == ["source/index.m3u8"]
         harmless(response)
-        # What is known is not sent again.
         for header, value, status in (("If-None-Match", response.headers["etag"], 304), ("Range", "bytes=0-1", 200)):
             assert (await http.get(media_urls.hls_url(clip), headers={header: value})).status_code == status
 

@@ -79,7 +79,6 @@ async def test_after_a_while_it_is_told(
         refused(response, 503, "unavailable")
         assert int(response.headers["retry-after"]) >= 1
     gate.set()
-    # What was opened too late for anybody is closed.
     threads = io_pools.threads_of(io_pools.place_of(away.location))
     wait_until(lambda: not threads._work_queue.qsize())
     wait_until(lambda: not is_open(library.staff / "plain.mp4"))

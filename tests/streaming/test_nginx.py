@@ -237,10 +237,7 @@ class Recorder:
 @contextmanager
 def before(app: Any, folder: Path, **options: Any) -> Iterator[nginx.Nginx]:
     """nginx before an ASGI app."""
-    with (
-        nginx.served(app) as port,
-        nginx.running(folder / "n", port, folder / "m", folder / "r", **options) as running,
-    ):
+    with nginx.served(app) as port, nginx.running(folder / "n", port, folder / "m", folder / "r", **options) as running:
         yield running
 
 
@@ -264,7 +261,6 @@ class TestBodies:
             connection.sendall(head.encode() + bytes(300_000))
             wait_until(lambda: recorder.received >= 300_000)
             assert not recorder.ended
-        # A cut is told at once, too: what has come until then is kept.
         wait_until(lambda: recorder.received == 300_000)
 
     def test_a_large_one_is_whole_and_elsewhere_is_refused(self, recorded: tuple[nginx.Nginx, Recorder]) -> None:
@@ -294,10 +290,7 @@ class Sender:
 def test_bytes_on_their_way_out_are_not_gathered(tmp_path: Path) -> None:
     """A player that reads slowly costs nginx neither memory nor disk; the program waits with the rest."""
     sender = Sender()
-    with (
-        before(sender, tmp_path) as front,
-        socket.create_connection(("127.0.0.1", front.port), timeout=10) as player,
-    ):
+    with before(sender, tmp_path) as front, socket.create_connection(("127.0.0.1", front.port), timeout=10) as player:
         player.sendall(b"GET /api/v1/media/stream/1 HTTP/1.1\r\nHost: a\r\n\r\n")
         assert player.recv(1000)
         figures: deque[int] = deque(maxlen=60)
@@ -327,7 +320,6 @@ def test_behind_a_load_balancer_each_client_keeps_its_address(tmp_path: Path) ->
     trusts = "set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For; real_ip_recursive on;"
     assert f"# {trusts}" in nginx.SHIPPED.read_text()
     with before(told, tmp_path, more=trusts) as front:
-        # What the client says of itself comes before what the load balancer saw.
         httpx.get(f"{front.url}/api/v1/me", headers={"X-Forwarded-For": "8.8.8.8, 203.0.113.7"}, trust_env=False)
     assert told.headers["x-forwarded-for"] == "203.0.113.7"
 

@@ -89,10 +89,8 @@ class TestSentOn:
         _, found, body = await follow(address, Range="bytes=0-99")
         assert body == (made.folder / "hls-source" / "media.mp4").read_bytes()[:100]
         assert found["content-type"] == "video/mp4"
-        # As long as the signature by which the playlist was read, within the second that has passed.
         signed_for = int(parse_qs(urlsplit(address).query)["X-Amz-Expires"][0])
         assert media_urls.lifetime(clip) - 60 <= signed_for <= media_urls.lifetime(clip) + 300
-        # Whoever knows the file's own address is sent there.
         assert (await http.get(urljoin(playlist, "media.mp4"))).status_code == 302
         assert (await http.get(f"{playlist}?proxy=1")).text == stored.replace("media.mp4", "media.mp4?proxy=1")
         response = await http.get(urljoin(playlist, "media.mp4?proxy=1"), headers={"Range": "bytes=10-19"})
@@ -117,7 +115,6 @@ async def test_a_cdn_is_used_before_the_bucket(http: httpx.AsyncClient, clip: Vi
         location = (await http.get(address)).headers["location"]
         assert location.startswith(f"https://cdn.example.org/{stored}?Expires=")
         verify(location, key)
-    # The edge would not pass the file's name on: that comes from the bucket.
     assert "X-Amz-Signature" in (await http.get(media_urls.stream_url(clip) + "&download=1")).headers["location"]
 
 

@@ -9,7 +9,6 @@ from django.test import Client
 from vodplatform.core.errors import ERROR_TYPES
 
 BASE = "/api/sessions/multi-vod"
-# What no endpoint may take for a number, as it stands in a JSON text.
 NOT_NUMBERS = ["true", "false", "null", '"abc"', '"1"', '""', "[]", "[1]", "{}"]
 NOT_FINITE = ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" + "0" * 400]
 # Bodies that are wrong for every endpoint that takes one: the text as sent.

@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 READ_BYTES = 65_536
-# What has been cut or refused is read for so long, so that the other end sees the answer before the end.
 DRAIN_SECONDS = 1.0
 UNAVAILABLE = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/xml\r\nContent-Length: %d\r\n"

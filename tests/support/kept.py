@@ -15,7 +15,6 @@ import av
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vodplatform-tests"
-# What most of it is made with: another version of any of these makes all of it again.
 RENDERERS = [
     *sorted((PROJECT_ROOT / "sessions_app/comparison/samples/rendering").glob("*.py")),
     *(Path(__file__).with_name(f"{name}.py") for name in ("clips", "footage", "pictures", "streams")),

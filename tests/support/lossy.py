@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 from tests.support.faults import reset
 from tests.support.http_servers import serving
 
-# What becomes of a call: it arrives and is answered, never arrives, its answer is lost or cut, it arrives twice.
 PASSED, LOST, UNANSWERED, CUT, TWICE = "passed", "lost", "unanswered", "cut", "twice"
 OF_THE_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 

@@ -113,7 +113,6 @@ class Phone:
                 raise _reset(line)
             line.sendall(said)
             if fate == UNHEARD:
-                # It has been done once there is an answer, of which nothing arrives.
                 line.recv(1)
                 raise _reset(line)
             response = HTTPResponse(line, method=method)

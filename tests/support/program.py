@@ -33,6 +33,8 @@ STOP_SECONDS = 120.0
 STANDS_SECONDS = 20.0
 MOMENT_SECONDS = 0.5
 AT_WORK_SECONDS = 60.0
+JOB_SECONDS = 120.0
+LIVE = {"queued", "processing", "waiting", "paused"}
 ALIGNER = "sessions_app.comparison.alignment.child"
 BASE = "/api/sessions/multi-vod"
 
@@ -44,7 +46,6 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
         "HOME": os.environ.get("HOME", "/"),
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
-        # A test asks how far a job is as often as it can.
         "VOD_THROTTLES": "off",
         "VOD_LOG_LEVEL": "INFO",
         **extra,
@@ -219,8 +220,6 @@ class Program:
         """What it and its children wrote to standard error."""
         return self.place.data_dir.parent / f"{self.place.data_dir.name}.log"
 
-    # Processes
-
     @property
     def pid(self) -> int:
         assert self.process is not None
@@ -306,13 +305,18 @@ class Program:
             self.kill_worker()
             return
         assert self.process is not None
-        # `up` goes first: it would restart the others.
         for process in [psutil.Process(self.pid), *self.descendants()]:
             with suppress(psutil.Error):
                 process.kill()
         self.process.wait(10)
         wait_until(lambda: not self.survivors(), 10, "the end of the whole program")
         self.start()
+
+    def wait_for_jobs(self) -> None:
+        def are_done() -> bool:
+            return not {job["status"] for job in self.call("GET", "/api/v1/jobs")["jobs"]} & LIVE
+
+        wait_until(are_done, JOB_SECONDS, "the end of all jobs")
 
     def survivors(self) -> list[psutil.Process]:
         """Processes it ever had that still run."""

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Mapping
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
-# One for the worker itself, one for the programs that its tests start.
 REDIS_NUMBERS = 2
 
 

@@ -7,7 +7,6 @@ import signal
 from vodplatform.settings.embedded import *  # noqa: F403
 from vodplatform.settings.embedded import JOB_KINDS, JOB_LANES, TIER_LIMITS
 
-# What a test that fails asks each process: where its threads are.
 faulthandler.register(signal.SIGUSR2)
 
 JOB_KINDS = [*JOB_KINDS, *(f"tests.torture.kinds.{name}" for name in ("synthetic", "elsewhere"))]

@@ -185,7 +185,6 @@ class TestBroker:
 def test_a_database_locked_past_every_lease_loses_nothing(program: Program) -> None:
     """Handlers stop, since another worker may have claimed the job, and start again. This is not a crash."""
     place = program.place
-    # Long enough that both still run when they are first looked for.
     jobs = story.enqueue(place, [{"steps": 60, "seconds": 0.1}, {"steps": 60, "seconds": 0.1, "in_thread": True}])
     wait_until(lambda: all(place.job(job)["status"] == "processing" for job in jobs), 30)
     release = hold_the_database(place)

@@ -55,7 +55,6 @@ class Torturer:
         self.program = program
         self.rng = rng
         self.bucket = bucket
-        # When it goes on, and how.
         self.stopped: list[tuple[float, Callable[[], None]]] = []
         self.blows: list[str] = []
 
@@ -94,7 +93,6 @@ class Torturer:
                 self.blows.append(f"kill {name}")
                 victim.kill()
             else:
-                # Sometimes past the lease: it comes back and finds its job in other hands.
                 pause = self.rng.uniform(0.2, LEASE_SECONDS * 2)
                 self.blows.append(f"stop {name} {pause:.1f}")
                 victim.suspend()

@@ -167,7 +167,6 @@ class TestSigning:
         upload = sender.upload
         assemble.finish_multipart_uploads(upload)
         assert swift.content(upload.key) == VIDEO
-        # Swift alone takes it, and finds out when somebody reads: nobody is ever given other bytes than were taken in.
         put(first, part(0, video_of(SIZE, seed=1)))
         with pytest.raises(ClientError, match="BrokenMPU"):
             swift.content(upload.key)

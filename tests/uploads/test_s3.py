@@ -164,7 +164,6 @@ class TestTus:
                     break
             request.hang_up()
             (await request.answer()).refused(503, "disk_full")
-        # Of the last piece a part was written, which nobody was told.
         assert await client.offset(address) == 1_400_000
         assert (await client.patch(address, 1_400_000, VIDEO[1_400_000:])).status == 204
         assert await whole_of(bucket, await row_of(address)) == VIDEO

@@ -22,7 +22,6 @@ from tests.uploads.conftest import begin, content_of, raises, sink_of, video_of
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-# What follows a commit deletes bytes.
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 SIZE = 20_000
 VIDEO = video_of(SIZE)

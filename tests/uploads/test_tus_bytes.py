@@ -88,7 +88,6 @@ class TestTwoAtOnce:
         address = await client.created(SIZE)
         first = client.patching(address, 0, SIZE)
         await first.give(VIDEO[:100_000])
-        # What the second thinks of the offset holds only once the first has let go.
         second = client.patching(address, 100_000, SIZE - 100_000)
         await second.give(VIDEO[100_000:], last=True)
         assert (await second.answer()).status == 204
@@ -113,7 +112,6 @@ class TestTwoAtOnce:
 
     async def test_a_killed_one_blocks_nobody_for_long(self, client: Client, media: Path, short_waits: None) -> None:
         address = await client.created(SIZE)
-        # As a process leaves it that is gone: the lock is there, and nobody renews it.
         assert await ask_rows(writers.acquire, (await row_of(address)).pk) is not None
         assert (await client.patch(address, 0, VIDEO)).status == 204
         assert content_of(media, await row_of(address)) == VIDEO

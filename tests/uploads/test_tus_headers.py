@@ -161,6 +161,8 @@ class TestCreationAgain:
         assert (await Client(other_key).create(SIZE, self.KEY)).status == 201
         assert await ask_rows(Upload.objects.count) == 5
         (await client.create(SIZE + 1, self.KEY)).refused(409, "idempotency_mismatch")
+        for more in ({"Idempotency-Cancel": "true"}, {}):
+            (await client.create(SIZE, {"Idempotency-Key": "three", **more})).refused(409, "idempotency_cancelled")
 
     async def test_bytes_that_came_along_are_not_taken_twice(self, client: Client, media: Path) -> None:
         for _ in range(2):
@@ -255,7 +257,6 @@ class TestPatch:
         await request.give(VIDEO)
         await request.give(b"one more", last=True)
         (await request.answer()).refused(413, "too_large")
-        # What was announced has come; the upload is whole, and is finished by who asks.
         assert await client.offset(address) == SIZE
 
     async def test_the_last_one_once_more_is_answered_again_and_nothing_more_is_taken(self, client: Client) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from unittest.mock import DEFAULT, patch
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.db.models import F
 from django.test import Client
 from pytest_check import check
@@ -15,6 +17,7 @@ from jobs_app.models import Job, JobStatus
 from media_app.uploads import quota
 from media_app.videos.models import Video, VideoStatus
 from media_app.videos.services import empty_bin
+from sessions_app.comparison import services as comparisons
 from sessions_app.comparison.models import ComparisonSession
 from sessions_app.comparison.proxies import proxy_urls
 from tests.contract.places import browser
@@ -115,6 +118,7 @@ def is_gone(session: ComparisonSession) -> bool:
     return bool(proxy_urls(session, session.owner)[0]["is_gone"])
 
 
+@pytest.mark.django_db(transaction=True)
 def test_comparisons_have_a_gap_until_it_is_back(api: Api, owner: User, video: Video, url: str) -> None:
     session = make_session(owner, videos=[video, make_video(owner)], name="Final")
     body = refused(api.delete(url), 409, "video_in_use")
@@ -134,6 +138,16 @@ def test_comparisons_have_a_gap_until_it_is_back(api: Api, owner: User, video: V
     last = session_of(api.get(f"{BASE}/{session.pk}"))
     assert [vod["duration"] for vod in last["vods"]] == [vod["duration"] for vod in before["vods"]]
     assert is_gone(session)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_each_comparison_is_changed_in_a_transaction_of_its_own(api: Api, owner: User, video: Video, url: str) -> None:
+    """Otherwise a video of many comparisons would lock the database for long."""
+    make_session(owner, videos=[video, make_video(owner)])
+    with patch.object(comparisons, "edit_session", wraps=comparisons.edit_session) as edit:
+        edit.side_effect = lambda *_, **__: pytest.fail("in a transaction") if connection.in_atomic_block else DEFAULT
+        assert api.delete(f"{url}?leave_gaps=true").status_code == api.post(f"{url}/restore").status_code == 200
+    assert edit.call_count == 2
 
 
 def test_its_work_is_cancelled_and_starts_again(api: Api, owner: User) -> None:

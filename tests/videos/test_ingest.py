@@ -164,12 +164,12 @@ def test_a_refusal_says_how_long_it_may_be(owner: User) -> None:
     refusal = work_limit.refusal(owner, day)
     assert refusal is not None
     assert (refusal.message, refusal.extra) == (
-        "Your plan allows up to 4:27 h of a video with this size and frame rate.", {"limit": 1000, "work": 2687.386}
+        "Your plan allows at most 4:27 h of video at this resolution and frame rate.", {"limit": 1000, "work": 2687.386}
     )  # fmt: skip
     assert work_limit.refusal(owner, day | {"duration": 4 * 3600.0}) is None
     hour = work_limit.refusal(owner, day, beside=900.0)
     assert hour is not None
-    assert "up to 26 min" in hour.message
+    assert "at most 26 min" in hour.message
 
 
 NO_VIDEOS = {

@@ -102,7 +102,6 @@ def test_one_in_a_library_folder_waits_for_its_copy(referenced: Video, owner: Us
     assert local_playable_path(video, tmp_path, viewer=owner).suffix == ".mp4"
     assert played(video)[0] == "video/mp4"
     assert request_rendition(video, "normalized")[0] is not None
-    # What was made of the file is shown while its owner may use the folder.
     owner.groups.clear()
     with pytest.raises(DomainError, match="Nothing was found at this address"):
         played(again(video))
@@ -125,7 +124,7 @@ def test_one_that_cannot_be_copied_says_why(referenced: Video, owner: User, tmp_
     run_queue("ingest")
     with pytest.raises(JobFailed, match="This video file cannot be read"):
         local_playable_path(referenced, tmp_path, viewer=None)
-    with pytest.raises(DomainError, match="No playable copy could be made: This video file cannot be read"):
+    with pytest.raises(DomainError, match="No playable copy could be created: This video file cannot be read"):
         played(referenced)
     assert Job.objects.count() == 1
 
@@ -165,8 +164,8 @@ def recording(**more: Any) -> Video:
 @pytest.mark.parametrize(
     ("found", "sentences"),
     [
-        ({}, ["The recording breaks off. It is shown up to its last complete frame."]),
-        ({"claimed_duration": 125.0}, ["The end of the recording is missing: it has 1:02 of 2:05."]),
+        ({}, ["The recording ends abruptly. It is shown up to its last complete frame."]),
+        ({"claimed_duration": 125.0}, ["The end of the recording is missing: it ends at 1:02 instead of 2:05."]),
         ({"reasons": [], "clock_start": 7200.0}, ["The recording's own clock starts at 2:00:00; here it starts "
             "at 0:00."]),
         ({"reasons": [], "picture_end": 1.5}, ["The picture ends at 0:02; the sound continues."]),
@@ -175,11 +174,11 @@ def recording(**more: Any) -> Video:
         ({"reasons": [], "sound_end": 30.0, "is_complete": False}, []),
         (
             {"reasons": [], "breaks": [{"at": 20.0, "jump": 3600.0, "track": "audio"}]},
-            ["The sound was interrupted at 0:20. According to its clock, 1:00:00 are missing."],
+            ["The sound was interrupted at 0:20. According to the recording's clock, 1:00:00 is missing."],
         ),
         (
             {"reasons": [], "sizes": [[640, 360], [854, 480]]},
-            ["The picture changes size. It is always shown at 854×480."],
+            ["The resolution changes during the recording. It is always shown at 854×480."],
         ),
     ],
 )  # fmt: skip
@@ -201,4 +200,4 @@ def test_an_early_end_of_a_track_is_told_and_needs_no_copy(library: Library, own
 
 def test_of_many_breaks_the_first_are_told() -> None:
     breaks = [{"at": 10.0 * number, "jump": None, "track": ""} for number in range(14)]
-    assert notes_of(recording(reasons=[], breaks=breaks))[10:] == ["There are 4 more interruptions."]
+    assert notes_of(recording(reasons=[], breaks=breaks))[10:] == ["The recording was interrupted 4 more times."]

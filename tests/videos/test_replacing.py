@@ -93,7 +93,6 @@ def test_a_new_file_deletes_the_former_with_renditions(first: Video, send: Calla
     make_rendition(first, "hls", "720", folder=f"renditions/{first.pk}/old/hls-720/")
     put_bytes(f"renditions/{first.pk}/old/hls-720/media.mp4", b"old")
     send(clips / "third.mp4")
-    # Until then the former one is there.
     assert files_of(first, "videos") == [first.location]
     run_queue("ingest")
     now = again(first)
@@ -183,7 +182,6 @@ def test_a_bad_one_leaves_the_former(first: Video, send: Callable[..., Upload], 
     assert {name: getattr(now, name) for name in before} == before
     assert files_of(first, "videos") == [first.location]
     assert {row.kind for row in now.renditions.all()} == {"poster", "thumbnail"}
-    # What was sent is gone: there is nothing to try again with.
     assert not actors.VideoJobs().inputs_exist(now.job)
 
 

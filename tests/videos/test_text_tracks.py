@@ -42,7 +42,6 @@ def test_captions_are_stored_listed_downloaded_replaced_and_deleted(api: Api, ow
     assert (file["Content-Type"], file["Content-Disposition"]) == (
         "text/vtt; charset=utf-8", 'attachment; filename="round-7-zito.en.vtt"',
     )  # fmt: skip
-    # Where a cue stands and who speaks is kept.
     assert "first\n00:00:01.000 --> 00:00:02.500 line:0 align:start\n<v Ana>Rotate <b>now</b>" in file.content.decode()
     # SubRip becomes WebVTT.
     again = api.post(URL, body(video, content="\ufeff" + SRT, label=""))
@@ -71,7 +70,6 @@ def test_what_some_programs_write_is_taken(api: Api, owner: User) -> None:
     kept = {
         # An arrow in the words, which SubRip may have.
         "1\n00:00:01,000 --> 00:00:02,000\na --> b\n": ["00:00:01.000 --> 00:00:02.000\na → b\n"],
-        # A cue that is never seen.
         "WEBVTT\n\n00:01.000 --> 00:01.000\nNever\n\n00:02.000 --> 00:03.000\nSeen\n": [
             "00:00:02.000 --> 00:00:03.000\nSeen\n",
         ],
@@ -80,13 +78,11 @@ def test_what_some_programs_write_is_taken(api: Api, owner: User) -> None:
         with check(content):
             file = api.get(api.post(URL, body(video, content=content)).json()["url"]).content.decode()
             assert file.split("\n\n")[1:] == cues
-    # Tags go from chapters, and what is left may look like an arrow, or be nothing.
     content = "WEBVTT\n\n00:01.000 --> 00:02.000\nx--<b></b>>y\n\n00:03.000 --> 00:04.000\n<b></b>\n"
     track = api.post(URL, body(video, kind="chapters", content=content)).json()
     assert track["cue_count"] == 1
     file = api.get(track["url"]).content.decode()
     assert file.endswith("x→y\n")
-    # What is handed out is taken again.
     assert api.post(URL, body(video, kind="chapters", content=file)).status_code == 200
 
 

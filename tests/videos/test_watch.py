@@ -74,7 +74,6 @@ def test_what_the_catalogue_does_not_show_requires_sign_in_and_is_404(owner: Use
     video = make_video(owner, **PUBLIC, **fields)
     asked_to_sign_in(browser(None), video.pk)
     assert browser(make_user("bert")).get(f"/watch/{video.pk}").status_code == 404
-    # Not even for who made it.
     assert browser(owner).get(f"/watch/{video.pk}").status_code == 404
 
 

@@ -24,6 +24,7 @@ from vodplatform.accounts.jwt import PACKAGE_MODELS
 from vodplatform.accounts.models import ApiToken, Subscription, Tier, User
 from vodplatform.core.admin import AuditedModelAdmin
 from vodplatform.core.errors import DomainError
+from vodplatform.core.formatting import counted
 from vodplatform.core.records import audit
 
 MONTH = timedelta(days=30)
@@ -104,18 +105,18 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
         if change and "role" in form.changed_data:
             audit.record("role.changed", actor=request.user, target=obj, old=form.initial["role"], new=obj.role)
 
-    @admin.action(description="Grant pro for 30 days", permissions=["change"])
+    @admin.action(description="Grant the Pro plan for 30 days", permissions=["change"])
     def grant_pro(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         self._grant(request, queryset, Tier.PRO)
 
-    @admin.action(description="Grant enterprise for 30 days", permissions=["change"])
+    @admin.action(description="Grant the Enterprise plan for 30 days", permissions=["change"])
     def grant_enterprise(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         self._grant(request, queryset, Tier.ENTERPRISE)
 
     def _grant(self, request: HttpRequest, queryset: QuerySet[User], tier: Tier) -> None:
         for user in queryset:
             services.grant_subscription(user, tier, services.database_now(user) + MONTH, request_user(request))
-        self.message_user(request, f"Granted {tier} for 30 days to {len(queryset)} users.")
+        self.message_user(request, f"Granted the {tier.label} plan for 30 days to {counted(len(queryset), 'user')}.")
 
 
 class SubscriptionForm(ModelForm):
@@ -123,7 +124,7 @@ class SubscriptionForm(ModelForm):
         data: dict[str, Any] = super().clean() or self.cleaned_data
         user, until = data.get("user"), data.get("valid_until")
         if user and until and until <= services.database_now(user):
-            raise ValidationError({"valid_until": "This time is in the past. Choose a later one."})
+            raise ValidationError({"valid_until": "The end of a subscription must be in the future."})
         return data
 
 

@@ -40,15 +40,13 @@ def _lifetime(data: dict[str, Any]) -> timedelta | None:
 
 @extend_schema(tags=[TAG])
 class SignInViewSet(ApiViewSet[ApiToken]):
-    """Endpoints that exchange a password for a credential."""
-
     authentication_classes = ()
     parser_classes = (SmallJSONParser,)
     permission_classes = (AllowAny,)
 
     @extend_schema(
         operation_id="auth_token_create",
-        summary="Sign in for an API token",
+        summary="Sign in to get an API token",
         request=NewTokenSerializer,
         responses={200: TokenCreatedSerializer},
     )
@@ -63,7 +61,7 @@ class SignInViewSet(ApiViewSet[ApiToken]):
 
     @extend_schema(
         operation_id="auth_jwt_create",
-        summary="Sign in for a JSON Web Token",
+        summary="Sign in to get a JSON Web Token",
         request=CredentialsSerializer,
         responses={200: JwtPairSerializer},
     )
@@ -96,8 +94,6 @@ class SignInViewSet(ApiViewSet[ApiToken]):
 
 @extend_schema(tags=[TAG])
 class TokenViewSet(ApiViewSet[ApiToken]):
-    """The caller's own API tokens."""
-
     lookup_url_kwarg = "token_id"
     lookup_value_converter = "uuid"
 
@@ -135,13 +131,11 @@ class TokenViewSet(ApiViewSet[ApiToken]):
 
 @extend_schema(tags=[TAG])
 class TicketViewSet(ApiViewSet[ApiToken]):
-    """Tickets that open WebSockets."""
-
     token_scope = Scope.READ
 
     @extend_schema(
         operation_id="auth_ws_ticket",
-        summary="Get a ticket for a WebSocket",
+        summary="Get a WebSocket ticket",
         request=None,
         responses={200: WsTicketSerializer},
     )

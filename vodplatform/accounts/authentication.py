@@ -30,8 +30,8 @@ from vodplatform.core import logs
 from vodplatform.core.errors import DomainError
 
 CSRF_FAILED = "The page's CSRF token is missing or expired. Reload the page and try again."
-# Django's CSRF check does not see these headers, and therefore does not read the body. Clients send the CSRF token in
-# X-CSRFToken.
+# Headers that are hidden from Django's CSRF check, so that it does not search the body for the CSRF token. Clients send
+# the token in the header X-CSRFToken.
 BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
 
 
@@ -46,8 +46,8 @@ class ScopeRequired(PermissionDenied):
 class HeaderAuthentication(BaseAuthentication):
     """Authentication by ``Authorization: <keyword> <key>``.
 
-    A token needs the scope ``read`` for safe methods and ``write`` for others, or the scope in the view's
-    ``token_scope``. Otherwise, the request gets 403.
+    The token needs the scope that the view names in ``token_scope``. If ``token_scope`` is None, the token needs
+    ``read`` for safe methods and ``write`` for others. A request without the scope gets 403.
     """
 
     keyword = ""
@@ -61,7 +61,8 @@ class HeaderAuthentication(BaseAuthentication):
         if not parts or parts[0].lower() != self.keyword.lower().encode():
             return None
         if len(parts) != 2:
-            raise AuthenticationFailed(f"Send `Authorization: {self.keyword} <key>`.", code="token_invalid")
+            sentence = f"The `Authorization` header is not valid. Send `Authorization: {self.keyword} <key>`."
+            raise AuthenticationFailed(sentence, code="token_invalid")
         found = self.find(parts[1].decode("latin-1"))
         if found is None:
             raise AuthenticationFailed(self.refusal, code="token_invalid")

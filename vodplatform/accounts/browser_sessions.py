@@ -21,7 +21,8 @@ from vodplatform.accounts.services import database_now
 
 ABOUT = "signed_in"  # session entry with the time, address and browser of the sign-in
 MAX_AGENT = 300
-# (part of the user agent, name). Order matters: Edge and Opera also contain "Chrome", and Chrome contains "Safari".
+# (part of the user agent, name of the browser). The first match counts: Edge and Opera also contain "Chrome",
+# and Chrome contains "Safari".
 BROWSERS = (
     ("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
     ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"),

@@ -31,8 +31,9 @@ class NameTaken(Exception):
 def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
     """E-mail a confirmation link to an unsaved user. ``link_of`` turns a token into the link's URL.
 
-    An address with an account gets a different e-mail, and an address at its daily limit none. The caller cannot tell
-    these cases apart. Raise :class:`MailFailed` if the mail server does not take the e-mail.
+    If the address has an account already, send a different e-mail. If the address has reached its daily limit, send
+    none. The caller cannot tell these cases apart. Raise :class:`MailFailed` if the mail server does not take the
+    e-mail.
     """
     email = User.objects.normalize_email(user.email)
     if not throttles.count_email(email):

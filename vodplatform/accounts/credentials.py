@@ -90,7 +90,8 @@ def user_of(credential: Credential) -> User | None:
 def by_headers(headers: Mapping[bytes, bytes], is_websocket: bool) -> SignedIn | None:
     """Return an ASGI connection's caller by header or cookie; None if the scope ``read`` is missing.
 
-    A WebSocket's cookie counts only with an Origin of this host, because browsers also send it for other sites' pages.
+    For a WebSocket, ignore the cookie unless the Origin header names this host: browsers also send the cookie when a
+    page of another site opens the WebSocket.
     """
     if is_websocket and not authorization_of(headers) and not is_same_origin(headers):
         return None
@@ -132,7 +133,7 @@ def is_same_origin(headers: Mapping[bytes, bytes]) -> bool:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    # Do not compare the scheme: behind a TLS proxy, the client's scheme is unknown here.
+    # Accept an Origin with http or https: behind a TLS proxy, the scheme that the client used is unknown here.
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 

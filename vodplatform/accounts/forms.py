@@ -15,6 +15,7 @@ from unfold.forms import AuthenticationForm as UnfoldAuthenticationForm
 from vodplatform.accounts.models import PendingSignUp, User, plain_text
 from vodplatform.accounts.services import client_address
 from vodplatform.core.errors import DomainError
+from vodplatform.core.formatting import counted
 from vodplatform.core.records import audit
 from vodplatform.core.web.throttles import check_sign_in, check_sign_up, count_request, network_of
 
@@ -34,7 +35,7 @@ class ThrottledForm:
         except DomainError as exc:
             self.retry_after = exc.extra["retry_after"]
             raise ValidationError(
-                f"Too many attempts. Try again in {self.retry_after} seconds.", code="throttled"
+                f"Too many attempts. Try again in {counted(self.retry_after, 'second')}.", code="throttled"
             ) from exc
 
 
@@ -99,7 +100,7 @@ class LostPasswordForm(ThrottledForm, Form):
     def clean(self) -> dict[str, Any]:
         if wait := count_request("lost_password", network_of(client_address(self.request))):
             self.retry_after = wait
-            raise ValidationError(f"Too many attempts. Try again in {-(-wait // 60)} minutes.", code="throttled")
+            raise ValidationError(f"Too many attempts. Try again in {_minutes(wait)}.", code="throttled")
         return self.cleaned_data
 
 
@@ -132,8 +133,9 @@ class SignUpForm(ThrottledForm, UserCreationForm):  # type: ignore[type-arg]
             check_sign_up(client_address(self.request))
         except DomainError as exc:
             self.retry_after = exc.extra["retry_after"]
-            self.too_many = f"{exc.message} Try again in {-(-self.retry_after // 60)} minutes."
-            raise ValidationError(self.too_many, code="throttled") from exc
+            self.too_many = exc.message
+            sentence = f"{exc.message} Try again in {_minutes(self.retry_after)}."
+            raise ValidationError(sentence, code="throttled") from exc
 
 
 class ConfirmForm(ThrottledForm, Form):
@@ -152,5 +154,9 @@ class ConfirmForm(ThrottledForm, Form):
         self.count(self.request, self.row.username)
         password: str = self.cleaned_data["password"]
         if not check_password(password, self.row.password):
-            raise ValidationError("Wrong password. Enter the password that you chose when signing up.")
+            raise ValidationError("Wrong password. Enter the password that you chose when you signed up.")
         return password
+
+
+def _minutes(seconds: int) -> str:
+    return counted(-(-seconds // 60), "minute")

@@ -71,7 +71,7 @@ class _DatabaseClock(Token):
     _token_backend = _backend
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
-        """Skip this check: :func:`user_of` checks the expiry by the database's clock."""
+        """Do nothing: :func:`user_of` checks the token's expiry by the database's clock."""
 
 
 class _Access(_DatabaseClock, AccessToken):
@@ -130,7 +130,6 @@ def read_access_token(text: str) -> Claims:
 
 
 def user_of(claims: Claims) -> User | None:
-    """Return the user of ``claims``, or None if they expired, the user is disabled or the password changed."""
     rows = User.objects.filter(pk=claims.user_id, is_active=True).annotate(database_now=Now())
     user = rows.first()
     if user is None or user.database_now.timestamp() >= claims.expires_at:

@@ -40,7 +40,7 @@ def limits_of(user: User) -> Limits:
 
 
 class Plan(TypedDict):
-    """A user's current tier, its end and the next tier. End and next tier are None for a tier without an end."""
+    """A user's current tier, when it ends, and the next tier. Without an end, the last two are None."""
 
     tier: str
     valid_until: datetime | None

@@ -3,7 +3,6 @@
 The table is limited to characters that user names can contain and that NFKC does not change.
 """
 
-# Map from an ASCII text to the characters that look like the text.
 LOOKALIKES = {
     "'": "\u02b9\u02bb\u02bc\u02bd\u02be\u02c8\u02ca\u02cb\u0374\u144a\u16cc\ua78c",
     ".": "\u06f0\ua4f8",

@@ -81,7 +81,7 @@ def username_key(username: str) -> str:
 
 
 NAMES_LOCK = 0x766F67  # key of the advisory lock for the creation of accounts
-# {field: fields that :meth:`User.save` computes from it and adds to ``update_fields``}
+# {field: fields that :meth:`User.save` computes from this field and adds to ``update_fields``}
 DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key", "username_skeleton")}
 
 
@@ -93,7 +93,7 @@ class User(AbstractUser):
     last_name = None  # type: ignore[assignment]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Older versions had two names of 150 characters, which are joined here by a space.
+    # The full name of an old account is its former first and last name, each of up to 150 characters, with a space.
     full_name = models.CharField(max_length=301, blank=True, default="", validators=[plain_text])
     # URL of an external picture, or URL path of the user's :class:`ProfilePicture`.
     avatar_url = models.URLField(
@@ -101,11 +101,11 @@ class User(AbstractUser):
     )
     role = models.CharField(max_length=16, choices=Role, default=Role.USER)
     username_key = models.CharField(max_length=500, unique=True, editable=False)
-    # Older accounts may have look-alike names, so this is not unique.
+    # Not unique: older accounts may have look-alike names, which have equal skeletons.
     username_skeleton = models.CharField(max_length=500, db_default="", db_index=True, editable=False)
 
     without_admin_scope = False  # whether the user signed in by a token without the scope ``admin``
-    may_have_reserved_name = False  # True if an operator chooses the user name, which may then be reserved
+    may_have_reserved_name = False  # True if an operator chooses the name: operators may use reserved names
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -161,15 +161,14 @@ class User(AbstractUser):
         if names.is_reserved(self.username) and not self.may_have_reserved_name:
             raise ValidationError({"username": "This name is reserved. Choose another one."}, code="reserved")
         if others.filter(username_skeleton__in=names.skeletons(self.username)).exists():
-            raise ValidationError(
-                {"username": "This name looks like that of another account. Choose another one."}, code="unique"
-            )
+            sentence = "This name is too similar to the name of another account. Choose another one."
+            raise ValidationError({"username": sentence}, code="unique")
         if names.mixes_scripts(self.username):
-            sentence = "Use letters and digits of one alphabet, for example only Latin letters."
+            sentence = "Use letters and digits from only one alphabet, such as Latin letters."
             raise ValidationError({"username": sentence}, code="invalid")
 
     def _renew_key(self) -> bool:
-        """Update username_key; return whether it changed. Some old keys end in ``#…``; this suffix is ignored."""
+        """Update username_key; return whether it changed. Ignore the suffix ``#…`` of some old keys."""
         key = username_key(self.username)
         if self.username_key.partition("#")[0] == key:
             return False
@@ -190,7 +189,7 @@ class User(AbstractUser):
             # Check again: another account may have taken a similar name since `clean`.
             lock_until_commit(NAMES_LOCK)
             if User.objects.filter(username_skeleton__in=names.skeletons(self.username)).exists():
-                raise IntegrityError(f"{self.username!r} looks like the name of another account.")
+                raise IntegrityError(f"{self.username!r} is too similar to the name of another account.")
             super().save(*args, **kwargs)
 
 
@@ -334,7 +333,8 @@ class WsTicket(models.Model):
 class BrowserSession(AbstractBaseSession):
     """A browser session, also of visitors who are not signed in."""
 
-    # A constraint would keep hosts whose older release does not know this table from deleting users during an update.
+    # Add no database constraint: with it, an older release, which may run on other hosts during an update and
+    # does not know this table, could not delete users.
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
     )

@@ -12,7 +12,7 @@ INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-MAX_LETTERS = 450  # further characters of a name are not compared
+MAX_LETTERS = 450  # maximum number of characters of a name that are compared
 # Names that users cannot choose: roles, mailboxes (RFC 2142) and groups of people.
 RESERVED = frozenset({
     "abuse", "admin", "administrator", "all", "anonymous", "everybody", "everyone", "guest", "help", "here", "info",

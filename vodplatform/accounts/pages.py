@@ -169,7 +169,7 @@ class NewPasswordView(PasswordResetConfirmView):
             audit.record("password.reset", actor=form.user, target=form.user)
             if form.cleaned_data["revoke_tokens"]:
                 revoke_tokens(ApiToken.objects.filter(user=form.user, revoked_at__isnull=True), by=form.user)
-        messages.success(self.request, "The password was changed. Sign in with it.")
+        messages.success(self.request, "Your password was changed. Sign in with the new password.")
         return response
 
 
@@ -209,7 +209,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
     if count:
         audit.record("sessions.ended", actor=user, target=user, count=count)
     ended = "1 browser was" if count == 1 else f"{count} browsers were"
-    messages.success(request, f"{ended} signed out." if count else "That browser was signed out already.")
+    messages.success(request, f"{ended} signed out." if count else "That browser was already signed out.")
     return HttpResponseRedirect("/account")
 
 
@@ -233,5 +233,5 @@ class PasswordView(PasswordChangeView):
                 revoke_tokens(left, by=form.user)
             count = left.all().count()
         tokens = {0: "", 1: " One API token still works."}.get(count, f" {count} API tokens still work.")
-        messages.success(self.request, f"The password was changed. Other browsers were signed out.{tokens}")
+        messages.success(self.request, f"Your password was changed. Other browsers were signed out.{tokens}")
         return response

@@ -36,12 +36,12 @@ RECHECK_SECONDS = 60.0
 # If a check after a change of permissions takes more seconds than this, the socket closes.
 URGENT_SECONDS = 2.0
 RETRY_SECONDS = 5.0  # seconds until the next check after the database or Redis failed
-RECHECK_JITTER = 0.2  # the time between checks varies randomly by up to this share
+RECHECK_JITTER = 0.2  # the time between two checks varies randomly by up to this fraction
 OVERLAP_SECONDS = 0.5
 # number of open sockets in this process, by user id, or by network if anonymous
 open_sockets: Counter[str] = Counter()
-# Caches of (message, JSON) and (message, key, changed copy). All sockets of a group receive the same message object,
-# so it is encoded or changed only once.
+# All sockets of a group receive the same message object. These caches store its JSON and its changed copies, so that
+# each is made only once. Entries: (message, JSON) and (message, key, changed copy).
 _encoded: deque[tuple[Any, str]] = deque(maxlen=32)
 _variants: deque[tuple[Any, Hashable, Any]] = deque(maxlen=32)
 
@@ -59,11 +59,11 @@ def variant_of(message: Any, key: Hashable, make: Callable[[], T]) -> T:
 class WatchConsumer(AsyncJsonWebsocketConsumer):
     """Base class of WebSockets that watch one object. Subclasses read the object in :meth:`snapshot`.
 
-    The socket subscribes to the object's group, sends the snapshot, and then newer messages. Each minute it sends the
-    snapshot again if it is newer, because messages may get lost, and closes if the viewer may no longer watch.
+    The socket subscribes to the object's group, sends the snapshot, and then newer messages. Each minute, the socket
+    closes if the viewer may no longer watch. Otherwise, it sends a newer snapshot, if any: messages may get lost.
 
-    With ``is_silent``, the connection opens only after the subscription. A client that fetches the object after that
-    misses no change.
+    A subclass that sends no snapshot sets ``is_silent``. The server then accepts the connection only after the
+    subscription, so a client that fetches the object once it is connected misses no change.
     """
 
     is_silent = False
@@ -97,9 +97,9 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Run the socket. Try up to three times to subscribe with the broker.
+        """Run the socket. Try up to three times to open its channel at the broker.
 
-        If a connection to the broker breaks while it is unused, its next use fails.
+        The first tries may fail, because a connection to the broker that broke while idle fails on its next use.
         """
         for _ in range(CONNECT_TRIES):
             try:
@@ -131,7 +131,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             await self._refuse(TRY_AGAIN)
             return
         await self._follow(found[0])
-        # The object may have changed before the subscription took effect.
+        # Read the object again, because it may have changed before the subscription took effect.
         found = await self._look_in_turn()
         if found is None:
             return
@@ -142,8 +142,10 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         self._check_later(RECHECK_SECONDS)
 
     async def _look_in_turn(self) -> tuple[str, dict[str, Any] | None] | None:
-        """Call :meth:`_look` once the caller has a free place: many connections opened at once would delay the
-        sockets of others."""
+        """Wait until the client may run another request (:mod:`vodplatform.core.web.callers`), then call :meth:`_look`.
+
+        Without the wait, a client that opens many sockets at once would delay the sockets of others.
+        """
         async with callers.place(self.scope):
             return await self._look()
 

@@ -55,7 +55,6 @@ def issue_token(user: User, *, name: str, scopes: list[str], lifetime: timedelta
 
 @transaction.atomic
 def revoke_tokens(tokens: Iterable[ApiToken], *, by: User | None) -> int:
-    """Revoke tokens; return how many were not revoked before."""
     count = 0
     for token in tokens:
         if ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=Now()):
@@ -82,7 +81,7 @@ def grant_subscription(
     now = _locked(user.pk)
     start = max(begins or now, now)
     if until is not None and until <= start:
-        raise DomainError("invalid", "The subscription must end after it begins. Choose a later end.")
+        raise DomainError("invalid", "The subscription must end after it begins. Choose a later end date.")
     _clear_period(user, start, until)
     row = Subscription.objects.create(user=user, tier=tier, valid_from=start, valid_until=until)
     audit.record(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.db.models import Model
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Throttled
 from rest_framework.metadata import SimpleMetadata
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -15,10 +17,11 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from vodplatform.accounts.models import Scope, User
+from vodplatform.accounts.services import client_address
 from vodplatform.core.api.fields import validate_query
 from vodplatform.core.api.fixed import as_json, check_fixed, has_value
 from vodplatform.core.errors import DomainError
-from vodplatform.core.web.throttles import BY_METHOD
+from vodplatform.core.web.throttles import BY_METHOD, count_request, network_of
 
 M = TypeVar("M", bound=Model)
 
@@ -53,6 +56,16 @@ class ApiViewSet(GenericViewSet[M]):
         """The caller. Use it only in views that require sign-in."""
         return cast(User, self.request.user)
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Check the caller. Requests without a valid sign-in count towards the limit of their network."""
+        try:
+            super().initial(request, *args, **kwargs)
+        except (NotAuthenticated, AuthenticationFailed, DomainError) as exc:
+            is_refused = not isinstance(exc, DomainError) or exc.type.status == HTTPStatus.UNAUTHORIZED
+            if is_refused and (wait := count_request("read", network_of(client_address(request._request)))):
+                raise Throttled(wait) from exc
+            raise
+
     def get_object(self) -> M:
         key = self.kwargs[self.lookup_url_kwarg or self.lookup_field]
         found = self.get_queryset().filter(**{self.lookup_field: key}).first()
@@ -77,8 +90,8 @@ class ApiViewSet(GenericViewSet[M]):
     ) -> dict[str, Any]:  # fmt: skip
         """Validate the body of a PATCH or PUT by the serializer ``form``, and return the validated fields.
 
-        - answers: returns the object as the API shows it, in one or more variants. Called only if the body has
-        read-only fields or all alternatives.
+        - answers: function that returns the object as each serializer of the API shows it. It is called only if the
+        body has read-only fields or all ``alternatives``.
         - alternatives: mutually exclusive fields. If the body has all of them, unchanged ones are ignored.
 
         Raise ``ValidationError``, or ``invalid`` if a read-only field in the body differs from its current value.

@@ -16,6 +16,7 @@ from unfold.decorators import display
 
 from vodplatform.core.errors import DomainError
 from vodplatform.core.models import AuditEntry, RunningProcess
+from vodplatform.core.pauses import PausedList
 from vodplatform.core.records import audit, process_registry
 
 MAX_REFUSALS = 10
@@ -39,8 +40,14 @@ class ModelAdmin(UnfoldModelAdmin):
         if len(search_term) > MAX_SEARCH_LETTERS or len(words) > MAX_SEARCH_WORDS:
             words = words[:MAX_SEARCH_WORDS]
             search_term = " ".join(words)
-            self.message_user(request, f"The search was shortened to “{search_term}”.", messages.WARNING)
+            sentence = f"The search text was too long and was shortened to “{search_term}”."
+            self.message_user(request, sentence, messages.WARNING)
         return super().get_search_results(request, queryset, search_term)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changelist = super().get_changelist_instance(request)
+        changelist.result_list = PausedList(changelist.result_list)
+        return changelist
 
 
 def _asks_little(model: type[Model], lookup: str) -> bool:
@@ -49,7 +56,8 @@ def _asks_little(model: type[Model], lookup: str) -> bool:
         try:
             field = model._meta.pk if part == "pk" else model._meta.get_field(part)
         except FieldDoesNotExist:
-            # The parameter may belong to a custom filter. Django refuses all others.
+            # The first part of a lookup may be the parameter of a custom filter instead of a field, so accept it. If
+            # no filter has this parameter, Django refuses the lookup.
             return index == 0 or LOOKUPS.issuperset(parts[index:])
         if field is None or not field.is_relation or field.related_model is None:
             return LOOKUPS.issuperset(parts[index + 1 :])

@@ -52,7 +52,7 @@ SECRETS = re.compile(
     r"|(?P<field>\b(?:sig|signature|security-token|grant|ticket|password|sessionid|link-[\w-]{1,64}|csrftoken"
     r"|csrfmiddlewaretoken)=)[^&;\s\"'\\]+"
     r"|(?P<address>/media/(?:hls|renditions)/)[0-9a-f]{1,12}\.[A-Za-z0-9_=-]+"
-    # Secrets in the paths of links, such as sign-up links. Django logs the paths of refused requests.
+    # Tokens in paths, for example of sign-up links: Django logs the paths of refused requests.
     r"|(?P<link>/(?:r|signup/confirm|login/new-password/[^/\s]{1,200})/)[A-Za-z0-9_-]{20,}"
     r"|(?P<login>://[^/\s:@\"]*:)[^/\s@\"]+(?=@)",
     re.IGNORECASE,

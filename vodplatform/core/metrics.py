@@ -21,7 +21,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 # Bytes of disk space that each metrics file reserves. A histogram with one set of labels takes 3 KB.
 FILE_BYTES = {"histogram": 2 << 20, "counter": 128 << 10, "gauge_livesum": 64 << 10}
 FILE = re.compile(r"(?P<kind>histogram|counter|gauge_livesum)_(?P<pid>[0-9]+)\.db")
-CLOCK_SECONDS = 2.0  # clocks are inexact: a process may seem to start up to this long after it wrote its file
+CLOCK_SECONDS = 2.0  # clocks are inexact: a process may seem to start this many seconds after its last write
 logger = logging.getLogger("vodplatform.site.metrics")
 
 
@@ -52,7 +52,7 @@ from prometheus_client.mmap_dict import MmapedDict  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 
 REGISTRY = CollectorRegistry()
-# Upper limits of buckets, in seconds.
+# Upper limits of histogram buckets, in seconds.
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOB_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
@@ -95,30 +95,39 @@ def histogram(name: str, help: str, buckets: tuple[float, ...], *labels: str) ->
 
 
 REQUEST_SECONDS = histogram(
-    "vod_request_seconds", "Seconds until the answer began.", REQUEST_BUCKETS, "method", "route", "status"
+    "vod_request_seconds",
+    "Time from a request to the start of its answer, in seconds.",
+    REQUEST_BUCKETS,
+    "method",
+    "route",
+    "status",
 )
 JOB_OUTCOMES = counter(
     "vod_job_outcomes_total", "Number of jobs that were completed, failed or cancelled.", "kind", "outcome"
 )
-JOB_SECONDS = histogram("vod_job_seconds", "Duration of an attempt of a job, in seconds.", JOB_BUCKETS, "kind")
+JOB_SECONDS = histogram("vod_job_seconds", "Duration of one attempt at a job, in seconds.", JOB_BUCKETS, "kind")
 MERGE_SECONDS = histogram("vod_merge_seconds", "Duration of a merge of clips, in seconds.", JOB_BUCKETS, "picture")
 UPLOADS_ENDED = counter(
     "vod_uploads_total", "Number of uploads that were completed, failed, cancelled or expired.", "front", "outcome"
 )
 UPLOAD_BYTES = counter("vod_upload_bytes_total", "Bytes of uploads that the server received and stored.", "front")
-UPLOADS_REPORTED_BYTES = counter("vod_upload_reported_bytes_total", "Bytes that clients report as sent.", "network")
-UPLOADS_REPORTED_SECONDS = counter(
-    "vod_upload_reported_seconds_total", "Seconds that clients report for sending.", "network"
+UPLOADS_REPORTED_BYTES = counter(
+    "vod_upload_reported_bytes_total", "Bytes that clients report having uploaded.", "network"
 )
-CRDT_CONFLICTS = counter("vod_crdt_conflicts_total", "Concurrent operations that conflicted.")
+UPLOADS_REPORTED_SECONDS = counter(
+    "vod_upload_reported_seconds_total", "Time that clients report for their uploads, in seconds.", "network"
+)
+CRDT_CONFLICTS = counter("vod_crdt_conflicts_total", "Catalogue edits that conflicted with concurrent edits.")
 WAKE_UPS_LOST = counter("vod_wake_ups_lost_total", "Number of wake-up messages to workers that could not be sent.")
 PUBLISH_FAILURES = counter("vod_publish_failures_total", "Realtime messages that could not be sent.")
-SOCKETS_OPEN = gauge("vod_sockets_open", "WebSockets that are open.")
-THROTTLED = counter("vod_throttled_total", "Requests that a rate limit refused with 429.", "scope")
+SOCKETS_OPEN = gauge("vod_sockets_open", "Number of open WebSockets.")
+THROTTLED = counter("vod_throttled_total", "Number of requests that a rate limit refused with 429.", "scope")
 IDEMPOTENT_REPLAYS = counter(
     "vod_idempotent_replays_total", "Repeated requests with an `Idempotency-Key` that got the first answer again."
 )
-SCRAPE_ERRORS = counter("vod_scrape_errors_total", "Parts of a scrape that could not be read.", "part")
+SCRAPE_ERRORS = counter(
+    "vod_scrape_errors_total", "Number of times that a group of metrics could not be read in a scrape.", "part"
+)
 
 # HTTP methods with their own label. Others share one, so that clients cannot create unlimited metrics.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -182,7 +191,7 @@ def _merge_ended(folder: Path) -> None:
 
 
 def _lives(pid: int, path: Path) -> bool:
-    """Return whether the process that wrote ``path`` still runs. Its id may have been reused."""
+    """Return whether the process that wrote ``path`` still runs. Another process may have got its id meanwhile."""
     try:
         return bool(psutil.Process(pid).create_time() <= path.stat().st_mtime + CLOCK_SECONDS)
     except (psutil.NoSuchProcess, FileNotFoundError):

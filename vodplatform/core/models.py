@@ -21,7 +21,7 @@ class RecordState(models.TextChoices):
 
 class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
     def at_database_time(self) -> IdempotencyQuerySet:
-        """Annotate ``stale`` (older than a day) and ``unlocked`` (the lock of the request has expired)."""
+        """Annotate ``stale`` (record older than a day) and ``unlocked`` (the record's lock has expired)."""
         boolean = models.BooleanField()
         return self.annotate(
             stale=ExpressionWrapper(Q(created_at__lt=Now() - KEPT), output_field=boolean),
@@ -30,14 +30,15 @@ class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
 
 
 class IdempotencyRecord(models.Model):
-    """An ``Idempotency-Key`` that a user sent to a route, and the answer; see docs/design/0007-requests.md.
+    """An ``Idempotency-Key`` that a user or visitor sent to a route, and the answer; see docs/design/0007-requests.md.
 
     - token: id of the request that owns the record.
     - sealed: whether the request's effect is committed.
     - is_kept: True if ``body`` is the answer. Otherwise ``body`` has the ids of the created objects, or is empty.
     """
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+")
+    visitor_id = models.UUIDField(null=True)
     route = models.CharField(max_length=255)
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64)
@@ -58,6 +59,7 @@ class IdempotencyRecord(models.Model):
         db_table = "idempotency_record"
         constraints = [
             models.UniqueConstraint(fields=["user", "route", "key"], name="idempotency_once"),
+            models.UniqueConstraint(fields=["visitor_id", "route", "key"], name="idempotency_once_by_visitor"),
             models.CheckConstraint(condition=Q(state__in=RecordState.values), name="idempotency_state_known"),
             models.CheckConstraint(
                 condition=Q(state="in_progress", answer_status__isnull=True)

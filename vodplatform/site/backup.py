@@ -39,7 +39,7 @@ from vodplatform.core.files.installation import MARK
 from vodplatform.core.records.former import is_former
 
 FORMAT = 1
-# Errors of impossible hard links, for example between two disks.
+# errno values if a hard link is impossible, for example between two disks.
 NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 INSERTED_AT_ONCE, BYTES_AT_ONCE = 1000, 4 * 1024**2
 EXCLUDED_MODELS = {
@@ -78,7 +78,8 @@ def write_archive(target: Path) -> dict[str, int]:
             with _folder_for_links() as folder:
                 with snapshot():
                     applied = sorted(MigrationRecorder(connection).applied_migrations())
-                    # The query above began the snapshot. Keep its files, even if users delete them meanwhile.
+                    # The query above began the snapshot of the database. Keep all files that are stored now, even if
+                    # users delete them before the archive contains them.
                     media = _hold_media(folder)
                     counts = _write_rows(rows)
                 manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}
@@ -256,7 +257,8 @@ def _write_rows(file: IO[bytes]) -> dict[str, int]:
 def _read_rows(file: IO[bytes]) -> dict[str, int]:
     counts = Counter({model._meta.label_lower: 0 for model in kept_models()})
     for label, lines in _in_batches(file):
-        # Rows of older archives contain user names, which Django looks up: earlier batches have inserted the users.
+        # Deserialize a batch only after the previous ones are inserted: rows of older archives refer to users by name,
+        # which Django looks up in the database.
         rows = [row for line in lines for row in serializers.deserialize("jsonl", line)]
         _insert(apps.get_model(label), rows)
         counts[label] += len(rows)
@@ -295,7 +297,7 @@ def _refuse_unless_empty() -> None:
     for model in kept_models():
         if model._base_manager.exists():
             raise ArchiveError(
-                f"The database already has rows ({model._meta.verbose_name_plural}); restore into a new --data-dir."
+                f"The database already has rows ({model._meta.verbose_name_plural}). Restore into a new --data-dir."
             )
 
 

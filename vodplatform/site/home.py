@@ -145,7 +145,8 @@ def _concerns_of(user: User) -> list[Concern]:
         *(_mention_concern(session.name, session.pk, session.mentions) for session in asked),  # type: ignore[attr-defined]
         *(
             Concern("alert", "warn", f"A video is missing in {session.name or 'a comparison'}",
-                    "It was deleted. The others still play.", f"/compare/{session.pk}", "Open it")
+                    "The video was deleted. The other videos still play.", f"/compare/{session.pk}",
+                    "Open comparison")
             for session in lost[:CONCERNS]
         ),
         *(
@@ -160,15 +161,15 @@ def _waiting_reports(user: User) -> list[Concern]:
     count = open_count(user) if user.is_moderator else 0
     if not count:
         return []
-    title = "1 open report" if count == 1 else f"{count} reported videos and challenges"
-    text = "Review the reported videos and challenges."
-    return [Concern("flag", "warn", title, text, "/moderation", "Moderate")]
+    title = "1 video or challenge was reported" if count == 1 else f"{count} videos and challenges were reported"
+    text = "Review the reports and decide what stays public."
+    return [Concern("flag", "warn", title, text, "/moderation", "Review reports")]
 
 
 def _mention_concern(name: str, session_id: str, count: int) -> Concern:
     title = f"You were mentioned in {name or 'a comparison'}"
     text = "1 comment mentions you." if count == 1 else f"{count} comments mention you."
-    return Concern("comment", "run", title, text, f"/compare/{session_id}", "Answer")
+    return Concern("comment", "run", title, text, f"/compare/{session_id}", "Open comparison")
 
 
 def _demo_session(request: HttpRequest) -> ComparisonSession | None:

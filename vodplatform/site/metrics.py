@@ -51,47 +51,58 @@ Values = Iterable[tuple[Definition, tuple[str, ...], float]]
 JOBS = define("gauge", "vod_jobs", "Number of jobs.", "kind", "status")
 QUEUE_DEPTH = define("gauge", "vod_queue_depth", "Number of queued jobs.", "lane")
 QUEUE_ADMITTED = define(
-    "gauge", "vod_queue_admitted", "Queued jobs within their owner's limit of concurrent jobs.", "lane"
+    "gauge",
+    "vod_queue_admitted",
+    "Number of queued jobs that can start without exceeding their owner's limit of concurrent jobs.",
+    "lane",
 )
 QUEUE_OLDEST = define(
     "gauge",
     "vod_queue_oldest_seconds",
-    "Age of the oldest queued job within its owner's limit of concurrent jobs; 0 if there is none.",
+    "Age of the oldest queued job that can start without exceeding its owner's limit; 0 if there is none.",
     "lane",
 )
 QUEUE_WORKERS = define("gauge", "vod_queue_workers", "Number of worker processes that serve the queue.", "lane")
-PROCESSES = define("gauge", "vod_processes", "Processes that reported within the last 30 seconds.", "kind")
+PROCESSES = define(
+    "gauge", "vod_processes", "Number of processes that sent a heartbeat in the last 30 seconds.", "kind"
+)
 JOB_MEAN = define("gauge", "vod_job_mean_seconds", "Mean duration of the jobs completed in the last hour.", "kind")
 JOB_SUCCESS = define(
     "gauge",
     "vod_job_success_ratio",
-    "Share of completed jobs among those completed or failed in the last hour.",
+    "Completed jobs as a share of all jobs that completed or failed in the last hour.",
     "kind",
 )
-SESSIONS_ACTIVE = define("gauge", "vod_sessions_active", "Number of sessions that changed in the last hour.", "kind")
+SESSIONS_ACTIVE = define(
+    "gauge",
+    "vod_sessions_active",
+    "Active sessions: comparisons changed in the last hour, and analyses and merges created in the last hour or not "
+    "yet finished.",
+    "kind",
+)
 STORAGE_USED = define("gauge", "vod_storage_used_bytes", "Total size of the stored videos.")
-ACCOUNTS = define("gauge", "vod_accounts", "Accounts that may sign in.", "role")
+ACCOUNTS = define("gauge", "vod_accounts", "Number of accounts that can sign in.", "role")
 BACKUP_AGE = define(
     "gauge", "vod_backup_age_seconds", "Seconds since the last recorded backup; absent if there is none."
 )
 CPU = define("gauge", "vod_host_cpu_percent", "Load of all processors since the previous scrape, in percent.")
 MEMORY_USED = define("gauge", "vod_host_memory_used_bytes", "Memory in use.")
-MEMORY_TOTAL = define("gauge", "vod_host_memory_total_bytes", "Memory of the machine.")
+MEMORY_TOTAL = define("gauge", "vod_host_memory_total_bytes", "Total memory of the machine.")
 DISK_FREE = define("gauge", "vod_disk_free_bytes", "Free space on the data folder's disk.")
 DISK_TOTAL = define("gauge", "vod_disk_total_bytes", "Size of the data folder's disk.")
 HOST_TIME = define("gauge", "vod_host_time_seconds", "The machine's clock, in seconds since 1970.")
 BUILD_INFO = define(
     "gauge", "vod_build_info", "Always 1. The labels name the program's version and commit.", "version", "commit"
 )
-PROCESS_MEMORY = define("gauge", "vod_process_memory_bytes", "Resident memory of the web process that answers.")
+PROCESS_MEMORY = define("gauge", "vod_process_memory_bytes", "Memory (RSS) of the web process that answers the scrape.")
 PROCESS_START = define(
-    "gauge", "vod_process_start_seconds", "Start time of the web process that answers, in seconds since 1970."
+    "gauge", "vod_process_start_seconds", "Start of the web process that answers the scrape, in seconds since 1970."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Metrics that one function reads. ``asks_database``: whether the function needs the database."""
+    """A function that reads metrics, with the definitions of these metrics."""
 
     name: str
     definitions: tuple[Definition, ...]
@@ -245,7 +256,7 @@ class MetricsTokenAuthentication(BaseAuthentication):
         expected = settings.METRICS_TOKEN
         if not expected or keyword.lower() != b"bearer":
             return None
-        # Another bearer token may be a JWT, which the next authentication class checks.
+        # Ignore other bearer tokens: they may be JWTs, which the next authentication class checks.
         return (AnonymousUser(), SCRAPER) if constant_time_compare(given.strip(), expected.encode()) else None
 
     def authenticate_header(self, request: Request) -> str:

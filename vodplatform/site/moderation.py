@@ -27,16 +27,17 @@ from sessions_app.challenges.models import MAX_REASON, Challenge, ChallengeRepor
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 from vodplatform.core.models import AuditEntry
+from vodplatform.core.pauses import PausedIterable
 
 VIDEO, CHALLENGE = "video", "challenge"
 OPEN, CLOSED = "open", "closed"
 KINDS = (("", "All"), (VIDEO, "Videos"), (CHALLENGE, "Challenges"))
-READ = {OPEN: 1000, CLOSED: 200}  # maximum reports read from the database
-SHOWN = 100  # maximum items in the moderation queue
-ENTRIES = 10  # maximum entries in an item's history
+READ = {OPEN: 1000, CLOSED: 200}  # maximum number of reports read from the database
+SHOWN = 100  # maximum number of items in the moderation queue
+ENTRIES = 10  # maximum number of entries in an item's history
 # Labels of audit log entries that moderators see. Other entries are shown only to admins.
 ACTION_LABELS = {
-    "video.hide": "Taken down", "video.publish": "Shown again", "video.reports_settled": "Reports settled",
+    "video.hide": "Taken down", "video.publish": "Shown again", "video.reports_settled": "Reports closed",
     "video.delete": "Deleted", "video.restore": "Restored", "challenge.withhold": "Taken down",
     "challenge.release": "Shown again",
 }  # fmt: skip
@@ -175,7 +176,9 @@ def badge(request: HttpRequest) -> str:
 
 def _video_reports(user: User, state: str) -> Iterable[tuple[ReportedItem, Complaint]]:
     rows = VideoReport.objects.filter(settled_at__isnull=state == OPEN, video__in=Video.objects.in_catalogue(user))
-    for row in rows.select_related("video__owner", "reporter", "settled_by")[: READ[state]]:
+    rows = rows.select_related("video__owner", "reporter", "settled_by")
+    rows._iterable_class = PausedIterable
+    for row in rows[: READ[state]]:
         video = row.video
         yield (
             ReportedItem(VIDEO, video.pk, video.title, video.owner, video, f"/watch/{video.pk}", video.is_hidden),
@@ -187,12 +190,12 @@ def _of_challenges(user: User, state: str) -> Iterable[tuple[ReportedItem, Compl
     rows = ChallengeReport.objects.filter(
         settled_at__isnull=state == OPEN, challenge__in=Challenge.objects.visible_to(user)
     )
-    for row in rows.select_related("challenge__owner", "challenge__merge__video", "reporter", "settled_by")[
-        : READ[state]
-    ]:
+    rows = rows.select_related("challenge__owner", "challenge__merge__video", "reporter", "settled_by")
+    rows._iterable_class = PausedIterable
+    for row in rows[: READ[state]]:
         shown = row.challenge
         starts = [part["start_time"] for part in shown.merge.statement_segments]
-        # Moderators play challenges too, so the page does not show which statement is false.
+        # Moderators may play the challenge, so the page does not show them which statement is false.
         statements = [
             {"text": text, "start": start}
             for text, start in zip(challenges.texts_of(shown.statements), starts, strict=False)
@@ -253,7 +256,7 @@ def _apply_decision(request: HttpRequest, user: User, key: str) -> bool:
         messages.error(request, "Nothing was changed. Enter a reason and try again.")
         return False
     words = {
-        "dismiss": f"Dismissed: {reason or NOTHING_WRONG}", "settle": f"Settled: {reason}",
+        "dismiss": f"Dismissed: {reason or NOTHING_WRONG}", "settle": f"Resolved: {reason}",
         "take_down": f"Taken down: {reason}", "restore": reason,
     }[act][:MAX_REASON]  # fmt: skip
     is_video = kind == VIDEO
@@ -266,7 +269,7 @@ def _apply_decision(request: HttpRequest, user: User, key: str) -> bool:
                 restore(thing.pk, user, reason=reason)
             else:
                 if not thing.reports.select_for_update().filter(settled_at=None).exists():
-                    messages.warning(request, f"Another moderator has already settled “{thing.title}”.")
+                    messages.warning(request, f"Another moderator has already closed the reports of “{thing.title}”.")
                     return True
                 if act == "take_down":
                     take_down(thing.pk, user, reason=reason)
@@ -274,7 +277,7 @@ def _apply_decision(request: HttpRequest, user: User, key: str) -> bool:
     except DomainError as exc:
         messages.error(request, f"“{thing.title}”: {exc.message}")
         return False
-    done = {"dismiss": "Dismissed", "settle": "Settled", "take_down": "Taken down", "restore": "Shown again"}[act]
+    done = {"dismiss": "Dismissed", "settle": "Resolved", "take_down": "Taken down", "restore": "Shown again"}[act]
     messages.success(request, f"{done}: “{thing.title}”.")
     return True
 

@@ -73,7 +73,7 @@ class MeSerializer(UserSerializer):
 class PictureField(StrictCharField):
     """A file in base64."""
 
-    default_error_messages = {"base64": "Send the file in base64."}
+    default_error_messages = {"base64": "This is not valid base64. Send the file in base64."}
 
     def to_internal_value(self, data: Any) -> bytes:  # type: ignore[override]
         text = super().to_internal_value(data)
@@ -94,12 +94,12 @@ class ProfileSerializer(serializers.Serializer[dict[str, Any]]):
         allow_blank=True,
         allow_null=True,
         required=False,
-        help_text="http or https; null for none. In responses also the URL of a stored `picture`.",
+        help_text="URL of the picture (http or https); null for none. In responses also the URL of a stored `picture`.",
     )
 
     picture = PictureField(
         max_length=MAX_PICTURE_CHARACTERS, allow_null=True, required=False,
-        help_text="A JPEG, PNG or WebP file in base64, stored here and shown to other users; null for none.",
+        help_text="A JPEG, PNG or WebP file in base64, stored on this server and shown to other users; null for none.",
     )  # fmt: skip
 
     def validate_avatar_url(self, value: str | None) -> str:
@@ -114,8 +114,6 @@ class ProfileSerializer(serializers.Serializer[dict[str, Any]]):
 
 @extend_schema(tags=["Account"])
 class MeViewSet(ApiViewSet[User]):
-    """The signed-in user."""
-
     @extend_schema(operation_id="me", summary="Get your account", responses={200: MeSerializer})
     def retrieve(self, request: Request) -> Response:
         """Return profile, plan, limits and usage."""
@@ -178,7 +176,6 @@ def picture(request: HttpRequest, user_id: UUID) -> HttpResponse:
 @require_safe
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
-    """Render ``/account``: profile, plan, usage, tokens and signed-in browsers."""
     user = cast(User, request.user)
     plan, usage = limits.plan_of(user), usage_of(user)
     most = limits.limits_of_tier(plan["tier"])

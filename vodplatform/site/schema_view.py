@@ -21,7 +21,7 @@ from vodplatform.core.errors import DomainError
 
 @lru_cache
 def read_schema(format: str) -> tuple[bytes, str]:
-    """Return docs/openapi.yaml, which `make lint` compares with the code, as ``yaml`` or ``json``, and its ETag."""
+    """Return the content of docs/openapi.yaml in the format ``yaml`` or ``json``, and an ETag."""
     content = (settings.BASE_DIR / "docs" / "openapi.yaml").read_bytes()
     if format == "json":
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -39,5 +39,5 @@ class SchemaView(SpectacularAPIView):
         found = get_conditional_response(request._request, etag=etag, response=answer)
         assert found is not None
         if found.status_code == HTTPStatus.PRECONDITION_FAILED:
-            raise DomainError("precondition_failed", "The document has changed. Load it again.")
+            raise DomainError("precondition_failed", "The API schema has changed. Load the schema again.")
         return found

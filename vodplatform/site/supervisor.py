@@ -100,7 +100,6 @@ class Supervisor:
                     child.start(self.environment)
 
     def stop(self) -> None:
-        """Stop the children in reverse order."""
         for child in reversed(self.children):
             if child.is_alive():
                 assert child.process
@@ -109,7 +108,7 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(child.stop_seconds)
             self._end_group(child)
-        # A killed worker may leave processes behind. Usually, other workers kill them, but none runs now.
+        # A killed worker may leave child processes behind. Usually, another worker kills them, but now no worker runs.
         kill_orphans()
 
     @staticmethod

@@ -153,7 +153,7 @@ class ProcessingView(APIView):
 
     @extend_schema(
         operation_id="health_processing",
-        summary="Check what processing depends on",
+        summary="Check the tools and services that video processing needs",
         responses={200: ProcessingSerializer},
     )
     def get(self, request: Request) -> Response:

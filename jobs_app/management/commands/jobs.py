@@ -39,7 +39,7 @@ CHANGES: dict[str, Callable[[Job], Job]] = {
 
 
 class Command(BaseCommand):
-    help = "List jobs, newest first; --cancel, --pause, --resume, --retry, --first and --delete change one."
+    help = "List jobs, newest first, or change one with --cancel, --pause, --resume, --retry, --first or --delete."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -47,9 +47,9 @@ class Command(BaseCommand):
         parser.add_argument("--kind")
         parser.add_argument("--owner", metavar="NAME")
         parser.add_argument("--limit", type=int, default=20)
-        parser.add_argument("--json", action="store_true", help="one JSON object per line, as in the API")
-        parser.add_argument("--watch", action="store_true", help="update the list until Ctrl-C")
-        parser.add_argument("--kinds", action="store_true", help="list the kinds of jobs and their lanes")
+        parser.add_argument("--json", action="store_true", help="print each job as one line of JSON, as in the API")
+        parser.add_argument("--watch", action="store_true", help="keep updating the list until you press Ctrl-C")
+        parser.add_argument("--kinds", action="store_true", help="list the kinds of jobs and their queues")
         for name in CHANGES:
             parser.add_argument(f"--{name}", metavar="ID")
 
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         if options["kinds"]:
             for kind in registry().values():
                 pausable = ", pausable" if kind.pausable else ""
-                self.stdout.write(f"{kind.name:24} lane {kind.lane}, {kind.max_attempts} attempts{pausable}")
+                self.stdout.write(f"{kind.name:24} queue {kind.lane}, {kind.max_attempts} attempts{pausable}")
             return
         for name, change in CHANGES.items():
             if options[name]:

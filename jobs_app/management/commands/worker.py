@@ -29,16 +29,18 @@ class Command(BaseCommand):
         super().add_arguments(parser)
         names = ", ".join(sorted(settings.JOB_LANES))
         parser.add_argument(
-            "--queues", type=parse_queues, metavar="NAME,…", help=f"queues to take jobs from (default all): {names}"
+            "--queues", type=parse_queues, metavar="NAME,…", help=f"queues to run jobs from (default: all of {names})"
         )
         parser.add_argument(
             "--threads",
             type=at_least_one,
-            help="concurrent jobs of each process, besides the first of each queue (default: the limits of its queues)",
+            help="jobs that each process runs at once (default: the sum of its queues' limits); a queue without a "
+            "running job can always start one more",
         )
         parser.add_argument(
             "--memory", type=at_least_one, metavar="MB",
-            help="memory for all jobs, VOD_CHILD_MEMORY_MB each; one job of each queue runs in any case",
+            help="memory limit for all jobs together, counted as VOD_CHILD_MEMORY_MB per job; each queue can always "
+            "run one job",
         )  # fmt: skip
         parser.add_argument("--processes", type=at_least_one, default=1, help="worker processes (default 1)")
 
@@ -56,7 +58,9 @@ def dramatiq_argv(
     jobs = threads or min(MOST_THREADS, sum(settings.JOB_LANES[name] for name in taken))
     if memory:
         fitting = memory * 1024**2 // settings.CHILD_MEMORY_BYTES // processes
-        jobs = max(1, min(jobs, fitting - len(taken)))  # one more runs in each other lane, and one in a relief place
+        # Even while ``jobs`` jobs run, the first job of each idle lane and one job in an additional place can start.
+        # Keep memory for them.
+        jobs = max(1, min(jobs, fitting - len(taken)))
     threads = jobs + spare_threads(taken)
     return [
         sys.executable, "-m", "dramatiq", "jobs_app.worker", "--processes", str(processes), "--threads", str(threads),

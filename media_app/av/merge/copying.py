@@ -37,9 +37,9 @@ def join(
     sound: Callable[[OutputContainer], Timed] | None,
     tell: Progress,
 ) -> None:
-    """Write ``target`` from copied pictures. sound: function that adds a sound track and returns its packets.
+    """Write ``target`` with the pictures of the clips, copied without encoding.
 
-    Raises :class:`ConversionFailed`, OSError.
+    sound: function that adds a sound track and returns its packets. Raises :class:`ConversionFailed`, OSError.
     """
     total = float(layout.total)
     with _output(target) as out, open_media(surveys[0].path) as first:
@@ -160,4 +160,4 @@ def _output(target: Path) -> Iterator[OutputContainer]:
     except av.error.FFmpegError as exc:
         if exc.errno in NO_ROOM:
             raise OSError(exc.errno, exc.strerror) from exc
-        raise ConversionFailed("Its data is damaged or has a format that cannot be joined.") from exc
+        raise ConversionFailed("The video is damaged or has a format that cannot be merged.") from exc

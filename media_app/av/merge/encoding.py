@@ -20,7 +20,7 @@ MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt
 
 
 def encode(target: Path, clip: Clip, source: Source, *, shape: Shape, program: Ffmpeg, on_progress: Progress) -> None:
-    """Write an MP4 that begins with a keyframe and has as many pictures as :func:`count_of` returns.
+    """Encode a clip's pictures as an MP4 that begins with a keyframe and has :func:`count_of` pictures.
 
     Raises :class:`media_app.av.ffmpeg.ConversionFailed`, :class:`media_app.av.ffmpeg.ProgramMissing`, OSError.
     """

@@ -29,7 +29,7 @@ ReportProgress = Callable[[float, str], None]
 
 # Progress of the merge in percent: after reading the clips, before copying, and after encoding.
 LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0
-# If a file's claimed duration exceeds its last packet's end by more seconds than this, its end is missing.
+# A file counts as truncated if its claimed duration exceeds the end of its last packet by more than this many seconds.
 BREAK_SECONDS = 1.0
 ROUNDED_SECONDS = 0.03  # maximum seconds by which copied sound may change a clip's length in the merged video
 NORMALIZED = frozenset({CopyReason.BREAKS, CopyReason.SIZES, CopyReason.LATE, CopyReason.TIMES, CopyReason.ENTRIES})
@@ -67,7 +67,7 @@ class Merge:
             raise ClipFailed("merge_failed", exc.message, None) from exc
         except av.error.FFmpegError as exc:
             # Convert PyAV's errors here: some are also OSErrors, which the caller would report as faults of the server.
-            raise ClipFailed("merge_failed", "The clips' data is damaged and cannot be joined.") from exc
+            raise ClipFailed("merge_failed", "The clips are damaged and cannot be merged.") from exc
 
     def _write(self, clips: list[Clip], planned: Plan) -> Merged:
         surveys, begin = [clip.survey for clip in clips], COPIED_FROM
@@ -158,7 +158,7 @@ class Merge:
             if not wanted - 1 <= len(survey.shown) <= wanted:
                 raise ClipFailed("merge_failed", f"{clip} cannot be converted: its data ends early.", clip.number)
             if survey.why_not or (made and survey.extradata != made[0].extradata):
-                raise ConversionFailed(f"{clip} has a format that cannot be joined with the other clips.")
+                raise ConversionFailed(f"{clip} has a format that cannot be merged with the other clips.")
             made.append(survey)
             done += clip.survey.seconds
         return made
@@ -168,7 +168,7 @@ def _check_lengths(clips: Sequence[Clip], segments: Sequence[Segment]) -> None:
     for clip, segment in zip(clips, segments, strict=True):
         wanted, found = float(clip.survey.seconds), segment.end - segment.start
         if abs(found - wanted) > ROUNDED_SECONDS + 1.5 / min(MAX_FPS, float(clip.source.facts.fps)):
-            message = f"{clip} lasts {wanted:.2f} s, but only {found:.2f} s are in the merged video."
+            message = f"{clip} is {wanted:.2f} s long, but its part of the merged video is {found:.2f} s long."
             raise ClipFailed("merge_failed", message, clip.number)
 
 

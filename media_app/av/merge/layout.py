@@ -1,7 +1,8 @@
 """Positions of clips in a merged video, with picture and sound in sync.
 
-Copied AAC packets lie on a grid of 1024 samples, so each clip begins at the nearest grid position. Decoding AAC needs
-one more packet before the first audible one. This extra packet replaces the last packet of the previous clip.
+Copied AAC packets lie on a grid of 1024 samples, so each clip begins at the nearest grid position. To decode a
+clip's first audible AAC packet, a decoder needs the packet before it. This extra packet replaces the last packet of the
+previous clip.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from fractions import Fraction
 
 from media_app.av.merge.survey import SoundSurvey, Survey
 
-BLOCK = 1024  # samples of an AAC frame
-MIN_TICKS = 90_000  # minimum ticks a second, so that joints are at most 6 µs off
+BLOCK = 1024  # number of samples in an AAC frame
+MIN_TICKS = 90_000  # minimum ticks a second; clips then start at most 6 µs too early or late
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Layout:
 
     - base: length of a tick in seconds.
     - starts: start of each clip, then the last clip's end, in ticks.
-    - first_slot: sample at which the sound's grid begins.
-    - heads: (grid position, packet number) of each clip's first audible packet.
+    - first_slot: sample at which slot 0 begins. Each packet of sound fills one slot.
+    - heads: (slot, packet number) of each clip's first audible packet.
     """
 
     base: Fraction
@@ -65,9 +66,10 @@ def get_layout(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layo
 
 
 def _head(survey: Survey, sound: SoundSurvey, rate: int) -> tuple[int, Fraction]:
-    """Return the sound packet that plays when the first picture is shown, as (number, start).
+    """Return (number, start) of the sound packet that plays when the first picture is shown.
 
-    number: negative if the sound starts later. start: samples from the picture to the packet's start, at most 0.
+    number: index of the packet; negative if the sound starts after the picture. start: time from the picture's
+    start to the packet's start, in samples; at most 0.
     """
     place = (sound.starts[0] * sound.base + sound.offset - survey.shown[0] * survey.base) * rate
     head = math.floor(-place / BLOCK)

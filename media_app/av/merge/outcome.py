@@ -62,11 +62,11 @@ def _said(clip: Clip) -> dict[str, Any]:
 
 def measure(times: Sequence[Fraction], counts: Sequence[int]) -> list[Segment]:
     if len(times) != sum(counts) + 1:
-        raise ClipFailed("merge_failed", "Pictures were lost while the clips were joined.")
+        raise ClipFailed("merge_failed", "Frames were lost while the clips were merged.")
     edges, at = [times[0]], 0
     for count in counts:
         at += count
         edges.append(times[at])
     if edges[0] != 0 or any(end <= start for start, end in pairwise(edges)):
-        raise ClipFailed("merge_failed", "The times of the pictures were lost while the clips were joined.")
+        raise ClipFailed("merge_failed", "The timestamps of the frames were lost while the clips were merged.")
     return [Segment(float(start), float(end)) for start, end in pairwise(edges)]

@@ -12,7 +12,7 @@ from media_app.av.merge.layout import BLOCK
 from media_app.av.merge.survey import Survey, rate_of
 from media_app.av.source import Source
 
-MAX_LINES = 1080  # maximum pixels of the merged video's shorter side
+MAX_LINES = 1080  # maximum length of the merged video's shorter side, in pixels
 MAX_FPS = 60
 NTSC = 1001
 # Usual frame rates; others are rounded up to an integer.
@@ -24,7 +24,7 @@ CONFIG_BYTES = 2  # length of plain AAC-LC's AudioSpecificConfig (ISO/IEC 14496-
 # AudioSpecificConfig of AAC-LC with 1024 samples per frame, no core coder and no extension.
 PLAIN = 0b00010_0000_0000_000
 PLAIN_MASK = 0b11111_0000_0000_111
-EVENNESS = 0.001  # maximum seconds between a sound packet and its expected time; otherwise, sound is encoded
+EVENNESS = 0.001  # maximum seconds between a copied sound packet's start and its place on an even grid
 MIN_COPIED_SECONDS = 0.25  # minimum seconds of a clip whose sound is copied: copying loses 40 ms at each joint
 
 
@@ -52,7 +52,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Decisions about a merge. why: sentence why clips are encoded, or None. shape: format of encoded pictures."""
+    """Decisions about a merge. why: reason for encoding, or None. shape: format of encoded pictures."""
 
     copies_picture: bool
     copies_sound: bool
@@ -67,7 +67,7 @@ def plan_merge(clips: Sequence[Clip], *, level: bool = False) -> Plan:
     why_pictures = why_not_copied(clips)
     why_sound = None
     if sounds:
-        why_sound = why_pictures or ("The loudness is levelled." if level else why_sound_not_copied(clips))
+        why_sound = why_pictures or ("The clips were made equally loud." if level else why_sound_not_copied(clips))
     return Plan(
         copies_picture=why_pictures is None,
         copies_sound=bool(sounds) and why_sound is None,
@@ -85,14 +85,14 @@ def why_not_copied(clips: Sequence[Clip]) -> str | None:
         if facts.pixel_format != "yuv420p" or facts.is_interlaced or facts.sample_aspect_ratio != 1:
             return f"{clip} uses H.264 features that some players do not support."
         if clip.source.hides_pictures or not clip.source.times_pictures:
-            return f"{clip}: some of its pictures are hidden, or have no times."
+            return f"{clip} has frames that have no timestamps or are marked as not to be shown."
         if clip.survey.why_not:
             return f"{clip}: {clip.survey.why_not}"
     differences: tuple[tuple[str, Callable[[Clip], Any]], ...] = (
-        ("size", lambda clip: (clip.source.facts.coded_width, clip.source.facts.coded_height)),
+        ("frame size", lambda clip: (clip.source.facts.coded_width, clip.source.facts.coded_height)),
         ("rotation", lambda clip: clip.source.facts.rotation),
         ("encoding", lambda clip: clip.survey.extradata),
-        ("clock", lambda clip: clip.survey.base),
+        ("time base", lambda clip: clip.survey.base),
     )
     for what, of in differences:
         if odd := _odd_one_out(clips, of):
@@ -101,15 +101,15 @@ def why_not_copied(clips: Sequence[Clip]) -> str | None:
 
 
 def why_sound_not_copied(clips: Sequence[Clip]) -> str | None:
-    """Return a sentence why the clips' sound must be encoded, or None. Only valid if at least one clip has sound."""
+    """Return a reason why the clips' sound must be encoded, or None. At least one clip must have sound."""
     for clip in clips:
         sound, survey = clip.source.sound, clip.survey.sound
         if sound is None or survey is None:
             return f"{clip} has no sound."
         if sound.codec != "aac" or sound.profile != "LC" or not _is_plain(survey.config):
-            return f"The sound of {clip} is not plain AAC-LC."
+            return f"The sound of {clip} is not standard AAC-LC."
         if clip.survey.seconds < MIN_COPIED_SECONDS:
-            return f"{clip} is too short for its sound to be copied."
+            return f"{clip} is too short to copy its sound without re-encoding."
         if not is_even(clip):
             return f"The sound of {clip} has gaps."
     for what in (
@@ -118,7 +118,7 @@ def why_sound_not_copied(clips: Sequence[Clip]) -> str | None:
         lambda clip: clip.survey.sound.config,
     ):
         if odd := _odd_one_out(clips, what):
-            return f"The sound of {odd} is encoded differently from the other clips."
+            return f"The sound of {odd} is encoded differently from that of the other clips."
     return None
 
 

@@ -1,4 +1,4 @@
-"""Surveys of the undecoded packets of files to join."""
+"""Reading of the packets of files to join, without decoding them."""
 
 from __future__ import annotations
 
@@ -58,12 +58,12 @@ def _survey(container: InputContainer, path: str, sound: int | None) -> Survey:
                 starts.append(packet.pts)
                 lengths.append(packet.duration or 0)
     except IndexError:
-        pass  # raised at the end of some files, as in :func:`media_app.av.container.demux`
+        pass  # PyAV's error at the end of some files, see :func:`media_app.av.container.demux`
     except av.error.FFmpegError as exc:
-        raise MediaError(MediaError.UNREADABLE, "Its data is incomplete or damaged.") from exc
+        raise MediaError(MediaError.UNREADABLE, "The video's data is incomplete or damaged.") from exc
     base = Fraction(video.time_base or 0)
     if not base or not stamps:
-        raise MediaError(MediaError.NO_PICTURE, "The video has no pictures.")
+        raise MediaError(MediaError.NO_PICTURE, "The video has no frames.")
     shown = sorted(stamps)
     context: Any = video.codec_context
     return Survey(
@@ -78,18 +78,18 @@ def _survey(container: InputContainer, path: str, sound: int | None) -> Survey:
         colours=Colours(
             int(context.color_primaries), int(context.color_trc), int(context.colorspace), int(context.color_range) == 2
         ),
-        why_not="Several of its pictures have the same time." if len(set(shown)) < len(shown) else why_not,
+        why_not="Several frames have the same timestamp." if len(set(shown)) < len(shown) else why_not,
         sound=None if sound is None or not starts else _sound(container.streams[sound], starts, lengths),
     )
 
 
 def _why_not(packet: Packet[Any], stamp: int | None, pictures: Pictures) -> str | None:
     if stamp is None:
-        return "Its pictures have no times."
+        return "Some frames have no timestamp."
     if packet.is_discard:
-        return "Some of its pictures are hidden."
+        return "Some frames are marked as not to be shown."
     if packet.has_sidedata("new_extradata"):
-        return "The video's format changes."
+        return "The format changes during the video."
     return pictures.why(memoryview(packet), 0, packet.size, is_key=packet.is_keyframe, stamp=stamp)
 
 

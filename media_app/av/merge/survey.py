@@ -9,9 +9,10 @@ from itertools import pairwise
 
 from media_app.av.avcc import IDR, LENGTH_BYTES, PPS, SPS, Avcc
 
-OTHER = -1  # marks an SPS or PPS in a packet that the file's header lacks
+OTHER = -1  # replaces the NAL unit type of an SPS or PPS that differs from those in the file's header
 UNSPECIFIED = 2  # code of unspecified colours (ITU-T H.273)
-MIN_HELD = Fraction(1, 10)  # if sound plays alone for more seconds, the first or last picture is shown longer
+# The first or last picture is lengthened if the sound starts earlier or ends later by more than this many seconds.
+MIN_HELD = Fraction(1, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +111,17 @@ class Pictures:
 
     def why(self, content: memoryview, place: int, size: int, *, is_key: bool, stamp: int) -> str | None:
         if not self.is_stored_well:
-            return "Its pictures are stored in a way that MP4 does not allow."
+            return "The video's frames are stored in a way that MP4 does not allow."
         units = _units(content, place, size, self.sets)
         if not units:
-            return "Its data is damaged."
+            return "A frame of the video is damaged."
         if self.first is None:
             self.first = stamp
             if not (is_key and IDR in units):
-                return "It does not begin with an independent picture."
+                return "The video does not begin with a complete frame (IDR keyframe)."
         elif stamp <= self.first:
-            return "Its pictures do not begin with its first keyframe."
-        return "The video's format changes." if OTHER in units else None
+            return "Some frames are shown before the first keyframe."
+        return "The format changes during the video." if OTHER in units else None
 
 
 def _units(content: memoryview, at: int, size: int, sets: set[bytes]) -> set[int] | None:
@@ -140,7 +141,7 @@ def _units(content: memoryview, at: int, size: int, sets: set[bytes]) -> set[int
 
 
 def rate_of(survey: Survey) -> Fraction:
-    """Return a frame rate that is high enough for 95 % of the intervals between pictures."""
+    """Return a frame rate at which at least 95 % of the intervals between pictures last one frame or longer."""
     steps = sorted(later - earlier for earlier, later in pairwise(survey.shown))
     steps = steps[bisect_left(steps, 1) :]
     if not steps:

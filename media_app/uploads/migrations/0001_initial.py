@@ -59,23 +59,35 @@ class Migration(migrations.Migration):
                 (
                     "sha256",
                     models.CharField(
-                        blank=True, default="", help_text="of the whole, where it is known", max_length=64
+                        blank=True, default="", help_text="SHA-256 of the complete file, if known", max_length=64
                     ),
                 ),
                 (
                     "mime_type",
-                    models.CharField(blank=True, default="", help_text="as the first bytes tell", max_length=64),
+                    models.CharField(
+                        blank=True, default="", help_text="type detected from the first bytes", max_length=64
+                    ),
                 ),
                 ("key", models.TextField(blank=True, default="")),
-                ("multipart_id", models.TextField(blank=True, default="", help_text="the upload's name on S3")),
+                (
+                    "multipart_id",
+                    models.TextField(blank=True, default="", help_text="id of the multipart upload on S3"),
+                ),
                 ("parts", models.JSONField(default=list)),
                 ("part_number", models.PositiveIntegerField(default=0)),
                 ("tail_key", models.TextField(blank=True, default="")),
                 ("tail_size", models.BigIntegerField(default=0, help_text="bytes")),
-                ("is_partial", models.BooleanField(default=False, help_text="a part of a tus concatenation")),
+                (
+                    "is_partial",
+                    models.BooleanField(
+                        default=False, help_text="whether the upload is one part of a tus concatenation"
+                    ),
+                ),
                 (
                     "concatenates",
-                    models.JSONField(default=list, help_text="ids of the uploads that this one joins, in order"),
+                    models.JSONField(
+                        default=list, help_text="ids of the uploads that are joined into this one, in order"
+                    ),
                 ),
                 ("resource_id", models.UUIDField(default=uuid.uuid4, editable=False)),
                 ("taken_up", models.BooleanField(default=False)),

@@ -32,7 +32,7 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.web.bodies import Receive, Scope, Send
 
 FIELD = "chunk"
-MAX_AT_ONCE = 32  # maximum chunks that a process receives from a user at a time
+MAX_AT_ONCE = 32  # maximum number of chunks that a process receives from a user at a time
 ADDRESSES = {
     "api/v1/uploads/<upload_id>/chunk": re.compile(r"/api/v1/uploads/(?P<upload_id>[^/]+)/chunk/?"),
     "api/v1/challenge-videos/upload/<upload_id>/chunk": re.compile(
@@ -68,7 +68,8 @@ async def _answer(exchange: Exchange) -> None:
             arriving.close()
             raise
         number, checksum = fields.last("chunk_number"), fields.last("checksum")
-        # From here on, only the thread may close the chunk's file.
+        # From here on, only the thread of `_keep` may close the chunk's file: the thread continues if the request is
+        # cancelled.
         body = await run_shielded(_keep, arriving, number, checksum)
     await exchange.answer(200, content=body)
 
@@ -119,7 +120,8 @@ def find_chunked(user: User, upload_id: uuid.UUID | str) -> Upload:
     upload = find_in_chunks(user, upload_id)
     if upload.front == UploadProtocol.DIRECT:
         raise DomainError(
-            "chunk_invalid", "This upload's chunks are sent to the bucket. Get addresses from `/addresses`."
+            "chunk_invalid",
+            "Send the chunks of this upload straight to the bucket, at addresses from `/addresses`.",
         )
     return upload
 
@@ -138,7 +140,7 @@ class IncomingChunk:
         self.size = 0
         self.digest = hashlib.sha256()
         self._file: IO[bytes] | None = None
-        # Path that :meth:`close` deletes; None once a row may refer to it.
+        # File that :meth:`close` deletes; None once a database row may refer to the file.
         self._path: Path | None = None
 
     def open(self) -> None:
@@ -207,14 +209,14 @@ def store_chunk(arriving: IncomingChunk, number_text: str | None, checksum: str 
     upload, digest = arriving.upload, arriving.digest.hexdigest()
     number = _number(upload, number_text)
     if not arriving.is_there():
-        raise DomainError("chunk_invalid", "The form has no part `chunk`.")
+        raise DomainError("chunk_invalid", "The form has no field `chunk`.")
     if arriving.size != upload.length_of(number):
         raise DomainError(
             "chunk_invalid", f"Chunk {number} must have {upload.length_of(number)} bytes; {arriving.size} were sent.",
             chunk_number=number,
         )  # fmt: skip
     if checksum is not None and not services.SHA256.fullmatch(checksum):
-        raise DomainError("invalid", errors={"checksum": ["Send the 64 hexadecimal digits of the SHA-256."]})
+        raise DomainError("invalid", errors={"checksum": ["Send the SHA-256 as 64 hexadecimal digits."]})
     if checksum is not None and checksum.lower() != digest:
         raise DomainError("checksum_mismatch", chunk_number=number)
     if services.is_new_chunk(upload, number, digest):

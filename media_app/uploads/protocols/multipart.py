@@ -52,7 +52,8 @@ BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encodin
 class FilePart:
     """Files of one purpose in a form.
 
-    names: accepted part names. max_file_bytes: returns the form's own limit, or None. most: maximum number of files.
+    names: accepted part names. max_file_bytes: function that returns the form's own limit, or None. most: maximum
+    number of files.
     """
 
     names: frozenset[str]
@@ -120,8 +121,11 @@ def received_uploads(request: Request) -> dict[str, Upload]:
     _ = request.data
     named: dict[str, dict[str, str]] = getattr(request._request, "scope", {}).get(RECEIVED, {})
     if any(not file["upload"] for file in named.values()):
-        # This request repeats an answered one, so its files were not stored. But the stored answer expired meanwhile.
-        raise DomainError("unavailable", "The first answer to this request no longer exists. Send it again.")
+        # Files of a repeated request are not stored, because the request normally gets the stored answer and does not
+        # reach this code. Now that answer has expired.
+        raise DomainError(
+            "unavailable", "The stored response to this repeated request has just expired. Send the request again."
+        )
     rows = {str(row.pk): row for row in Upload.objects.filter(pk__in=[file["upload"] for file in named.values()])}
     return {name: rows[file["upload"]] for name, file in named.items() if file["upload"] in rows}
 
@@ -144,7 +148,7 @@ def form_endpoint(app: App) -> App:
 class _FormState:
     """State of a form that is being received.
 
-    reserved: bytes reserved per file. is_again: whether this request repeats an answered one. If so, only the SHA-256
+    reserved: bytes reserved per file. is_again: whether the same request was already answered. If so, only the SHA-256
     ``hashes`` of its files are kept.
     """
 
@@ -213,7 +217,9 @@ async def _read(exchange: Exchange, state: _FormState) -> None:
             elif kind := state.form.part_of(event.name):
                 await _take_file(event, kind, events, state)
             elif event.filename is not None:
-                raise DomainError("invalid", errors={str(event.name): ["This form accepts no file of this name."]})
+                raise DomainError(
+                    "invalid", errors={str(event.name): ["This form does not accept a file with this field name."]}
+                )
             else:
                 state.fields.begin(event)
 
@@ -309,5 +315,5 @@ def _cancel_unfinished(uploads: list[Any]) -> None:
     for upload in Upload.objects.filter(pk__in=uploads).exclude(status=UploadStatus.COMPLETED):
         with contextlib.suppress(DomainError):
             services.cancel(upload)
-            # Delete the row too: an unfinished form cannot be resumed.
+            # Delete the row of the cancelled upload, because an upload by a form cannot be resumed.
             Upload.objects.filter(pk=upload.pk, status=UploadStatus.CANCELLED).delete()

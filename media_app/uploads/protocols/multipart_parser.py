@@ -37,7 +37,7 @@ async def read_form(body: Body, headers: Mapping[str, str]) -> AsyncIterator[Par
                 void = 0
                 yield event
             if void > MAX_FIELD_BYTES:
-                raise DomainError("bad_request", "The form has too much data outside of its parts.")
+                raise DomainError("bad_request", "The form has too much data outside its parts.")
         parser.close()
     except MultipartError as exc:
         raise DomainError("bad_request", f"The form is malformed: {exc.args[0]}.") from exc

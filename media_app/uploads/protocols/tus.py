@@ -57,7 +57,8 @@ SMALL_BYTES = 1024 * 1024
 SMALL_AT_ONCE = 60
 SMALL_WAIT_SECONDS = 30.0
 Headers = list[tuple[bytes, bytes]]
-# For each account, the monotonic time until which its requests count. Each request adds one second.
+# For each account, the monotonic time at which its budget of small requests is full again. Each small request adds one
+# second.
 _paces: dict[str, float] = {}
 
 
@@ -149,11 +150,13 @@ async def _create(exchange: Exchange) -> None:
         if (key := headers.get("idempotency-key")) is None:
             return make(user), False
         said = [headers.get(name) for name in ("upload-length", "upload-metadata", "upload-concat")]
-        made, is_again = idempotency.run_once(user.pk, f"POST {PREFIX}", key, said, lambda: str(make(user).pk))
+        made, is_again = idempotency.run_once(
+            user.pk, f"POST {PREFIX}", key, said, lambda: str(make(user).pk), cancel=headers.get("idempotency-cancel")
+        )
         return services.find(user, made), is_again
 
     upload, is_again = await as_writer(exchange, begin, counts=True)
-    # Errors have the Location header too, because the client can resume the upload.
+    # From here on, error responses also have the Location header, because the client can resume the upload.
     exchange.always.append(_field("Location", f"{PREFIX}/{upload.pk}"))
     fields = [_field(idempotency.REPLAYED, "true")] if is_again else []
     if brings_bytes:
@@ -216,7 +219,7 @@ async def _patch(exchange: Exchange, upload_id: str) -> None:
     checksum = _checksum(headers)
     upload = await _find(exchange, upload_id)
     if upload.concatenates:
-        raise DomainError("forbidden", "A final upload accepts no bytes: they come from its parts.")
+        raise DomainError("forbidden", "A final upload accepts no data, because it is joined from its parts.")
     is_repeated = upload.status == UploadStatus.COMPLETED and offset == upload.size and exchange.body.announced == 0
     if not is_repeated:
         upload = await _write_body(exchange, upload, offset, checksum)
@@ -241,7 +244,9 @@ async def _wait_for_pace(user: str) -> None:
     until = _paces.get(user, now) + 1.0
     wait = until - now - SMALL_AT_ONCE
     if wait > SMALL_WAIT_SECONDS:
-        raise DomainError("throttled", "Send larger pieces of your uploads.", retry_after=math.ceil(wait))
+        raise DomainError(
+            "throttled", "Too many small requests. Send larger pieces of your uploads.", retry_after=math.ceil(wait)
+        )
     _paces[user] = until
     if wait > 0:
         await asyncio.sleep(wait)
@@ -268,7 +273,7 @@ async def _receive_body(exchange: Exchange, upload: Upload, offset: int, checksu
                 if checksum is not None and digest is not None and digest.digest() != checksum.digest:
                     raise DomainError("upload_checksum_mismatch")
             except asyncio.CancelledError:
-                # The server is stopping and waits for the thread that ends the writing.
+                # The server is stopping. Before it exits, it waits for the thread that runs ``ending``.
                 ending.keeps = digest is None
                 in_background(ending)
                 raise
@@ -285,8 +290,9 @@ async def _receive_body(exchange: Exchange, upload: Upload, offset: int, checksu
 
 @dataclass(slots=True)
 class _Ending:
-    """Callable that ends a request's writing in a thread: makes bytes durable, closes files, releases the lock.
+    """Callable that a thread runs when an upload request ends or fails.
 
+    It makes bytes durable, closes files, completes the upload if all bytes have arrived, and releases the lock.
     error: error that interrupted the request, or None. keeps: whether the received bytes count towards the offset.
     """
 
@@ -305,7 +311,7 @@ class _Ending:
             if self.error is None and upload.offset == upload.size:
                 upload = services.complete(upload)
         except DomainError as exc:
-            # An error that ends the upload takes precedence.
+            # If two errors occur, report the one that ends the upload, or else the earlier one.
             self.error = exc if exc.type.name in ENDING else self.error or exc
         finally:
             with contextlib.suppress(DatabaseError):

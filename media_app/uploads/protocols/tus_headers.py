@@ -47,7 +47,7 @@ def parse_number(header: str, text: str | None) -> int:
     if text is None:
         raise Malformed(header, "This header is required.")
     if not NUMBER.fullmatch(text) or int(text) > MAX_BYTES:
-        raise Malformed(header, "Send a whole number of bytes.")
+        raise Malformed(header, "The value must be a whole number of bytes.")
     return int(text)
 
 
@@ -56,7 +56,7 @@ def parse_metadata(text: str) -> dict[str, str]:
     if not text.strip():
         return {}
     if len(text) > MAX_METADATA:
-        raise Malformed("Upload-Metadata", f"At most {MAX_METADATA} characters.")
+        raise Malformed("Upload-Metadata", f"Send at most {MAX_METADATA} characters.")
     found: dict[str, str] = {}
     for pair in text.split(","):
         key, _, value = pair.strip(" \t").partition(" ")
@@ -66,7 +66,7 @@ def parse_metadata(text: str) -> dict[str, str]:
             raise Malformed("Upload-Metadata", f"The key {key!r} is repeated.")
         found[key] = _text(value, key)
     if len(found) > MAX_PAIRS:
-        raise Malformed("Upload-Metadata", f"At most {MAX_PAIRS} keys.")
+        raise Malformed("Upload-Metadata", f"Send at most {MAX_PAIRS} keys.")
     return found
 
 
@@ -84,13 +84,13 @@ def parse_checksum(text: str) -> Checksum:
     """Parse Upload-Checksum, such as ``sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=``. Raises :class:`Malformed`."""
     name, _, value = text.strip(" \t").partition(" ")
     if name.lower() not in ALGORITHMS:
-        raise Malformed("Upload-Checksum", f"Send one of {', '.join(ALGORITHMS)} and the digest in Base64.")
+        raise Malformed("Upload-Checksum", f"Send an algorithm ({', '.join(ALGORITHMS)}) and the digest in Base64.")
     try:
         digest = base64.b64decode(value.strip(" \t"), validate=True)
     except (binascii.Error, ValueError) as exc:
         raise Malformed("Upload-Checksum", "The digest is not Base64.") from exc
     if len(digest) != ALGORITHMS[name.lower()]:
-        raise Malformed("Upload-Checksum", f"A digest of {name} has {ALGORITHMS[name.lower()]} bytes.")
+        raise Malformed("Upload-Checksum", f"A {name} digest must have {ALGORITHMS[name.lower()]} bytes.")
     return Checksum(name.lower(), digest)
 
 

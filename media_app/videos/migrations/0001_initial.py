@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ("source", models.CharField(choices=[("reference", "Reference"), ("stored", "Stored")], max_length=16)),
                 (
                     "location",
-                    models.TextField(help_text="An absolute path with symlinks resolved, or a key of the storage."),
+                    models.TextField(help_text="Absolute path with symlinks resolved, or key in the storage."),
                 ),
                 ("file_size", models.BigIntegerField()),
                 ("modified_ns", models.BigIntegerField(default=0)),
@@ -70,7 +70,7 @@ class Migration(migrations.Migration):
                 (
                     "job",
                     models.ForeignKey(
-                        help_text="takes the file in",
+                        help_text="job that processes the file",
                         null=True,
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",

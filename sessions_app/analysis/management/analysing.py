@@ -67,7 +67,7 @@ class AnalysisCommand(BaseCommand):
         self.before(source, options)
         params = {name: options[name] for name in PARAMS[self.analysis_type]}
         with (
-            writing_output(self.stderr, "What was made"),
+            writing_output(self.stderr, "The results"),
             tempfile.TemporaryDirectory(prefix="vod-analysis-") as folder,
         ):
             path, _ = readable_path(source.resolve(), Path(folder, "copy"))
@@ -99,7 +99,9 @@ class AnalysisCommand(BaseCommand):
 
     def kept_line(self, paths: dict[str, Any]) -> str:
         path = paths[f"{self.role}_path"]
-        return f"The {self.role} is {path}" if path else f"No {self.role} was made, because nothing was found."
+        if not path:
+            return f"No {self.role} was created, because nothing was found."
+        return f"The {self.role} was saved as {path}"
 
     def lines(self, data: dict[str, Any]) -> Iterator[str]:
         raise NotImplementedError
@@ -130,7 +132,6 @@ def thumbnails(files: dict[str, str]) -> list[str]:
 
 
 def time_range(found: dict[str, Any]) -> str:
-    """Return a result's time range, such as ``0:52–1:01``."""
     return f"{clock(found['start_time'])}–{clock(found['end_time'])}"
 
 

@@ -65,7 +65,6 @@ NOTHING = ModelAnswer()
 
 
 def read_answer(body: bytes) -> ModelAnswer:
-    """Parse the first choice of a chat completion."""
     try:
         answer = json.loads(body)
         choice = answer["choices"][0]
@@ -102,7 +101,7 @@ def read(text: str, *, is_whole: bool) -> ModelAnswer:
 
 
 def parse_score(value: Any) -> float | None:
-    """Return a score from 0 to 1, or None for an invalid value or an unknown scale: is 7 of 10, or of 100?"""
+    """Return a score from 0 to 1. Return None for an invalid value or an unknown scale: 7 could be of 10 or of 100."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):

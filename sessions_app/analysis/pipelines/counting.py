@@ -13,8 +13,8 @@ from sessions_app.analysis.pipelines.repetitions import Floats, picture_signals,
 from sessions_app.analysis.pipelines.sets import Set, candidates, choose_sets, windows
 
 MIN_SEEN = 0.6
-MAX_TRAVEL = 0.5  # maximum hip movement in torso lengths over a repetition; excludes walking
-QUICK_TWO = 2.5  # minimum seconds of a set of two repetitions; excludes a waving hand
+MAX_TRAVEL = 0.5  # maximum shift of the hips in a repetition, in torso lengths, so that steps do not count
+QUICK_TWO = 2.5  # minimum total seconds of a set of two repetitions, so that a waving hand does not count
 WORTH_OF_TWO = 0.18
 MIN_TRUST = 0.25
 SAME_TIME = 0.7
@@ -22,11 +22,12 @@ WORTH_ASKING = 0.4
 RIVAL = 0.8
 MAX_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
 SEEN_SECONDS = 3.0
-WELL_SEEN = 0.9  # minimum share of samples with a person; below it, changes of the picture are counted, too
+WELL_SEEN = 0.9  # minimum share of samples with a person; below it, repetitions are also counted by picture changes
 PICTURE_WINDOWS = 128.0  # maximum seconds of a window searched for changes of the picture
 PICTURE_WORTH = 0.85
 PICTURE_LIKENESS = 0.8
-# minimum share of samples without a clearly visible person in a set counted by picture changes
+# A set is counted by picture changes only if no person is clearly visible in at least this share of its samples. Other
+# sets are counted only by poses.
 MIN_UNSEEN = 0.3
 MOVED = 12
 MIN_AREA = 0.03  # minimum share of pixels that change in a set; a running clock changes fewer
@@ -66,7 +67,6 @@ class Counted:
 
 
 def resample_evenly(seen: PoseTrack) -> EvenSamples | None:
-    """Return the samples at equal time intervals; None if there are too few."""
     if len(seen.times) < 8 or seen.times[-1] - seen.times[0] < 0.5:
         return None
     step = max(1 / RATE, float(np.median(np.diff(seen.times))))
@@ -100,10 +100,7 @@ def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) 
 
 
 def has_rival(one: Set, everything: list[Set]) -> bool:
-    """Return whether another candidate at about the same time differs in its count but is nearly as good.
-
-    "Nearly" means at least :data:`RIVAL` times the set's value.
-    """
+    """Return whether another set at about the same time has a different count but nearly as high a score."""
     return any(
         other.value >= RIVAL * one.value
         and len(other.repetitions) != len(one.repetitions)

@@ -40,14 +40,14 @@ def _regularity(counted: Counted) -> list[str]:
         return []
     said = []
     if varies <= STEADY:
-        said.append(f"Steady: durations vary by {varies:.0%}.")
+        said.append(f"Steady pace: the durations of the repetitions vary by {varies:.0%}.")
     elif varies >= UNEVEN:
-        said.append(f"Uneven: durations vary by {varies:.0%}.")
+        said.append(f"Uneven pace: the durations of the repetitions vary by {varies:.0%}.")
     lengths = [one.end - one.start for one in repetitions]
     if len(lengths) >= 6:
         last, before = float(np.mean(lengths[-2:])), float(np.median(lengths[:-2]))
         if last >= SLOWER * before:
-            said.append(f"The last two are slower: {last:.1f} s each, {before:.1f} s before.")
+            said.append(f"The last two repetitions are slower: {last:.1f} s each, compared with {before:.1f} s before.")
     return said
 
 
@@ -60,8 +60,11 @@ def _depth(counted: Counted) -> list[str]:
     if not shallow:
         return []
     if len(shallow) > MAX_NAMED:
-        return [f"{len(shallow)} of {len(shares)} repetitions are shallower than the others."]
-    return [f"Repetition {number + 1} goes {_share(float(shares[number]))} as far as the others." for number in shallow]
+        return [f"{len(shallow)} of {len(shares)} repetitions have a smaller range of motion than the others."]
+    return [
+        f"Repetition {number + 1} reaches {_share(float(shares[number]))} of the usual range of motion."
+        for number in shallow
+    ]
 
 
 def _share(value: float) -> str:
@@ -87,4 +90,7 @@ def _symmetry(times: NDArray[np.float64], joints: NDArray[np.float64], counted: 
     less, more = sorted(ranges, key=lambda name: ranges[name])
     if ranges[more] < UNEQUAL * ranges[less] or ranges[more] - ranges[less] < UNEQUAL_DEGREES:
         return []
-    return [f"The {less} moves by {ranges[less]:.0f}°, the {more} by {ranges[more]:.0f}°, as the camera sees them."]
+    return [
+        f"Seen from the camera, the {less} moves through {ranges[less]:.0f}° and the {more} through "
+        f"{ranges[more]:.0f}°."
+    ]

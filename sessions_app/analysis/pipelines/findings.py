@@ -81,7 +81,7 @@ def _summary(
     if below:
         return words.nothing_reached(known.duration, least, below[0]["score"], below[0]["start_time"])
     sound = peak(known.moments.sound) if known.has_sound else None
-    # Use the lengths in the reel, which the page shows.
+    # Use the highlights' lengths in the reel, because the page shows these lengths.
     lengths = [one["end_time"] - one["start_time"] for one in highlights]
     return words.summary(lengths, known.duration, sound, peak(known.moments.motion), by_sound=known.has_sound)
 

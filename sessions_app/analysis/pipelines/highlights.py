@@ -1,6 +1,6 @@
 """Highlights of a video, and the reel cut from them.
 
-Near possible shot edges, every frame is decoded; elsewhere, only the frames of the signal pass.
+Near possible shot edges, every frame is decoded; elsewhere, only the frames that ``signal_pass`` chooses.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ MAX_CANDIDATES = 300
 BEST = 3  # maximum number of moments listed if none reaches the minimum score
 ANOTHER_SHOT = 0.25
 EDGE_MARGIN = 0.9  # seconds decoded around a possible shot edge to distinguish cuts from flashes
-EDGE_PIXELS = 1.5e9  # maximum number of pixels decoded to find shot edges
+EDGE_PIXELS = 1.5e9  # maximum pixels (of all frames together) decoded in one video to find shot edges
 EARLY = 0.95  # a GOP counts as short if it is shorter than this share of the longest GOP
 END_TOLERANCE_SECONDS = 0.1  # seconds by which a highlight may end early, so that its end need not be encoded
-# If more than this is missing at the file's end, the user is warned: seconds plus a share of the announced duration
+# The user is warned if more than CUT_SHORT[0] + CUT_SHORT[1] × (announced duration) seconds are missing at the end.
 CUT_SHORT = 1.0, 0.02
 KEPT_SECONDS = 3.0
 WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80
-WINDOWS_BUDGET = 2.0  # length of the parts that the vision model judges, as a multiple of the reel's length
+WINDOWS_BUDGET = 2.0  # total length of parts for the vision model, as a multiple of the reel's length
 QUIET_DB = -59.0  # maximum dB of a silent sound track
 # job progress in percent after reading, judging by the vision model, finding shot edges, and creating thumbnails
 READ, JUDGED, EDGES, THUMBNAILS = 60.0, 80.0, 86.0, 89.0
@@ -84,7 +84,7 @@ def find_highlights(task: Task) -> Result:
 def choose_highlights(
     task: Task, source: Source, known: PassState, candidates: Sequence[Interval]
 ) -> tuple[list[Edge], list[Interval]]:
-    """Return the shot edges found, and the final highlights in order."""
+    """Return the detected shot edges, and the chosen highlights in order of time."""
     budget = min(float(task.params["target_duration"]), known.duration)
     chosen = choose(
         candidates, budget, int(task.params["max_highlights"]), float(task.params["min_score"]),
@@ -104,7 +104,7 @@ def open_source(task: Task) -> Source:
     try:
         with open_media(task.path) as container:
             if not any(not s.disposition & s.disposition.attached_pic for s in container.streams.video):
-                raise AnalysisFailed("no_video", "This file has no picture. Choose a video to analyse.")
+                raise AnalysisFailed("no_video", "This file contains no video. Choose a video file to analyse.")
         return Source.open(task.path)
     except MediaError as exc:
         raise AnalysisFailed(exc.code, exc.message) from exc
@@ -132,7 +132,7 @@ def read_all(task: Task, source: Source) -> SignalPass:
     except MediaError as exc:
         raise AnalysisFailed(exc.code, exc.message) from exc
     if not len(found.times):
-        raise AnalysisFailed("vod_unreadable", "No picture of the video can be read: it is damaged or cut short.")
+        raise AnalysisFailed("vod_unreadable", "No frame of the video can be read: the file is damaged or incomplete.")
     return found
 
 
@@ -142,7 +142,7 @@ def summarise_pass(found: SignalPass, announced: float) -> PassState:
     if not found.has_sound:
         warnings.append("The video has no sound, so highlights were chosen by motion only.")
     elif float(found.band.max()) < QUIET_DB:
-        warnings.append("The sound is silent, so highlights were chosen by motion only.")
+        warnings.append("The video's sound track is silent, so highlights were chosen by motion only.")
     moments = measure(found, duration)
     candidates = find_candidates(moments, duration)[:MAX_CANDIDATES]
     look = look_at(found)
@@ -162,10 +162,10 @@ def _extent(found: SignalPass, announced: float) -> tuple[float, list[str]]:
     frame = float(np.median(np.diff(found.times))) if len(found.times) > 1 else 0.0
     end = max(found.end + frame, STEP)
     if announced - end > CUT_SHORT[0] + CUT_SHORT[1] * announced:
-        ends = f"The file ends at {formatting.duration(end)}; {formatting.duration(announced)} were announced."
-        return end, [f"{ends} The existing part was analysed."]
+        present = f"{formatting.duration(end)} of {formatting.duration(announced)}"
+        return end, [f"The file is incomplete: it contains only {present}. This part was analysed."]
     duration = max(announced, STEP) if len(found.times) > 1 else max(min(announced, 1.0), STEP)
-    return duration, ["A part of the file is damaged; the rest was analysed."] if found.damaged else []
+    return duration, ["Part of the file is damaged; the rest was analysed."] if found.damaged else []
 
 
 def _judged(task: Task, known: PassState, budget: float) -> tuple[list[Interval], int]:
@@ -183,7 +183,8 @@ def _judged(task: Task, known: PassState, budget: float) -> tuple[list[Interval]
     with _video(task) as video:
         for number, one in enumerate(asked):
             share = number / len(asked)
-            task.progress(READ + (JUDGED - READ) * share, f"Asking the model about moment {number + 1}/{len(asked)}")
+            message = f"Asking the AI model about moment {number + 1} of {len(asked)}"
+            task.progress(READ + (JUDGED - READ) * share, message)
             key = f"{one.peak:.2f}"
             if key in known.verdicts:
                 continue
@@ -204,7 +205,8 @@ def _judged(task: Task, known: PassState, budget: float) -> tuple[list[Interval]
     notes = judge.notes
     if skipped and not notes:
         notes = [
-            "The limit for the AI model is reached; the remaining highlights were chosen by sound and motion only."
+            "The limit for using the AI model has been reached. The remaining highlights were chosen by sound and "
+            "motion only."
         ]
     known.warnings += [note for note in notes if note not in known.warnings]
     together, counted = [], 0
@@ -234,7 +236,7 @@ def _pictures(video: VideoFile, one: Interval) -> list[Picture]:
                 while wanted and wanted[0] <= picture.time:
                     wanted.pop(0)
     except av.error.FFmpegError:
-        pass  # the frames before the damage are used
+        pass  # the file is damaged here: use the frames decoded so far
     return found
 
 
@@ -264,7 +266,7 @@ def _settled(
         _look(task, window, found)
     near = [moment for moment in sorted(found) if any(abs(moment - end) <= SNAP_INWARD + EDGE_MARGIN for end in ends)]
     cuts = [found[moment].middle for moment in near]
-    task.progress(EDGES, "Looking for other cuts")
+    task.progress(EDGES, "Looking for cuts in the rest of the video")
     for window in _other_windows(known):
         if any(a <= window[0] and window[1] <= b for a, b in looked):
             continue
@@ -325,7 +327,7 @@ def _may_hold_edge(known: PassState, start: float, end: float) -> bool:
 def _thumbnails(task: Task, known: PassState, final: Sequence[Interval], files: dict[str, str]) -> None:
     with _video(task) as video:
         for number, one in enumerate(final):
-            task.progress(EDGES + (THUMBNAILS - EDGES) * number / len(final), "Taking a picture of each highlight")
+            task.progress(EDGES + (THUMBNAILS - EDGES) * number / len(final), "Creating a thumbnail of each highlight")
             picture = _picture_of(video, known, one)
             if picture is not None:
                 files[f"thumb-{number}"] = write_thumbnail(task, number, picture)

@@ -13,15 +13,15 @@ from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SignalPas
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two loudness values
 USUAL_LEVEL_SECONDS = 120.0  # seconds of the window whose median loudness is the usual level
-CONTEXT = 600.0  # seconds of the window that sets the size of a deviation
+CONTEXT = 600.0  # seconds of the window around each value over which :func:`deviations` takes percentiles
 SILENT_DB = -60.0
-# percentile and minimum of a deviation, see :func:`deviations`
+# arguments ``percent`` and ``least`` (dB) of :func:`deviations` for loudness
 SPREAD_PERCENT = 80.0
 MIN_SPREAD_DB = 6.0
 HOLD_STEPS = 2
 LASTING_STEPS, HIT_STEPS = 3, 2
 HIT_WEIGHT = 1.15
-# minimum ``Loudness.hits`` of a sound peak, and of a peak with confidence 1
+# A moment is a sound peak if its ``Loudness.hits`` is at least PEAK_FROM. From PEAK_SURE on, its confidence is 1.
 PEAK_FROM, PEAK_SURE = 0.65, 4.0
 PEAK_SECONDS = 3.0
 PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5

@@ -16,7 +16,7 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 
 READ_PERCENT = 50.0
 MAX_SHOTS = 5_000
-SHOT_CONFIDENCE = 0.99  # F1 score of the detection of cuts in benchmark A1
+SHOT_CONFIDENCE = 0.99  # confidence of every shot mark: the F1 score of the cut detection in docs/benchmarks.md (A1)
 
 
 def find_marks(task: Task) -> Result:

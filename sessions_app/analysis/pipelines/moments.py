@@ -16,22 +16,24 @@ Floats = NDArray[np.float64]
 STILL_DB = 1.5
 STILL_LUMA = 0.3
 MOTION_STEPS, SCORE_STEPS = 8, 2
-# percentile and minimum of a deviation, see :func:`deviations`
+# arguments ``percent`` and ``least`` (difference of natural logarithms) of :func:`deviations` for motion
 MOTION_PERCENT = 82.0
 MIN_GROWTH = 0.6
 MOTION_WEIGHT = 3.0
 SCORE_FROM, SCORE_HALF = 0.3, 1.7
 DENSE = 0.5
 MAX_DEVIATION = 8.0
-FALLS_TO = 0.42  # share of the peak's score at which its highlight ends
+FALLS_TO = 0.42  # score at a highlight's ends, as a share of its peak's score
 BREATHER = 0.75  # maximum seconds of low score within a highlight
 SLOPE = 1.5
 MIN_SECONDS, MAX_SECONDS = 2.0, 20.0
 LEAD_IN, LEAD_OUT = 0.6, 0.4
 SNAP = 1.0  # maximum seconds by which a highlight's start or end is moved outwards to a shot edge
-SNAP_INWARD = 1.6  # maximum seconds inwards; larger than ``SNAP``, because smoothing makes highlights too long
+# maximum seconds by which a highlight's start or end is moved inwards to a shot edge; larger than the maximum for moves
+# outwards, because smoothing makes highlights too long
+SNAP_INWARD = 1.6
 REST = 0.3  # maximum seconds by which a highlight's start or end is moved to a quiet moment
-ALIKE = 0.5  # maximum relative reduction of the score of a candidate that looks like a chosen highlight
+ALIKE = 0.5  # maximum share of its score that a candidate loses if it looks like a chosen highlight
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Moments:
     score: Floats
 
     def part(self, start: float, end: float) -> slice:
-        """Return the time steps between two times in seconds, at least one step."""
+        """Return the slice that selects the signal values between two times in seconds, at least one value."""
         first = min(max(0, int(start / STEP)), max(0, len(self.score) - 1))
         return slice(first, max(first + 1, int(np.ceil(end / STEP))))
 
@@ -177,7 +179,7 @@ def choose(
 def _novelty(look: Floats | None, seen: Sequence[Floats]) -> float:
     if look is None or not seen:
         return 1.0
-    # A look has three histograms. Two histograms differ by at most 2, so two looks differ by at most 6.
+    # `look` contains the histograms of Y, Cr and Cb. Two histograms differ by at most 2, so two looks by at most 6.
     nearest = min(float(np.abs(look - other).sum()) / 6 for other in seen)
     return 1.0 - ALIKE * max(0.0, 1.0 - 4 * nearest)
 

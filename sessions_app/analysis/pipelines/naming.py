@@ -17,7 +17,7 @@ from sessions_app.analysis.pipelines.sets import Set
 
 UNNAMED = "movement"
 MIN_NAME_CONFIDENCE = 0.5
-MAX_NAME_CONFIDENCE = 0.85  # the rules were tested on few clips
+MAX_NAME_CONFIDENCE = 0.85  # maximum confidence of a name; the rules were tested on few clips
 MIN_VISIBLE = 0.5
 
 
@@ -94,7 +94,6 @@ def _range(values: NDArray[np.float64]) -> float:
 
 
 def rising_ramp(value: float, least: float, plenty: float) -> float:
-    """Return 0 up to ``least``, 1 from ``plenty`` on, and linear values between."""
     return float(np.clip((value - least) / (plenty - least), 0, 1))
 
 

@@ -19,8 +19,8 @@ VERSION = 1
 class PassState:
     """Results of the signal pass over a video. Times are in seconds.
 
-    changes: times of keyframes that show a new shot. keys: times of all keyframes. looks: colour histogram at each
-    candidate's peak, by the peak's time.
+    changes: times of keyframes that show a new shot. keys: times of all keyframes. looks: colour histogram at
+    the peak of each possible highlight, by the peak's time.
     """
 
     duration: float
@@ -35,7 +35,7 @@ class PassState:
 
 
 def to_save(known: PassState) -> dict[str, Any]:
-    """Return a checkpoint for JSON."""
+    """Return the state as a checkpoint that can be encoded as JSON."""
     signals = (known.moments.sound, known.moments.motion, known.moments.score)
     return {
         "version": VERSION,

@@ -33,7 +33,8 @@ ABSENT_STEP = 0.5
 MIN_BODY = 0.06  # minimum length of torso or thighs, as a share of the picture's height
 SAVE_SECONDS = 10.0
 MAX_SAVED = 900_000
-# Steps in pixels to which a checkpoint's joints are rounded. The first that yields at most MAX_SAVED letters is used.
+# Steps in pixels to which a checkpoint's joints are rounded. The finest step whose checkpoint has at most MAX_SAVED
+# characters is used.
 STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)
 VERSION = 1
 
@@ -114,7 +115,7 @@ def sample_frames(video: VideoFile, rate: float) -> Iterator[Picture]:
                 due = max(due + step, picture.time + step / 2)
                 yield picture
     except av.error.FFmpegError:
-        return  # keep the frames before the damage
+        return  # the file is damaged here: stop, so that the frames yielded so far are used
 
 
 def _kept(joints: NDArray[np.float64], height: int) -> NDArray[np.float32]:
@@ -144,7 +145,6 @@ def packed(joints: NDArray[np.float32]) -> dict[str, Any]:
 
 
 def unpacked(saved: dict[str, Any] | None) -> NDArray[np.float32]:
-    """Return the joints from a checkpoint; an empty array if it is unreadable."""
     none = np.zeros((0, JOINTS, 4), np.float32)
     if not saved or saved.get("version") != VERSION:
         return none

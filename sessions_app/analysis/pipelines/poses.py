@@ -43,7 +43,9 @@ class Poses:
         try:
             pose = solution("pose")
         except ImportError as exc:
-            raise PosesUnavailable(f"The pose model is not installed. Run `make install` ({exc}).") from exc
+            raise PosesUnavailable(
+                f"The pose model is not installed on the server. An administrator can run `make install` ({exc})."
+            ) from exc
         self._model: Any = pose.Pose(model_complexity=1)
 
     def __enter__(self) -> Self:
@@ -66,8 +68,9 @@ class Poses:
 def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
     """Return signals of the body's movement. joints: shape (n, 33, 4).
 
-    Angles are divided by 180°. Height of hips and of shoulders, and distance between the feet, are divided by two torso
-    lengths; height and distance of the wrists by three.
+    Angles are divided by 180°. The hips' and the shoulders' y in the picture, and the horizontal distance between the
+    feet, are divided by two torso lengths. The wrists' y relative to the shoulders, and the distance between the
+    wrists, are divided by three torso lengths.
     """
     places, seen = joints[:, :, :2], joints[:, :, 3]
     shoulders, hips = (places[:, [11, 12]].mean(1), places[:, [23, 24]].mean(1))

@@ -25,7 +25,7 @@ RATE, RATE_LONG = 31.0, 12.0
 LONG_SECONDS = 1200.0  # seconds above which a video's preview is smaller, because drawing is slow
 CLOCK = 90_000
 QUALITY = 24
-OLDEST_POSE = 0.2  # maximum age in seconds of a drawn pose
+OLDEST_POSE = 0.2  # maximum age in seconds of a frame's latest measured pose; if older, no body is drawn
 MIN_VISIBLE = 0.4
 BONES = (
     (11, 12), (11, 23), (12, 24), (23, 24), (11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26),
@@ -78,7 +78,7 @@ def draw_body(image: Image, seen: PoseTrack, at: float) -> None:
         share = min(1.0, (at - seen.times[number]) / max(1e-6, seen.times[number + 1] - seen.times[number]))
         here = here + share * (seen.joints[number + 1] - here)
     scale = np.array([image.shape[1] / seen.size[1], image.shape[0] / seen.size[0]])
-    points = np.rint(here[:, :2] * scale * 4)  # unit: quarter pixels, as cv2 expects for shift=2
+    points = np.rint(here[:, :2] * scale * 4)  # in quarters of a pixel: cv2 draws with shift=2
     thick = max(1, round(min(image.shape[:2]) / 200))
     for one, other in BONES:
         if min(here[one, 3], here[other, 3]) >= MIN_VISIBLE:
@@ -139,4 +139,4 @@ def _join(folder: Path, drawn: Path, source: Source, program: Ffmpeg, seconds: f
     words = [word for name, value in options.items() for word in (f"-{name}", str(value))]
     run([*argv, *maps, *words, "-copyts", NAME, "-y"], folder=folder, seconds=seconds)
     if not (folder / NAME).stat().st_size:
-        raise ConversionFailed("No frame of the preview could be drawn.")
+        raise ConversionFailed("No frame of the preview could be rendered.")

@@ -28,14 +28,14 @@ def cut_moments(task: Task) -> Result:
     try:
         placed = cut_reel(task, Source.open(task.path), moments, lambda share: _tell(task, share), give=0.0)
         if not placed:
-            raise AnalysisFailed("invalid", "The video has no picture at any of these moments.")
+            raise AnalysisFailed("invalid", "The video has no frames at any of these moments. Choose other moments.")
         files["reel"] = REEL
         with VideoFile(task.path, 1) as video:
             for one in placed:
                 if picture := _middle(video, one):
                     files[f"thumb-{one.part}"] = write_thumbnail(task, one.part, picture)
     except (ConversionFailed, MediaError, av.error.FFmpegError) as exc:
-        why = str(exc) if isinstance(exc, ConversionFailed) else "The video data is damaged there."
+        why = str(exc) if isinstance(exc, ConversionFailed) else "The video data is damaged at one of these moments."
         raise AnalysisFailed("vod_unreadable", f"The reel could not be cut. {why}") from exc
     told = [
         {"part": one.part, "source": [one.source_start, one.source_end], "reel": [one.start, one.end]}

@@ -17,7 +17,7 @@ HIGH, LOW = 0.65, 0.35
 RESTS = 0.12
 SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period, seconds
 MAX_OF_LENGTH = 0.55
-TREND_SECONDS = 6.0  # window of the subtracted moving average, seconds
+TREND_SECONDS = 6.0  # seconds of the moving average that is subtracted from a signal to remove slow drift
 LOCAL_SECONDS = 4.0
 LOCAL_PERIODS = 2.2
 RANGE_PLACES = 8
@@ -132,7 +132,7 @@ def _local(values: Floats, rate: float, period: float) -> Floats:
 
 
 def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
-    """Return alternating high and low places, as (is high, index of the highest or lowest value)."""
+    """Return a signal's maxima and minima, which alternate, as pairs (whether it is a maximum, index)."""
     visits: list[tuple[bool, int]] = []
     for at, value in enumerate(curve.tolist()):
         if LOW <= value <= HIGH:
@@ -148,7 +148,8 @@ def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
 def _turns_high(visits: Sequence[tuple[bool, int]]) -> bool:
     highs = sum(is_high for is_high, _ in visits)
     lows = len(visits) - highs
-    # The body rests at the extreme that occurs more often; on a tie, at the first extreme.
+    # Assume that the body rests at the extremes (highs or lows) that occur more often. If both occur equally often,
+    # assume that the first extreme is a resting position.
     return highs < lows or (highs == lows and bool(visits) and not visits[0][0])
 
 
@@ -194,6 +195,5 @@ def picture_signals(pictures: NDArray[np.uint8]) -> dict[str, Signal]:
 
 
 def regularity(repetitions: Sequence[Repetition]) -> float | None:
-    """Return the relative standard deviation of the repetitions' durations; None for fewer than three."""
     lengths = np.array([one.end - one.start for one in repetitions])
     return float(lengths.std() / lengths.mean()) if len(lengths) >= 3 and lengths.mean() > 0 else None

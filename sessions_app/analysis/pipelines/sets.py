@@ -29,11 +29,11 @@ WINDOWS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)
 PHASES = 6
 ALIKE = 0.5
 MIN_LIKENESS = 0.6
-LIKENESS_OF_TWO = 0.8  # minimum similarity (0 to 1) in a set of only two repetitions
+LIKENESS_OF_TWO = 0.8  # minimum :attr:`Set.likeness` of a set of only two repetitions
 AMPLITUDES = 2.5
 LENGTHS = 3.0
 LONGEST_PAUSE = 4.0  # maximum pause within a set, seconds, or 1.5 repetitions if that is longer
-MIN_WAY = 0.5  # minimum ratio of the movements to the turning point and back: the smaller divided by the larger
+MIN_WAY = 0.5  # minimum ratio of the signal's changes in a repetition's two halves: the smaller divided by the larger
 LONGEST_REPETITION = 12.0
 UNUSUAL = 0.93
 SAME_WAY = 0.7
@@ -49,9 +49,12 @@ TOUCHING = 0.35  # maximum overlap of two chosen sets, seconds
 class Set:
     """A set: successive repetitions of one exercise.
 
-    likeness: mean similarity to the typical repetition. worth: likeness × range × square root of the signal's trust.
-    is_usual: whether the body rests in the usual position. is_cut: whether the movement continues outside the set.
-    skipped: other movements between the repetitions.
+    - likeness: mean similarity (0 to 1) of the repetitions to the typical repetition; skipped movements lower it.
+    - range: median size of the movement.
+    - worth: score of the set: likeness × range (at most ``RANGE_IS_PLENTY``) × square root of the signal's trust.
+    - is_usual: whether the body rests in the usual position.
+    - is_cut: whether the movement continues outside the set.
+    - skipped: other movements between the repetitions.
     """
 
     signal: str
@@ -76,9 +79,11 @@ class Set:
 
     @property
     def value(self) -> float:
-        """Value by which sets are chosen: duration × worth × likeness, reduced if the resting position is unusual.
+        """Score by which :func:`choose_sets` chooses between overlapping sets.
 
-        One repetition is subtracted from the duration, so that one long set is worth more than two short sets.
+        The score is the product of the duration, ``worth`` (size and similarity of the movements) and ``likeness``
+        (similarity of the movements). The duration counts without one repetition, so that one long set has a higher
+        score than two short sets. An unusual resting position lowers the score.
         """
         usual = 1.0 if self.is_usual else UNUSUAL
         return (self.end - self.start) * (1 - 1 / len(self.repetitions)) * self.worth * self.likeness * usual
@@ -89,8 +94,8 @@ def candidates(
 ) -> list[Set]:
     """Return the sets of repetitions in all signals and time windows. The sets may overlap.
 
-    - ways: positions of the joints, or pixels, shape (n, d).
-    - is_window: whether all samples are one window.
+    - ways: for each sample, coordinates of joints or values of pixels; shape (samples, values).
+    - is_window: whether to search the samples as one window; otherwise, their :func:`windows` are searched.
     """
     least_periodicity = MIN_PERIODICITY if is_window else 0.0
     found: list[Set] = []
@@ -217,7 +222,7 @@ def choose_sets(found: list[Set]) -> list[Set]:
     """Return the non-overlapping sets with the highest total value."""
     ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
     ends = [one.end for one in ordered]
-    # best choice from the first n sets: (total value, n - 1 if the n-th set is chosen, otherwise -1)
+    # best[n]: best choice from the first n sets, as (total value, index of the n-th set if it is chosen, otherwise -1)
     best: list[tuple[float, int]] = [(0.0, -1)]
     for number, one in enumerate(ordered):
         before = bisect.bisect_right(ends, one.start + TOUCHING, 0, number)

@@ -24,8 +24,9 @@ BLOCK = 1500
 OVERLAP_SECONDS = 4.0
 COLOURS_APART = 6.0
 # Limits for cuts
-CUT = 0.15  # minimum difference between the pictures at a cut
-# minimum ratio of the change at a cut to the changes around it; the second is for changes below 2 * CUT
+CUT = 0.15  # minimum difference of the pictures at a cut, measured by ``_PictureFeatures.apart`` (0: equal pictures)
+# Minimum ratio of the picture difference at a cut to the picture differences around it: CUT_RATIO if the difference at
+# the cut is at least 2 * CUT, otherwise CUT_RATIO_SMALL.
 CUT_RATIO, CUT_RATIO_SMALL = 3.0, 8.0
 AROUND_SECONDS = 0.35
 RETURNS_SECONDS = 0.6
@@ -34,16 +35,18 @@ RETURNS_SECONDS = 0.6
 RETURNS = (0.30, 0.06)
 # Limits for fades
 ONE_COLOUR = 7.0  # maximum standard deviation of luma in a plain picture
-BLACK, WHITE = 45.0, 205.0  # mean luma limits of plain black and plain white pictures
+BLACK, WHITE = 45.0, 205.0  # maximum mean luma of a plain black picture, minimum mean luma of a plain white picture
 GREY = 12.0
 FADE_SECONDS = 2.5
 SAME_SHOT = 0.15
 # Limits for dissolves
 LENGTHS = (1 / 3, 0.47, 2 / 3, 0.93, 1.27, 1.6)
-# maximum correlation of a dissolve's first and last picture, with and without their black bars
+# Maximum correlation between the luma of a dissolve's first and last picture: ENDS_ALIKE_WHOLE for all pixels,
+# ENDS_ALIKE for the pixels outside black bars.
 ENDS_ALIKE_WHOLE, ENDS_ALIKE = 0.97, 0.75
 ENDS_APART = 14.0
-# maximum squared error of a dissolve's middle picture as a mix of both ends, as a share of their squared difference
+# A dissolve's middle picture is compared with the best mix of the first and the last picture. This is the maximum
+# squared error, divided by the squared difference between the first and the last picture.
 MIXED = 0.16
 CHANGED = 12.0
 CHANGED_SHARE = 0.2
@@ -119,7 +122,8 @@ class _PictureFeatures:
         chroma = self.coarse.reshape(self.n, -1, 3)[..., 1:].mean(1)
         self.tint: Floats = np.abs(chroma - 128).max(1)
         self.fine = _shrunk([np.ascontiguousarray(one[..., 0]) for one in colours], FINE)
-        # In cumulative histograms, small changes of colour make small differences.
+        # A small change of colour changes cumulative histograms little. Plain histograms can change as much
+        # as after a large change of colour.
         shares = histograms(pictures).reshape(self.n, 3, 16)
         self.colours: Floats = np.cumsum(shares, axis=2, dtype=np.float32).reshape(self.n, -1)
 

@@ -30,7 +30,7 @@ BINS_A_SECOND = 10
 BIN = SOUND_RATE // BINS_A_SECOND
 BAND = (300.0, 3000.0)  # frequency band in Hz that contains speech and hits, but not wind and hum
 SILENCE = -100.0
-MAX_BINS = BINS_A_SECOND * 3600 * 24  # maximum number of loudness values: one day
+MAX_BINS = BINS_A_SECOND * 3600 * 24  # maximum number of loudness values, enough for one day
 MAX_KEYFRAMES = 12_000
 PROGRESS_STEP = 0.002
 DENSE_PIXELS = 3e9  # maximum pixels of all frames of a small video
@@ -48,8 +48,8 @@ class SignalPass:
     - band, loudness: levels in dB of the sound from 300 to 3 000 Hz, and of all sound; one value per tenth of a second.
       Empty without sound.
     - key_times, key_pictures: times of k stored keyframes, and their BGR pictures, shape (k, 54, 96, 3).
-    - change_times, changes: middle between two decoded frames, and the mean difference of their luma, scaled to frames
-      a tenth of a second apart.
+    - change_times, changes: for each two successive decoded frames, the time midway between them, and the mean
+      difference of their luma, converted to frames a tenth of a second apart.
     """
 
     times: NDArray[np.float64]
@@ -161,7 +161,7 @@ class _DecoderThread:
         self._waiting: deque[Future[object]] = deque()
 
     def give(self, packet: Any) -> None:
-        """Queue a packet for decoding. Raises an earlier packet's decoding error."""
+        """Queue a packet for decoding. Raises the error of an earlier packet if its decoding failed."""
         if len(self._waiting) == MAX_WAITING:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(self._do, packet))

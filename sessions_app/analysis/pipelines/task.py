@@ -27,8 +27,9 @@ def _ignore_checkpoint(state: dict[str, Any]) -> None:
 class Task:
     """A request to analyse one file.
 
-    vision: vision model (``url, model, key, seconds, calls, allow_private``) or None. saved: checkpoint of an earlier
-    attempt. checkpoint: function that saves JSON of less than a megabyte, at most every few seconds.
+    vision: vision model (``url, model, key, seconds, calls, allow_private``) or None. saved: last checkpoint of the
+    job's previous attempts, or None. checkpoint: function that saves JSON of less than a megabyte, at most every few
+    seconds.
     """
 
     path: Path

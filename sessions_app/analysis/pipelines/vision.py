@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CALL_SECONDS = 60.0
 MAX_ANSWER_BYTES = 256 * 1024
 MAX_TRIES = 3
-# seconds before the first retry, doubled from retry to retry, and their maximum; Retry-After overrides them
+# Pause before a retry in seconds: it doubles from FIRST_PAUSE up to MAX_PAUSE. A Retry-After header replaces the pause.
 FIRST_PAUSE, MAX_PAUSE = 1.0, 20.0
 FAULTS_IN_A_ROW = 4  # consecutive windows without an answer after which the model is no longer asked
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 529})
@@ -77,10 +77,9 @@ class _RequestFormat:
     tokens: str = "max_tokens"
 
     def simpler(self, status: int, complaint: str) -> _RequestFormat | None:
-        """Return a simpler request format after a rejection, or None."""
         if self.has_all_pictures and (
             status == 413 or "image" in complaint
-        ):  # vLLM accepts one picture per request by default
+        ):  # some servers, such as vLLM by default, accept only one picture per request
             return replace(self, has_all_pictures=False)
         if self.tokens == "max_tokens" and "max_completion_tokens" in complaint:
             return replace(self, tokens="max_completion_tokens")
@@ -90,7 +89,10 @@ class _RequestFormat:
 
 
 class _NoAnswer(Exception):
-    """Error if the model does not answer about a window. is_final: whether later windows would fail, too."""
+    """Error if the model does not answer about a window.
+
+    is_final: whether requests about later windows would also fail.
+    """
 
     def __init__(self, message: str, *, is_final: bool = False) -> None:
         super().__init__(message)
@@ -132,13 +134,13 @@ class Judge:
         try:
             said = self._ask(window)
             if said.score is None and not said.description:
-                raise _NoAnswer("The model's answer could not be read")
+                raise _NoAnswer("The AI model's answer could not be read")
         except _NoAnswer as exc:
             self._faults += 1
             if exc.is_final or self._faults >= FAULTS_IN_A_ROW:
                 self._is_given_up = True
-                chosen = "the remaining highlights" if self._has_judged else "the highlights"
-                self.notes.append(f"{exc}; {chosen} were chosen by sound and motion only.")
+                chosen = "The remaining highlights" if self._has_judged else "The highlights"
+                self.notes.append(f"{exc}. {chosen} were chosen by sound and motion only.")
             return UNKNOWN
         self._faults = 0
         self._has_judged = self._has_judged or said.score is not None
@@ -155,15 +157,15 @@ class Judge:
                 complaint = answer.body[:4000].decode("utf-8", "replace").lower()
                 simpler = manner.simpler(answer.status, complaint)
                 if simpler is None:
-                    raise _NoAnswer(f"The model's endpoint rejects the request ({answer.status})")
+                    raise _NoAnswer(f"The AI service rejected the request (status {answer.status})")
                 manner = simpler
                 continue
             if answer is not None and answer.status not in BUSY:
                 raise _NoAnswer(_final(answer.status), is_final=True)
             tries += 1
-            reason = "The connection to the model's endpoint broke"
+            reason = "The connection to the AI service failed"
             if answer is not None:
-                reason = f"The model's endpoint is busy or unavailable ({answer.status})"
+                reason = f"The AI service is busy or unavailable (status {answer.status})"
             if tries >= MAX_TRIES:
                 raise _NoAnswer(reason)
             asked = None if answer is None else _retry_after(answer.headers.get("retry-after"))
@@ -171,11 +173,11 @@ class Judge:
             wait = min(wait * 2, MAX_PAUSE)
 
     def _call(self, window: Window, manner: _RequestFormat) -> outbound.Answer | None:
-        # Import this only here, because most child processes use no vision model.
+        # Import the HTTP client only here, because most child processes use no vision model.
         from vodplatform.core.web import outbound
 
         if self.is_spent:
-            raise _NoAnswer("The limit for the AI model is reached", is_final=True)
+            raise _NoAnswer("The limit for using the AI model has been reached", is_final=True)
         self._calls_left -= 1
         seconds = min(self._call_seconds, self._seconds_left)
         headers = {"content-type": "application/json", "accept": "application/json"}
@@ -188,11 +190,11 @@ class Judge:
                 rules=outbound.Rules(self._may_be_private, seconds=seconds, max_bytes=MAX_ANSWER_BYTES),
             )  # fmt: skip
         except outbound.Refused as exc:
-            raise _NoAnswer(f"The model was not asked: {str(exc).rstrip('.')}", is_final=True) from None
+            raise _NoAnswer(f"The AI service cannot be used: {str(exc).rstrip('.')}", is_final=True) from None
         except outbound.TooSlow:
-            raise _NoAnswer("The model did not answer in time") from None
+            raise _NoAnswer("The AI service did not answer in time") from None
         except outbound.TooBig:
-            raise _NoAnswer("The model's answer is too large") from None
+            raise _NoAnswer("The response of the AI service is too large") from None
         except outbound.Unreachable:
             return None
         finally:
@@ -209,7 +211,7 @@ def _completions(url: str) -> str:
     try:
         parts = urlsplit(url.strip())
     except ValueError:
-        return url  # an invalid URL fails when the request is sent
+        return url  # leave an invalid URL unchanged: the request will fail
     path = parts.path.rstrip("/")
     if not path.endswith("/chat/completions"):
         path += "/chat/completions"
@@ -219,7 +221,7 @@ def _completions(url: str) -> str:
 def _request(model: str, window: Window, manner: _RequestFormat) -> bytes:
     pictures = window.pictures if manner.has_all_pictures else (window.pictures[len(window.pictures) // 2],)
     question = (
-        f"Part from {window.start:.1f} s to {window.end:.1f} s, {len(pictures)} pictures in the order of time. "
+        f"Part from {window.start:.1f} s to {window.end:.1f} s, {len(pictures)} pictures in chronological order. "
         f"Measured: {window.facts or 'nothing'} How much does it belong among the best moments?"
     )
     content: list[dict[str, Any]] = [{"type": "text", "text": question}]
@@ -243,12 +245,12 @@ def _request(model: str, window: Window, manner: _RequestFormat) -> bytes:
 
 def _final(status: int) -> str:
     if status in (401, 403):
-        return f"The model's endpoint rejects the key ({status})"
+        return f"The AI service rejected the API key (status {status})"
     if status in (404, 405, 410):
-        return f"The model's endpoint does not know this address or model ({status})"
+        return f"The AI service does not know this address or model (status {status})"
     if 300 <= status < 400:
-        return f"The model's endpoint redirects, and redirects are not followed ({status})"
-    return f"The model's endpoint sent an unexpected status ({status})"
+        return f"The AI service redirects to another address, which is not allowed (status {status})"
+    return f"The AI service sent an unexpected response (status {status})"
 
 
 def _retry_after(text: str | None) -> float | None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from vodplatform.core.formatting import clock, counted, duration, hundredths, tenths
 
-# minimum signal (0 to 1) for "more" and "much more"
+# minimum sound or motion (0 to 1) that counts as unusual, and as very unusual
 SOME, MUCH = 0.25, 0.6
-LOUDER_DB = 6.0  # minimum dB above the usual level for "much louder"
-HIT_DB = 10.0  # minimum dB at which even a short sound is "louder"
+LOUDER_DB = 6.0  # minimum dB above the usual level for the words "much louder"
+HIT_DB = 10.0  # minimum dB above the usual level at which even a short sound is "louder"
 TOGETHER_SECONDS = 3.0
 
 
@@ -50,8 +50,8 @@ def highlight(seen: Measured) -> str:
 
 
 def facts(seen: Measured, start: float, end: float) -> str:
-    sound = f"sound {seen.decibels:+.0f} dB against the two minutes around it" if seen.has_sound else "no sound"
-    return f"From {clock(start)} to {clock(end)}: {sound}, motion {seen.motion:.2f} of 1."
+    sound = f"sound {seen.decibels:+.0f} dB compared with the two minutes around it" if seen.has_sound else "no sound"
+    return f"From {clock(start)} to {clock(end)}: {sound}, motion {seen.motion:.0%}."
 
 
 def summary(
@@ -63,15 +63,16 @@ def summary(
     sound and motion.
     """
     if not lengths:
-        against = "in sound or motion" if by_sound else "in motion"
-        return f"Nothing in these {tenths(whole)} stands out {against}; there are no highlights."
+        if by_sound:
+            return f"No highlights found: no sound or motion in this video of {tenths(whole)} stands out."
+        return f"No highlights found: no motion in this video of {tenths(whole)} stands out."
     count = len(lengths)
     text = f"{counted(count, 'highlight')}, {tenths(sum(lengths))}"
-    text += f"{' together' if count > 1 else ''}, from a video of {duration(whole)}."
+    text += f"{' in total' if count > 1 else ''}, from a video of {duration(whole)}."
     if loudest is not None and liveliest is not None and abs(loudest - liveliest) <= TOGETHER_SECONDS:
-        return f"{text} The sharpest rise of the sound and the most motion come together at {clock(loudest)}."
+        return f"{text} The sound rises most sharply and the motion is most unusual at {clock(loudest)}."
     if loudest is not None:
-        text += f" The sound rises most at {clock(loudest)}."
+        text += f" The sound rises most sharply at {clock(loudest)}."
     if liveliest is not None:
         text += f" The most unusual motion is at {clock(liveliest)}."
     return text
@@ -79,8 +80,8 @@ def summary(
 
 def nothing_reached(whole: float, least: float, best: float, at: float) -> str:
     return (
-        f"Nothing in these {tenths(whole)} reaches the minimum score of {hundredths(least)}. "
-        f"The best moment, at {clock(at)}, has {hundredths(best)}."
+        f"Nothing in this video of {tenths(whole)} reaches the minimum score of {hundredths(least)}. "
+        f"The best moment, at {clock(at)}, scores {hundredths(best)}."
     )
 
 

@@ -22,15 +22,17 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from vodplatform.core.formatting import counted, duration
 
 SEGMENT_SECONDS = 5.0
-LOOKED, COUNTED = 85.0, 88.0  # job progress after sampling the poses, and after counting
+LOOKED, COUNTED = 85.0, 88.0  # job progress in percent after sampling the poses, and after counting the repetitions
 CURVE_STEP = 0.1
 CURVE_POINTS = 1200
-# minimum length of a pause in seconds, and as a share of the median repetition
+# minimum length of a pause: PAUSE_SECONDS, or PAUSE_SHARE of the median repetition if that is longer
 PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5
 MIN_UNCOUNTED = 4.0
 ANYBODY = 0.05  # share of samples with a person above which the video counts as showing a person
-RESTING = 0.4  # a body rests if its joints move less than this, in torso lengths
-MOVES = 4.0  # a picture is still if it changes less than this, in grey levels
+RESTING = 0.4  # the body counts as moving if the position of a joint varies by at least this many torso lengths
+# A part of the video counts as moving if, on average, at least 1 % of the pixels change by this many grey levels (0 to
+# 255) from one picture to the next.
+MOVES = 4.0
 MISSING_SECONDS = 1.0  # seconds that may be missing at a file's end without a warning
 
 
@@ -52,7 +54,7 @@ def count_workout(task: Task) -> Result:
                     on_progress=lambda share: task.progress(COUNTED + (100 - COUNTED) * share, "Drawing the preview"),
                 )  # fmt: skip
             except ConversionFailed as exc:
-                data["warnings"].append(f"No preview was made: {exc}")
+                data["warnings"].append(f"The preview could not be created. {exc}")
     return Result(data, files)
 
 
@@ -62,7 +64,7 @@ UNLIKE = "A movement here differs from the repetitions around it, so it is not c
 def _ask_for_picture(task: Task) -> None:
     with open_media(task.path) as container:
         if not [one for one in container.streams.video if not one.disposition & one.disposition.attached_pic]:
-            raise AnalysisFailed("no_video", "This file has no picture. Choose a video to count repetitions.")
+            raise AnalysisFailed("no_video", "This file contains no video. Choose a video file to analyse.")
 
 
 def _look(task: Task, video: VideoFile, warnings: list[str]) -> PoseTrack:
@@ -76,12 +78,12 @@ def _look(task: Task, video: VideoFile, warnings: list[str]) -> PoseTrack:
         with Poses() as poses:
             seen = sample_poses(video, poses, task.saved, on_progress, task.checkpoint)
     except PosesUnavailable as exc:
-        warnings.append(f"Repetitions were counted by movement in the picture only, without body detection. {exc}")
+        warnings.append(f"Repetitions were counted only by movement in the image, without body detection. {exc}")
         seen = sample_poses(video, None, None, on_progress, task.checkpoint)
     if seen.announced - seen.end > MISSING_SECONDS + 2 / max(video.fps, 1):
         warnings.append(
-            f"The picture ends at {duration(seen.end)}; {duration(seen.announced)} were announced. "
-            "The existing part was analysed."
+            f"The video track is incomplete: it contains only {duration(seen.end)} of {duration(seen.announced)}. "
+            "This part was analysed."
         )
     return seen
 
@@ -99,7 +101,7 @@ def build_results(seen: PoseTrack, params: Mapping[str, Any], warnings: list[str
         if count_of < least:
             refused.append((
                 one.set.start, one.set.end,
-                f"Only {counted(count_of, 'repetition')} in a row; at least {least} were asked for.",
+                f"Only {counted(count_of, 'repetition')} in a row. At least {least} are needed.",
             ))  # fmt: skip
             continue
         refused += [(skipped.start, skipped.end, UNLIKE) for skipped in one.set.skipped]
@@ -193,7 +195,7 @@ def _reason(even: EvenSamples, first: float, last: float) -> str:
             return ""
         return "No person is visible here. Film the whole body to have this part counted."
     if not here[-max(1, len(here) // 4) :].any():
-        return "The person leaves the picture. Film from further away to have this part counted."
+        return "The person leaves the frame. Film from further away to have this part counted."
     if share < 0.6:
         return "The person is rarely visible. Film from further away and in more light to have this part counted."
     if not _body_moves(even, span):
@@ -213,10 +215,10 @@ def _moves(even: EvenSamples, span: slice) -> bool:
 
 def _nothing(seen: PoseTrack, even: EvenSamples | None, share: float) -> str:
     if even is None:
-        return "The video is too short for anything to repeat."
+        return "The video is too short to contain repetitions."
     if share < ANYBODY:
         if not _moves(even, slice(0, len(even.times))):
-            return "The picture hardly changes: there is nothing to count."
+            return "Hardly anything moves in this video, so there is nothing to count."
         return "No person is visible in this video, and no movement repeats."
     return "No movement repeats clearly enough to be counted."
 
@@ -237,10 +239,10 @@ def summary(exercises: list[dict[str, Any]], total: int, uncounted: list[dict[st
     said = [f"{what}."]
     unsure = sum(one["repetitions"] for one in exercises if one["confidence"] < 0.5)
     if unsure:
-        said.append(f"Of these, {unsure} {'is' if unsure == 1 else 'are'} unsure.")
+        said.append(f"Of these, {unsure} {'is' if unsure == 1 else 'are'} uncertain.")
     lost = sum(one["end_time"] - one["start_time"] for one in uncounted)
     if lost >= MIN_UNCOUNTED:
-        said.append(f"{_seconds(lost)} could not be counted.")
+        said.append(f"Repetitions could not be counted in {_seconds(lost)} of the video.")
     return " ".join(said)
 
 

@@ -20,7 +20,7 @@ REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported", "me
 
 def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
     if not MIN_CLIPS <= len(clips) <= MAX_CLIPS:
-        usage_error(f"Give {MIN_CLIPS} to {MAX_CLIPS} videos.")
+        usage_error(f"Specify {MIN_CLIPS} to {MAX_CLIPS} videos.")
     for clip in clips:
         if not clip.is_file():
             usage_error(f"The file {clip} does not exist.")
@@ -64,4 +64,4 @@ def lines(clips: Sequence[Path], output: Path, result: dict[str, Any]) -> Iterat
     yield f"{result['width']}×{result['height']}, {rate:g} fps; picture {result['picture']}, {sound}."
     if result["why"]:
         yield f"Note: {result['why']}"
-    yield f"The video is {output}"
+    yield f"The video was saved as {output}"

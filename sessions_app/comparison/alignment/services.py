@@ -41,8 +41,9 @@ REASONS_OF_INTERRUPTION = (
     "no_overlap",
     "no_common_clock",
 )
-INTERRUPTED_REASON = "not_one_recording"  # the aligner uses the same name
-PREVIEW_SECONDS = 30.0
+# error code for interrupted recordings, also used by the aligner process
+INTERRUPTED_REASON = "not_one_recording"
+PREVIEW_SECONDS = 60.0
 PREVIEWS_AT_ONCE = 2
 waiting_room = ChildPool(PREVIEWS_AT_ONCE)
 
@@ -85,14 +86,13 @@ def check_roi(vods: list[ComparisonVod], roi: dict[str, Any] | None) -> None:
         return
     vod = next((vod for vod in vods if vod.vod_id == roi["vod_id"]), None)
     if vod is None:
-        raise DomainError("unknown_vod", f"The session has no VOD {roi['vod_id'][:100]!r}.")
+        raise DomainError("unknown_vod", f"The comparison has no VOD {roi['vod_id'][:100]!r}.")
     if roi["time"] > vod.video.duration:
-        sentence = f"{vod.vod_id} is only {vod.video.duration:.3f} s long."
+        sentence = f"Choose an earlier time: {vod.vod_id} ends at {vod.video.duration:.3f} s."
         raise DomainError("invalid", f"roi.time: {sentence}", errors={"roi": {"time": [sentence]}})
 
 
 def find_alignment(session: ComparisonSession, job_id: UUID) -> Alignment:
-    """Return the session's alignment with this job. Raises ``alignment_not_found``."""
     alignment = session.alignments.select_related("job").filter(job_id=job_id).first()
     if alignment is None:
         raise DomainError("alignment_not_found")
@@ -119,7 +119,9 @@ def apply_alignment(session: ComparisonSession, by: User, job_id: UUID, vod_ids:
             if vod_ids is None or found["vod_id"] in vod_ids
         }
         if not chosen or set(vod_ids or []) - set(chosen):
-            raise DomainError("nothing_to_apply", "This alignment has no proposal for that VOD.")
+            raise DomainError(
+                "nothing_to_apply", "This alignment proposes no offset for at least one of the chosen VODs."
+            )
         place_vods(change, by, chosen)
         change.session.auto_sync_result = {
             "job_id": str(job_id),
@@ -149,9 +151,9 @@ def preview_timer(
     check_roi(vods, roi)
     for vod_id in times if isinstance(times, dict) else ():
         if vod_id not in {vod.vod_id for vod in vods}:
-            raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
+            raise DomainError("unknown_vod", f"The comparison has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
     limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
-    viewer = by if by.is_admin else session.owner  # editors may read what the owner may read
+    viewer = by if by.is_admin else session.owner  # editors read the videos with the owner's rights
     folder = scratch.scratch_root() / f"preview-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
     try:
@@ -209,7 +211,10 @@ def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -
 
 
 def refuse_interrupted(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
-    """Refuse proposals by timer alone if a recording was interrupted: each part of it needs its own offset."""
+    """Refuse proposals by timer alone for interrupted recordings, because each part needs its own offset.
+
+    Give the interruption as the reason of other refusals that it may have caused.
+    """
     reference = result["reference"]
     kept = []
     for found in result["proposals"]:
@@ -220,8 +225,8 @@ def refuse_interrupted(result: dict[str, Any], videos: Mapping[str, Video]) -> N
             continue
         message = (
             f"{vod_id}: the recording of {broken} was interrupted. {notes_of(videos[broken])[0]} "
-            f"By the timer, one part has the offset {found['offset']:+.3f} s. Align by sound, or compare the "
-            "parts separately."
+            f"By the timer, the offset of one part of the recording is {found['offset']:+.3f} s. Align by sound, or "
+            "compare the parts separately."
         )
         refusal = {name: found[name] for name in ("vod_id", "readings", "evidence", "findings")}
         result["refused"] = [
@@ -250,10 +255,11 @@ def run_aligner(request: dict[str, Any], run: Callable[..., list[dict[str, Any]]
     try:
         messages = run(ALIGNER, stdin=json.dumps(request).encode(), access=Access(reads=reads, writes=folders))
     except ChildError as exc:
+        # A preview reads only a few pictures: if that takes too long, the machine is busy.
+        if exc.kind == ChildError.BUSY or (exc.kind == ChildError.TIMEOUT and request["op"] == "preview"):
+            raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if exc.kind == ChildError.TIMEOUT:
             raise DomainError("vod_unreadable", f"Reading the videos took too long. {exc}") from exc
-        if exc.kind == ChildError.BUSY:
-            raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         raise
     last = messages[-1] if messages else {}
     if "error" in last:

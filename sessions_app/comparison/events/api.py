@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -23,23 +24,32 @@ from sessions_app.comparison.events.mentions import mark_mentions_seen, unseen_e
 from sessions_app.comparison.models import ComparisonSession, EventOrigin, LinkVisitor, SessionEvent, Viewer
 from sessions_app.comparison.serializers import JobStartedSerializer, OkSerializer
 from sessions_app.comparison.viewsets import TAG, ComparisonViewSet
+from vodplatform.accounts.services import client_address
 from vodplatform.core.api import idempotency
 from vodplatform.core.api.idempotency import idempotent
-from vodplatform.core.api.parsers import StrictJSONParser
+from vodplatform.core.api.parsers import ListJSONParser
 from vodplatform.core.api.tables import AsTable
 from vodplatform.core.files.spooled import pieces_of
+from vodplatform.core.web.throttles import network_of
 from vodplatform.core.web.turns import Locks, Turn
 
 Write = Callable[[ComparisonSession, paging.Vods], Iterable[str]]
 SENT_AT_ONCE = 256 * 1024  # maximum bytes of a download that is sent from memory; larger ones are streamed
 READ_SECONDS = 10.0  # maximum seconds that a request waits for other requests of the same account or link
 PEEK_BYTES = 1024  # bytes of a file that are read to distinguish JSON from CSV
-# Locks by account or link: each one reads one list or file of events at a time, and imports one.
+# Locks by account, or by the network of visitors: a process runs one read and one import per key at a time.
 reading, importing = Locks(), Locks()
 
 
-def _key_of(viewer: Viewer) -> UUID:
-    return viewer.link_id if isinstance(viewer, LinkVisitor) else viewer.pk
+def _key_of(viewer: Viewer, request: Request) -> Hashable:
+    if isinstance(viewer, LinkVisitor):
+        return network_of(client_address(request._request))
+    return viewer.pk
+
+
+def _parsing(size: int) -> AbstractContextManager[object]:
+    """Wait for the lock that the parser of a file of ``size`` bytes needs."""
+    return nullcontext() if size <= files.SMALL_BYTES else Turn(files.parsing, READ_SECONDS)
 
 
 class EventReadsViewSet(ComparisonViewSet):
@@ -47,8 +57,8 @@ class EventReadsViewSet(ComparisonViewSet):
     than other endpoints."""
 
     def get_throttles(self) -> list[BaseThrottle]:
-        if isinstance(self.viewer, LinkVisitor) and self.request.method in SAFE_METHODS:
-            self.throttle_scope = "visitor_events"
+        if isinstance(self.viewer, LinkVisitor):
+            self.throttle_scope = "visitor_events" if self.request.method in SAFE_METHODS else "visitor_write"
         return super().get_throttles()
 
 
@@ -61,7 +71,6 @@ class EventViewSet(EventReadsViewSet):
         return Response({"ok": True, "event": s.EventSerializer.show(s.ShownEvent(row))}, status=status)
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the event's current state."""
         return self.answer_event(events.find_event(self.get_object(), UUID(made["event_id"])))
 
     @extend_schema(
@@ -74,16 +83,18 @@ class EventViewSet(EventReadsViewSet):
         """List events by their time on the shared clock."""
         query = self.read_query(s.EventQuerySerializer)
         # A page of 4 MiB needs ten times as much memory, so each account reads one page at a time.
-        turn = Turn(reading.of(_key_of(self.viewer)), READ_SECONDS)
-        session = self.get_object()
-        page = paging.read_events(session, query)
-        shown = [s.EventSerializer.show(one) for one in page.events]
-        unseen = [str(key) for key in unseen_events(session, self.viewer)]
-        answer = Response(
-            {"ok": True, "events": shown, "total": page.total, "next_cursor": page.next_cursor, "unseen": unseen}
-        )
-        answer.add_post_render_callback(turn.end)
-        return answer
+        with ExitStack() as stack:
+            stack.enter_context(Turn(reading.of(_key_of(self.viewer, self.request)), READ_SECONDS))
+            session = self.get_object()
+            page = paging.read_events(session, query)
+            shown = [s.EventSerializer.show(one) for one in page.events]
+            unseen = [str(key) for key in unseen_events(session, self.viewer)]
+            answer = Response(
+                {"ok": True, "events": shown, "total": page.total, "next_cursor": page.next_cursor, "unseen": unseen}
+            )
+            held = stack.pop_all()
+            answer.add_post_render_callback(lambda _: held.close())
+            return answer
 
     @idempotent
     @extend_schema(
@@ -117,11 +128,18 @@ class EventViewSet(EventReadsViewSet):
         values = self.read_change(s.EventChangeSerializer, answers, alternatives=("time", "global_time"))
         return self.answer_event(events.change_event(session, self.viewer, event_id, values))
 
-    @extend_schema(operation_id="events_delete", summary="Delete an event", responses={200: OkSerializer})
+    @extend_schema(
+        operation_id="events_delete",
+        summary="Delete an event",
+        parameters=[s.DeletionQuerySerializer],
+        responses={200: OkSerializer},
+    )
     @change.mapping.delete
     def delete_one(self, request: Request, session_id: str, event_id: UUID) -> Response:
         """Delete an event and its replies. Only the event's author and editors may do so."""
-        events.delete_event(self.get_object(), self.viewer, event_id)
+        session = self.get_object()
+        seen = self.read_query(s.DeletionQuerySerializer).get("updated_at")
+        events.delete_event(session, self.viewer, event_id, seen)
         return Response({"ok": True})
 
     @idempotent
@@ -194,7 +212,7 @@ class EventViewSet(EventReadsViewSet):
         methods=["post"],
         url_path="import",
         url_name="import",
-        parser_classes=[StrictJSONParser, MultiPartParser],
+        parser_classes=[ListJSONParser, MultiPartParser],
     )
     def import_events(self, request: Request, session_id: str) -> Response:
         """Add the events of a list or a file. If one is invalid, none is added. Errors name the line.
@@ -209,13 +227,17 @@ class EventViewSet(EventReadsViewSet):
         return Response({"ok": True, "created": len(made)}, status=201)
 
     def read_rows(self, request: Request, session: ComparisonSession) -> tuple[Sequence[dict[str, Any]], int]:
+        if not (request.content_type or "").startswith("multipart/"):
+            length = request.META.get("CONTENT_LENGTH") or ""
+            with _parsing(int(length[:19]) if length.isdecimal() else files.SMALL_BYTES + 1):
+                rows = request.data
+                return files.validate_events(rows.get("events") if isinstance(rows, dict) else rows), 1
         file = request.FILES.get("file")
         if file is None:
-            rows = request.data
-            return files.validate_events(rows.get("events") if isinstance(rows, dict) else rows), 1
+            return files.validate_events(None), 1
         name, sign = file.name.lower(), file.read(PEEK_BYTES).lstrip()[:1]
         file.seek(0)
-        with Turn(files.parsing, READ_SECONDS):
+        with _parsing(file.size):
             if name.endswith(".otio") or sign == b"{":
                 from sessions_app.comparison.events.otio import from_otio
 
@@ -274,7 +296,7 @@ class EventFileViewSet(EventReadsViewSet):
         session = self.get_object()
         vods = paging.vods_of(session)
         made_of = (ending, session.name, paging.state_of(session, vods))
-        with Turn(reading.of(_key_of(self.viewer)), READ_SECONDS):
+        with Turn(reading.of(_key_of(self.viewer, self.request)), READ_SECONDS):
             made = files.cache.file(made_of, lambda: write(session, vods))
         headers = {
             "Content-Type": content_type,

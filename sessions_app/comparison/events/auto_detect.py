@@ -51,19 +51,17 @@ def start_detection(session: ComparisonSession, by: User, origins: Sequence[str]
 
 
 def check_editor(locked: ComparisonSession, by: User) -> None:
-    """Raise ``forbidden`` or ``session_not_found`` if ``by`` may not edit a locked session."""
     if not access_to(locked, by).can_edit:
         raise DomainError("forbidden")
 
 
 def chosen_vods(session: ComparisonSession, vod_ids: Sequence[str] | None) -> list[ComparisonVod]:
-    """Return the VODs with these ids in session order, or all VODs for None. Raises ``unknown_vod``."""
     vods = list(session.vods.select_related("video"))
     if vod_ids is None:
         return vods
     for vod_id in vod_ids:
         if vod_id not in {vod.vod_id for vod in vods}:
-            raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
+            raise DomainError("unknown_vod", f"The comparison has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
     return [vod for vod in vods if vod.vod_id in vod_ids]
 
 

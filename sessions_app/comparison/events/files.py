@@ -13,46 +13,52 @@ from rest_framework.exceptions import ValidationError
 
 from sessions_app.comparison.events.serializers import NewEventSerializer
 from sessions_app.comparison.models import SessionEvent
-from vodplatform.core.api.parsers import check_json, has_too_many_parts
+from vodplatform.core.api.parsers import check_json, has_too_many_parts, load_json
 from vodplatform.core.api.tables import csv_lines, unmarked
 from vodplatform.core.errors import MAX_ERRORS, DomainError
 from vodplatform.core.files.spooled import SpooledFile
-from vodplatform.core.web.turns import Turn
+from vodplatform.core.pauses import with_pauses
+from vodplatform.core.web.turns import Locks, Turn
 
 COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
 MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum bytes of cached files on disk
 MAX_COLUMNS = 50
-# maximum number of lines in an imported CSV file, including empty lines; maximum characters per line
+# maximum number of lines in an imported CSV file, including empty lines; maximum number of characters per line
 MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000
 
 Data = dict[str, Any]
 
 
 class FileCache:
-    """A disk cache of exported event files, which writes one file at a time."""
+    """A disk cache of exported event files. Each account or link network writes one file at a time (api.py)."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[Any, SpooledFile] = OrderedDict()
         self._size = 0
-        self._lock = threading.Lock()
+        self._locks = Locks()
+        self._guard = threading.Lock()  # for the two fields above
 
     def file(self, key: Any, write: Callable[[], Iterable[str]]) -> SpooledFile:
         """Return the cached file with this key. If there is none, write it. Raises ``unavailable``."""
-        with Turn(self._lock):
-            if key in self._files:
-                self._files.move_to_end(key)
-                return self._files[key]
+        if found := self._files.get(key):
+            return found
+        with Turn(self._locks.of(key), WRITE_SECONDS):
+            if found := self._files.get(key):
+                return found
             made = SpooledFile(part.encode() for part in write())
-            self._files[key] = made
-            self._size += made.size
-            while self._size > MAX_KEPT_BYTES and len(self._files) > 1:
-                self._size -= self._files.popitem(last=False)[1].size
+            with self._guard:
+                self._files[key] = made
+                self._size += made.size
+                while self._size > MAX_KEPT_BYTES and len(self._files) > 1:
+                    self._size -= self._files.popitem(last=False)[1].size
             return made
 
 
 cache = FileCache()
-parsing = threading.Lock()  # parsing takes much memory, so only one file is parsed at a time
+WRITE_SECONDS = 10.0  # maximum seconds to wait while another request writes a file
+SMALL_BYTES = 256 * 1024
+parsing = threading.Lock()  # parsing takes much memory, so only one file above SMALL_BYTES is parsed at a time
 
 
 def to_csv(rows: Iterable[SessionEvent]) -> Iterator[str]:
@@ -63,7 +69,6 @@ def to_csv(rows: Iterable[SessionEvent]) -> Iterator[str]:
 
 
 def to_json(rows: Iterable[SessionEvent]) -> Iterator[str]:
-    """Yield events as JSON that :func:`from_json` reads."""
     yield "["
     for number, row in enumerate(rows):
         place = {"vod_id": row.vod.vod_id, "time": row.time} if row.vod else {"global_time": row.time}
@@ -88,12 +93,16 @@ def from_csv(file: IO[bytes]) -> list[Data]:
         if len(names) > MAX_COLUMNS:
             raise refusal({"file": [f"The file's first line has more than {MAX_COLUMNS} columns."]})
         if not {"time", "kind"}.issubset(names):
-            raise refusal({"file": [f"The file's first line must name the columns {', '.join(COLUMNS)}."]})
+            sentence = (
+                "The file's first line must contain the column names, at least time and kind. Supported columns: "
+                f"{', '.join(COLUMNS)}."
+            )
+            raise refusal({"file": [sentence]})
         places = [(name, names.index(name)) for name in COLUMNS if name in names]
         rows = (_from_cells({name: cells[at] for name, at in places if at < len(cells)}) for cells in table if cells)
-        return validate_events(list(islice(rows, MAX_ROWS + 1)), first_line=2)
+        return validate_events(list(with_pauses(islice(rows, MAX_ROWS + 1))), first_line=2)
     except UnicodeDecodeError as exc:
-        raise refusal({"file": ["The file is not UTF-8. Save it with this encoding."]}) from exc
+        raise refusal({"file": ["The file is not encoded in UTF-8. Save it as UTF-8."]}) from exc
     except csv.Error as exc:
         raise refusal({"file": [f"The file is not valid CSV: {exc}."]}) from exc
 
@@ -106,7 +115,7 @@ def _lines(text: IO[str]) -> Iterator[str]:
         if len(line) > MAX_LINE_LENGTH:
             raise refusal({"file": [f"The file has a line with more than {MAX_LINE_LENGTH} characters."]})
         yield line
-    raise refusal({"file": [f"The file has more than {MAX_LINES} lines. Split it."]})
+    raise refusal({"file": [f"The file has more than {MAX_LINES} lines. Split it into several files."]})
 
 
 def _from_cells(found: dict[str, str]) -> Data:
@@ -120,9 +129,9 @@ def _from_cells(found: dict[str, str]) -> Data:
 def from_json(raw: bytes) -> list[Data]:
     """Read events from a JSON list. Raises ``invalid`` with errors by event number, starting at 1."""
     if has_too_many_parts(raw):
-        raise refusal({"file": ["The file's JSON has too many elements. Split it."]})
+        raise refusal({"file": ["The JSON file has too many elements. Split it into several files."]})
     try:
-        data = json.loads(raw)
+        data = load_json(raw)
     except (ValueError, RecursionError) as exc:
         raise refusal({"file": ["The file is not valid JSON."]}) from exc
     check_json(data)
@@ -130,7 +139,7 @@ def from_json(raw: bytes) -> list[Data]:
 
 
 def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
-    """Validate a list of events. Raises ``invalid`` with errors by event number, counted from ``first_line``."""
+    """Raise ``invalid`` with errors by event number, counted from ``first_line``."""
     if not isinstance(rows, list):
         raise refusal({"events": ["Send a list of events."]})
     if not rows:
@@ -140,7 +149,7 @@ def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
     found: list[Data] = []
     errors: Data = {}
     form = NewEventSerializer()  # one serializer for all events, because creating it is slow
-    for number, row in enumerate(rows, start=first_line):
+    for number, row in enumerate(with_pauses(rows), start=first_line):
         try:
             found.append(form.run_validation(row))
         except ValidationError as exc:

@@ -73,7 +73,7 @@ def group_marks(marks: Iterable[Mark]) -> list[EventGroup]:
 
 
 def _clash(mark: Mark, other: Mark) -> bool:
-    """Return whether the events have different labels, of which a group would hide one."""
+    """Return whether the events have different labels. A group shows only one label."""
     return bool(mark.label and other.label) and mark.label != other.label
 
 

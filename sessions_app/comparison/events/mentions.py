@@ -14,11 +14,10 @@ from vodplatform.accounts.models import User
 
 MAX_NAME = 150
 WORD = re.compile(r"(?<![\w.@+-])@([\w.@+-]+)")
-END = re.compile(r"[.-](?!\w)")  # a dot or hyphen that may end a sentence
+END = re.compile(r"[.-](?!\w)")  # a dot or hyphen that may be punctuation after a name
 
 
 def mentionable_users(session: ComparisonSession) -> QuerySet[User]:
-    """Return the session's owner and the users with whom it is shared, sorted by name."""
     shared = User.objects.filter(comparison_shares__session=session).values("pk")
     return User.objects.filter(Q(pk=session.owner_id) | Q(pk__in=shared), is_active=True).order_by("username")
 
@@ -38,7 +37,7 @@ def _names_in(text: str) -> set[str]:
 
 
 def store_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
-    """Store the mentions that ``text`` adds to ``before``. Return the mentioned users.
+    """Store and return the users whom ``text`` mentions, but the previous text ``before`` does not.
 
     Authors (``by``) cannot mention themselves.
     """

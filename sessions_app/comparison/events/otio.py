@@ -21,7 +21,8 @@ from sessions_app.comparison.events.files import MAX_ROWS, refusal, validate_eve
 from sessions_app.comparison.events.paging import Vods, iterate_rows
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
 from sessions_app.comparison.timeline import start_of
-from vodplatform.core.api.parsers import check_json, has_too_many_parts
+from vodplatform.core.api.parsers import check_json, has_too_many_parts, load_json
+from vodplatform.core.pauses import pause_for_others, with_pauses
 
 METADATA_KEY = "vod_sync"
 MAX_PARTS = 600_000  # maximum number of JSON values in an imported timeline
@@ -130,9 +131,9 @@ def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
     plain JSON, because OTIO's reader crashes the process on self-references and on timelines without tracks.
     """
     if has_too_many_parts(raw, MAX_PARTS):
-        raise refusal({"file": ["The timeline has too many elements. Split it."]})
+        raise refusal({"file": ["The timeline has too many elements. Split it into several files."]})
     try:
-        timeline = json.loads(raw)
+        timeline = load_json(raw)
         check_json(timeline)
         if _schema(timeline) != "Timeline":
             raise ValueError("no timeline")
@@ -158,6 +159,7 @@ class _Reader:
 
     def visit(self, part: Data, start: float) -> float:
         """Collect the markers of a part of the timeline; return its duration in seconds."""
+        pause_for_others()
         schema, span = _schema(part), _span(part.get("source_range"))
         if schema == "Transition":
             return 0.0  # a transition takes no time, since it overlaps its neighbours
@@ -165,7 +167,7 @@ class _Reader:
             span = _span((_media(part) or {}).get("available_range"))
         own_start, length = span or (0.0, 0.0)
         vod = self._vod_of(part) if schema == "Clip" else None
-        for marker in part.get("markers") or []:
+        for marker in with_pauses(part.get("markers") or []):
             self._take(marker, start - own_start, vod)
         if schema == "Track":
             inside = start - own_start

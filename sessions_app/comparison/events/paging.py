@@ -5,6 +5,7 @@ The events' order is cached until events or offsets change.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import threading
@@ -16,19 +17,20 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, TextField
+from django.db.models import Prefetch, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from sessions_app.comparison.events.grouping import EventGroup
-from sessions_app.comparison.events.serializers import ShownEvent, joined_events
+from sessions_app.comparison.events.serializers import MAX_DRAWING_BYTES, ShownEvent, joined_events
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
+from vodplatform.core.api.parsers import load_json
 from vodplatform.core.errors import DomainError
 
 MAX_PAGE_BYTES = 4 * 1024 * 1024
 MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum bytes and number of events loaded by one query
 ORDERS_KEPT = 8
 CURSOR = re.compile(r"(?P<time>-?[0-9]{1,7}(\.[0-9]{1,20})?(e-[0-9]{1,3})?)_(?P<key>[0-9a-f]{32})")
-ALL_VODS = "any"  # filter value for events with or without a VOD
+ALL_VODS = "any"  # filter value that selects all events; None selects events without a VOD
 # Load replies into lists: creating a query set per event would double the time.
 WITH_THREAD: Any = Prefetch("replies", to_attr="thread")
 
@@ -72,7 +74,6 @@ def vods_of(session: ComparisonSession) -> Vods:
 
 
 def state_of(session: ComparisonSession, vods: Vods) -> tuple[Any, ...]:
-    """Return a key that changes with the session's events and their times on the shared clock."""
     places = tuple((vod.vod_id, vod.name, vod.placement, vod.video.fps, vod.video.duration) for vod in vods.values())
     return session.pk, session.events_revision, places
 
@@ -104,11 +105,11 @@ def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
             break
         page.append(one)
     next_cursor = _cursor(page[-1]) if page and start + len(page) < len(found) else None
-    return EventPage(list(_load(page, vods)), len(found), next_cursor)
+    return EventPage(list(_load(page, vods, as_text=True)), len(found), next_cursor)
 
 
 def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
-    """Return an event and its group; None if it was deleted or is not the first of its group."""
+    """Return an event with its group; None if the event was deleted or is not the first of its group."""
     vods = vods_of(session)
     found = [one for one in cache.order(session, vods, None, is_joined=True) if one.key == event_id]
     return next(_load(found, vods), None)
@@ -127,14 +128,28 @@ def iterate_rows(
         vod_id = of.vod_id if isinstance(of, ComparisonVod) else None
         order = [one for one in order if one.marks[0].vod_id == vod_id]
     for batch in _batches(order):
-        rows = SessionEvent.objects.filter(pk__in=[one.key for one in batch]).defer("drawing")
-        rows = rows.annotate(drawing_text=Cast("drawing", TextField())) if has_content else rows.defer("body")
-        by_key = rows.in_bulk()
+        rows = SessionEvent.objects.filter(pk__in=[one.key for one in batch])
+        by_key = (_with_text(rows) if has_content else rows.defer("body", "drawing")).in_bulk()
+        if has_content:
+            _shorten_texts(by_key.values())
         for one in batch:
             row = by_key.get(UUID(str(one.key)))
             if row is not None:
                 row.vod = vods[row.vod_id] if row.vod_id is not None else None
                 yield row
+
+
+def _with_text(rows: QuerySet[SessionEvent]) -> QuerySet[SessionEvent]:
+    """Load drawings as JSON text, because decoding a large drawing takes milliseconds."""
+    return rows.defer("drawing").annotate(drawing_text=Cast("drawing", TextField()))
+
+
+def _shorten_texts(rows: Iterable[SessionEvent]) -> None:
+    """Shorten the JSON texts of drawings on PostgreSQL, which writes 1e-300 with 302 digits."""
+    for row in rows:
+        text = row.drawing_text  # type: ignore[attr-defined]
+        if text and len(text) > 2 * MAX_DRAWING_BYTES:
+            row.drawing_text = json.dumps(load_json(text), separators=(",", ":"))  # type: ignore[attr-defined]
 
 
 def _cursor(one: EventGroup) -> str:
@@ -155,10 +170,14 @@ def _place_after(found: list[EventGroup], cursor: str) -> int:
     return first
 
 
-def _load(order: Iterable[EventGroup], vods: Vods) -> Iterator[ShownEvent]:
+def _load(order: Iterable[EventGroup], vods: Vods, *, as_text: bool = False) -> Iterator[ShownEvent]:
     for batch in _batches(order):
         rows = SessionEvent.objects.filter(pk__in=[mark.key for one in batch for mark in one.marks])
+        if as_text:
+            rows = _with_text(rows)
         by_key: dict[UUID | str, SessionEvent] = {row.pk: row for row in rows.prefetch_related(WITH_THREAD)}
+        if as_text:
+            _shorten_texts(by_key.values())
         for row in by_key.values():
             row.vod = vods[row.vod_id] if row.vod_id is not None else None
         for one in batch:

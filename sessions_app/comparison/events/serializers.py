@@ -25,13 +25,14 @@ from vodplatform.core.api.fields import (
     StrictCharField,
     StrictRegexField,
 )
+from vodplatform.core.api.renderers import RawJson
 from vodplatform.core.errors import DomainError
 
 MAX_DRAWING_BYTES = 64 * 1024
 MAX_STROKE_TEXT = 500
 MAX_BODY = 10_000
 EVENT_BYTES, REPLY_BYTES = 700, 250  # assumed JSON bytes of an event, and of a reply, without their texts
-AUTHOR_HELP = "The user's id, or the id of a link's visitor."
+AUTHOR_HELP = "Id of the user, or of the visitor who used a link."
 TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -52,7 +53,9 @@ class StrokeSerializer(serializers.Serializer[Data]):
         child=serializers.ListField(child=serializers.FloatField(min_value=0, max_value=1), min_length=2, max_length=2),
         help_text="Pairs [x, y], as fractions of the displayed frame.",
     )
-    text = serializers.CharField(required=False, max_length=MAX_STROKE_TEXT, help_text="With the tool `text` only.")
+    text = serializers.CharField(
+        required=False, max_length=MAX_STROKE_TEXT, help_text="Text to draw; only for the tool `text`."
+    )
 
 
 class DrawingSerializer(serializers.Serializer[Data]):
@@ -131,16 +134,16 @@ class NewEventSerializer(EventFieldsSerializer):
         min_value=-MAX_TIMESTAMP,
         max_value=MAX_TIMESTAMP,
         required=False,
-        help_text="Seconds of the shared clock, at least `timeline.start`.",
+        help_text="Seconds on the shared clock, at least `timeline.start`.",
     )
 
     def validate(self, attrs: Data) -> Data:
         wanted = "global_time" if attrs.get("vod_id") is None else "time"
         unwanted = "time" if wanted == "global_time" else "global_time"
         if wanted not in attrs:
-            raise serializers.ValidationError({wanted: ["Give `vod_id` and `time`, or `global_time` alone."]})
+            raise serializers.ValidationError({wanted: ["Send either `vod_id` and `time`, or only `global_time`."]})
         if unwanted in attrs:
-            raise serializers.ValidationError({unwanted: ["Give `vod_id` and `time`, or `global_time` alone."]})
+            raise serializers.ValidationError({unwanted: ["Send either `vod_id` and `time`, or only `global_time`."]})
         return attrs
 
 
@@ -171,14 +174,22 @@ class EventChangeSerializer(EventFieldsSerializer):
     resolved = StrictBooleanField(required=False)
     base = EventBaseSerializer(
         required=False,
-        help_text="The values that the change replaces. If one differs from the stored value, the answer is 409 "
+        help_text="The values that the change replaces. If one differs from the stored value, the response is 409 "
         "`event_changed`.",
     )
 
     def validate(self, attrs: Data) -> Data:
         if "time" in attrs and "global_time" in attrs:
-            raise serializers.ValidationError({"time": ["Give `time` or `global_time`."]})
+            raise serializers.ValidationError({"time": ["Send either `time` or `global_time`."]})
         return attrs
+
+
+class DeletionQuerySerializer(serializers.Serializer[Data]):
+    updated_at = serializers.FloatField(
+        required=False,
+        help_text="The event's `updated_at` as last read. If the event or its replies have changed since then, "
+        "the response is 409 `event_changed`.",
+    )
 
 
 class ReplyBodySerializer(serializers.Serializer[Data]):
@@ -200,7 +211,7 @@ class EventQuerySerializer(serializers.Serializer[Data]):
         required=False, max_length=80, help_text="The `next_cursor` of the previous page; `offset` counts from there."
     )
     joined = serializers.BooleanField(
-        default=True, help_text="Whether events that several VODs show at one moment are grouped into one."
+        default=True, help_text="Whether to combine events that several VODs show at the same moment into one event."
     )
 
     def get_fields(self) -> dict[str, Any]:
@@ -248,7 +259,7 @@ class ShownEvent:
 
 
 class EventSerializer(AnswerSerializer[ShownEvent]):
-    """An event. time, end: seconds of the VOD's own time, or of the shared clock without a VOD.
+    """An event. time, end: seconds of the VOD's own time; if the event has no VOD, seconds of the shared clock.
 
     global_time, end_global_time: seconds of the shared clock.
     """
@@ -258,7 +269,7 @@ class EventSerializer(AnswerSerializer[ShownEvent]):
     label = serializers.CharField(source="event.label")  # type: ignore[assignment]
     body = serializers.CharField(source="event.body")
     color = serializers.CharField(source="event.color", help_text="`#rrggbb`, or empty to use the kind's colour.")
-    drawing = StoredJsonField(DrawingSerializer, allow_null=True, source="event.drawing")
+    drawing = StoredJsonField(DrawingSerializer, allow_null=True)
     vod_id = serializers.CharField(allow_null=True)
     time = serializers.FloatField(source="event.time")
     end = serializers.FloatField(allow_null=True, source="event.end")
@@ -273,6 +284,12 @@ class EventSerializer(AnswerSerializer[ShownEvent]):
     created_at = EpochField(source="event.created_at", help_text="Epoch seconds.")
     updated_at = EpochField(source="event.updated_at", help_text="Epoch seconds.")
     sources = SourceSerializer(many=True)
+
+    def get_drawing(self, shown: ShownEvent) -> Any:
+        row = shown.event
+        if not hasattr(row, "drawing_text"):
+            return row.drawing
+        return None if row.drawing_text is None else RawJson(row.drawing_text)
 
     def get_created_by(self, shown: ShownEvent) -> UUID | None:
         return shown.event.created_by_id or shown.event.visitor_id
@@ -309,10 +326,10 @@ class EventListSerializer(serializers.Serializer[Data]):
     events = EventSerializer(many=True)
     total = serializers.IntegerField()
     next_cursor = serializers.CharField(
-        allow_null=True, help_text="The `cursor` of the next page; null at the end of the list."
+        allow_null=True, help_text="Value of `cursor` for the next page; null on the last page."
     )
     unseen = serializers.ListField(
-        child=serializers.UUIDField(), help_text="Events with an unseen `@` mention of the caller."
+        child=serializers.UUIDField(), help_text="Ids of the events with an unseen `@` mention of the caller."
     )
 
 
@@ -322,7 +339,7 @@ class DetectSerializer(serializers.Serializer[Data]):
     )
     vod_ids = BoundedListField(
         child=StrictCharField(max_length=100), min_length=1, max_length=MAX_VODS, required=False,
-        help_text="By default all VODs.",
+        help_text="The VODs to search; by default all.",
     )  # fmt: skip
 
 

@@ -32,16 +32,18 @@ from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import limit_size
+from vodplatform.core.pauses import with_pauses
 from vodplatform.core.records.database import compile_inserts
 from vodplatform.core.web.publish import publish_on_commit
 
 COMMENT = "comment"  # the only kind of event that viewers without edit permission may create
 MAX_EVENTS, MAX_REPLIES = 10_000, 1_000
-MAX_THREAD = 200_000  # maximum characters of all replies to one event
+MAX_THREAD = 200_000  # maximum number of characters in all replies to one event together
 COMMENTERS_SHARE = 0.5  # share of the byte and reply limits that applies to viewers without edit permission
-MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events in a session by one author without edit permission
-MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a broadcast message; for more, pages reload the list
+MAX_EVENTS_OF_COMMENTER = 1_000  # maximum number of events in a session by one author without edit permission
+MAX_EVENTS_IN_MESSAGE = 100  # maximum number of events in a broadcast message; for more, pages reload the list
 MAX_TOLD_BYTES = 128 * 1024  # maximum bytes of the events in a broadcast message
+SAME_TIME = 1e-6  # stored times that differ by at most this many seconds count as equal
 QUOTA_CHECK_BYTES = 256 * 1024  # bytes of new events between two checks of the owner's quota
 
 
@@ -55,11 +57,10 @@ class EventsChange:
     changed: list[SessionEvent] = field(default_factory=list)
     deleted: list[UUID] = field(default_factory=list)
     named: dict[UUID, list[User]] = field(default_factory=dict)  # newly mentioned users by event id
-    is_measured: bool = False  # whether the ``size`` of the changed events is already right
+    is_measured: bool = False  # whether the rows in ``changed`` have their final ``size``
 
     @classmethod
     def of(cls, session: ComparisonSession, by: Viewer) -> EventsChange:
-        """Prepare a change. Raises ``forbidden``."""
         access = access_to(session, by)
         if not access.can_comment:
             raise DomainError("forbidden")
@@ -68,7 +69,7 @@ class EventsChange:
     def vod(self, vod_id: str) -> ComparisonVod:
         found = next((vod for vod in self.vods if vod.vod_id == vod_id), None)
         if found is None:
-            raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
+            raise DomainError("unknown_vod", f"The comparison has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
         return found
 
     def reread(self) -> None:
@@ -120,7 +121,8 @@ def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
     complete = len(change.changed) + len(change.deleted) <= MAX_EVENTS_IN_MESSAGE
     complete &= sum(row.size for row in change.changed) <= MAX_TOLD_BYTES
     shown = [EventSerializer.show(ShownEvent(row)) for row in change.changed] if complete else []
-    if len(json.dumps(shown)) > MAX_TOLD_BYTES:  # escaped letters can make the JSON longer than the sizes above
+    # The JSON escapes non-ASCII letters, so it may exceed the limit even if the sum of the rows' `size` does not.
+    if len(json.dumps(shown)) > MAX_TOLD_BYTES:
         shown, complete = [], False
     return {
         "type": "events",
@@ -128,7 +130,7 @@ def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
         "by": by.username,
         "changed": shown,
         "deleted": [str(key) for key in change.deleted] if complete else [],
-        # Each socket keeps only its own viewer's name: viewers may not see who else has access.
+        # Each socket removes all user names but its own viewer's: viewers may not see who else has access.
         "named": {str(key): [user.username for user in users] for key, users in change.named.items() if users},
         "complete": complete,
     }
@@ -156,7 +158,8 @@ def create_events(
     asked = _Asked(by, rows, origin, first_line)
     if len(rows) <= MAX_EVENTS_IN_MESSAGE:
         return _insert_events(session, asked)
-    # A long list is prepared before the session is locked. If the session changes meanwhile, this is repeated once.
+    # Prepare a long list before locking the session, so that the lock is held only briefly. If access or offsets change
+    # during the preparation, prepare the list a second time. If they change again, answer 503.
     _check_count(session, len(rows))
     try:
         return _insert_events(session, asked, _Prepared.of(EventsChange.of(session, by), asked))
@@ -180,7 +183,10 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """New events and the statements that insert them. change: the state of the session that they were prepared for."""
+    """New events and the INSERT statements for them.
+
+    change: contains the VODs and the author's permissions that were used to prepare the events.
+    """
 
     change: EventsChange
     rows: list[SessionEvent]
@@ -192,7 +198,11 @@ class _Prepared:
         return cls(change, made, compile_inserts(made) if made else [])
 
     def is_for(self, change: EventsChange) -> bool:
-        return (self.change.session.revision, self.change.access) == (change.session.revision, change.access)
+        return _state_of(self.change) == _state_of(change)
+
+
+def _state_of(change: EventsChange) -> tuple[Any, ...]:
+    return change.access, [(vod.pk, vod.vod_id, vod.placement, vod.video.duration) for vod in change.vods]
 
 
 def _insert_events(
@@ -202,13 +212,19 @@ def _insert_events(
         if ahead is not None and not ahead.is_for(change):
             if not is_last:
                 raise _SessionChanged
-            ahead = None
+            raise DomainError(
+                "unavailable",
+                "The comparison is being changed too often right now. Import again in a moment.",
+                retry_after=1,
+            )
         idempotency.bind_to_transaction()
         _check_count(session, len(asked.rows))
         if not change.access.can_edit and _written_by(change.session, asked.by) >= MAX_EVENTS_OF_COMMENTER:
             raise DomainError(
                 "too_many_events",
-                "You have reached the limit of events in this comparison. Delete some of yours first.",
+                "Visitors have reached the limit of events in this comparison. Ask its owner to delete some."
+                if isinstance(asked.by, LinkVisitor)
+                else "You have reached the limit of events in this comparison. Delete some of yours first.",
                 limit=MAX_EVENTS_OF_COMMENTER,
             )
         prepared = ahead or _Prepared.of(change, asked)
@@ -232,7 +248,7 @@ def _check_count(session: ComparisonSession, count: int) -> None:
 def _new_events(change: EventsChange, asked: _Asked) -> list[SessionEvent]:
     by, origin, first_line = asked.by, asked.origin, asked.first_line
     made = []
-    for number, values in enumerate(asked.rows, start=first_line):
+    for number, values in enumerate(with_pauses(asked.rows), start=first_line):
         _check_kind(values, change.access)
         row = SessionEvent(session=change.session, origin=origin, **_author(by))
         try:
@@ -273,10 +289,13 @@ def change_event(session: ComparisonSession, by: Viewer, event_id: UUID, values:
     return row
 
 
-def delete_event(session: ComparisonSession, by: Viewer, event_id: UUID) -> None:
+def delete_event(session: ComparisonSession, by: Viewer, event_id: UUID, seen: float | None = None) -> None:
+    """Delete an event. Raises ``forbidden``, and ``event_changed`` if ``seen`` is not its ``updated_at``."""
     with edit_events(session, by) as change:
         row = find_event(change.session, event_id)
         _check_author(row, by, change.access)
+        if seen is not None and abs(row.updated_at.timestamp() - seen) > SAME_TIME:
+            raise DomainError("event_changed")
         row.delete()
         change.deleted = [event_id]
 
@@ -287,15 +306,16 @@ def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> 
         idempotency.bind_to_transaction()
         row = find_event(change.session, event_id)
         said = row.replies.aggregate(count=Count("pk"), letters=Sum(Length("body"), default=0))
-        # Each change broadcasts all replies, so limit their length.
+        # Each change of an event broadcasts all its replies, so limit them.
         share = 1.0 if change.access.can_edit else COMMENTERS_SHARE
         if said["count"] >= share * MAX_REPLIES or said["letters"] + len(body) > share * MAX_THREAD:
             raise DomainError(
                 "too_many_events",
-                "The event has reached the limit of replies. Delete some replies first, or create a new event.",
+                "This event has reached the limit of replies. Delete some replies first, or create a new event.",
                 limit=MAX_REPLIES,
             )
         EventReply.objects.create(event=row, body=body, **_author(by))
+        _touch(row, change)
         change.named[row.pk] = store_mentions(row, by, body)
         change.changed = [row]
     return row
@@ -310,9 +330,15 @@ def delete_reply(session: ComparisonSession, by: Viewer, event_id: UUID, reply_i
             raise DomainError("event_not_found", "The event has no reply with this id.")
         _check_author(said, by, change.access)
         said.delete()
+        _touch(row, change)
         delete_obsolete_mentions(row)
         change.changed = [row]
     return row
+
+
+def _touch(row: SessionEvent, change: EventsChange) -> None:
+    row.updated_at = change.session.now()
+    row.save(update_fields=["updated_at"])
 
 
 def _author(by: Viewer) -> dict[str, Any]:
@@ -328,7 +354,7 @@ def _is_author(row: SessionEvent | EventReply, by: Viewer) -> bool:
 
 
 def _written_by(session: ComparisonSession, by: Viewer) -> int:
-    """Return the author's number of events. Visitors count together, because they can change their identity."""
+    """Visitors of links count as one author, because they can change their identity."""
     if isinstance(by, LinkVisitor):
         return session.events.filter(visitor_id__isnull=False).count()
     return session.events.filter(created_by=by).count()
@@ -336,18 +362,19 @@ def _written_by(session: ComparisonSession, by: Viewer) -> int:
 
 def _check_author(row: SessionEvent | EventReply, by: Viewer, access: Access) -> None:
     if not access.can_edit and not _is_author(row, by):
-        raise DomainError("forbidden", "Only its author and the comparison's editors can change it.")
+        what = "reply" if isinstance(row, EventReply) else "event"
+        raise DomainError("forbidden", f"Only its author and the comparison's editors can change this {what}.")
 
 
 def _check_kind(values: dict[str, Any], access: Access) -> None:
     if not access.can_edit and values.get("kind", COMMENT) != COMMENT:
-        raise DomainError("forbidden", f"You can only add comments here. Set the kind to {COMMENT!r}.")
+        raise DomainError("forbidden", f"In this comparison, you can only add comments. Set the kind to {COMMENT!r}.")
 
 
 def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
     """Copy a session's events and replies with their authors. Raises ``storage_full``.
 
-    The source is not locked, so the quota is checked again with the copied rows.
+    The source is not locked and may grow, so the quota is checked again after copying.
     """
     quota.check_room(target.owner, source.events.aggregate(total=Sum("size", default=0))["total"])
     names = {"source": source.pk, "target": target.pk}
@@ -362,7 +389,7 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
             " WHERE e.session_id = %(source)s",
             names,
         )
-        # An event created since the statement above has no copy. The join skips its replies.
+        # The join skips replies to events without a copy: such events were created after the first INSERT.
         cursor.execute(
             f"INSERT INTO {reply} (id, event_id, {', '.join(reply_columns)})"  # noqa: S608 - our own names
             f" SELECT {_new_id('r.id')}, n.id, {', '.join(f'r.{name}' for name in reply_columns)}"
@@ -407,7 +434,7 @@ def _apply_values(row: SessionEvent, change: EventsChange, values: dict[str, Any
 def _check_times(row: SessionEvent, vods: Iterable[ComparisonVod]) -> None:
     if row.vod:
         earliest, latest = 0.0, row.vod.video.duration
-        sentence = f"{row.vod.vod_id} is {latest:.3f} s long."
+        sentence = f"Must be from 0 to {latest:.3f}, the duration of {row.vod.vod_id} in seconds."
     else:
         earliest, latest = start_of(vod.placement for vod in vods) - TIME_TOLERANCE, MAX_TIMESTAMP
         sentence = f"Must be from {earliest + TIME_TOLERANCE:.3f} to {latest:.0f}."

@@ -25,7 +25,9 @@ Data = dict[str, Any]
 class BurnSerializer(serializers.Serializer[Data]):
     names = StrictBooleanField(default=False, help_text="Whether to show the VODs' names.")
     clock = StrictBooleanField(default=False, help_text="Whether to show the shared clock.")
-    events = StrictBooleanField(default=False, help_text="Whether to show events and drawings, for their span or 3 s.")
+    events = StrictBooleanField(
+        default=False, help_text="Whether to show events and drawings. Events without an end are shown for 3 s."
+    )
 
 
 class ReelSerializer(serializers.Serializer[Data]):
@@ -45,10 +47,10 @@ class ExportSerializer(serializers.Serializer[Data]):
     start = SecondsField(
         min_value=-MAX_TIMESTAMP,
         max_value=MAX_TIMESTAMP,
-        help_text="Seconds of the shared clock, at least `timeline.start`.",
+        help_text="Seconds on the shared clock, at least `timeline.start`.",
     )
     end = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP)
-    audio = StrictCharField(max_length=100, help_text="A vod_id, `mix`, or `none`.")
+    audio = StrictCharField(max_length=100, help_text="Sound of the export: a vod_id, `mix` or `none`.")
     height = serializers.IntegerField(
         min_value=exports.MIN_HEIGHT, max_value=exports.MAX_HEIGHT, required=False,
         help_text="Height in pixels; by default 720, or the VOD's own height for a single VOD.",
@@ -57,7 +59,7 @@ class ExportSerializer(serializers.Serializer[Data]):
         min_value=1,
         max_value=exports.MAX_FPS,
         required=False,
-        help_text="By default the highest rate of the shown VODs.",
+        help_text="Frames per second; by default the highest frame rate of the shown VODs.",
     )
     vod_ids = BoundedListField(
         child=StrictCharField(max_length=100), min_length=1, max_length=MAX_VODS, required=False,

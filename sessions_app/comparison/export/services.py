@@ -52,64 +52,63 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
 
     Raises ``forbidden``, ``unknown_vod``, ``invalid``, ``work_limit`` and ``storage_full``.
     """
+    check_editor(session, by)
+    # Prepare the job before the session is locked: reading thousands of events takes a second.
+    vods = chosen_vods(session, None)
+    shown = _shown(session, vods, values)
+    start, end = values["start"], values["end"]
+    _check_span(vods, start, end)
+    parts = _reel(session, values["reel"], start, end) if values.get("reel") else []
+    seconds = sum(until - since for since, until in parts) if parts else end - start
+    if seconds > MAX_SECONDS:
+        raise _invalid("end", f"An export can be at most {MAX_SECONDS / 3600:g} hours long. Choose a shorter part.")
+    sounds = _sounds(vods, shown, values["audio"])
+    fps = _fps([vods[number].video for number in shown], values.get("fps"))
+    height = values.get("height") or _height(values["layout"], vods[shown[0]].video)
+    try:
+        made = arrange(values["layout"], [_shape(vods[number].video) for number in shown], height)
+    except ValueError as exc:
+        raise _invalid("height", str(exc)) from exc
+    facts = {
+        "width": made.width,
+        "height": made.height,
+        "duration": seconds,
+        "fps": (fps.numerator, fps.denominator),
+    }
+    work_limit.check(by, facts)
+    shown_videos = [vods[number].video for number in shown]
+    read = sum(work_limit.gigapixels(video) * min(1.0, seconds / max(video.duration, 1e-6)) for video in shown_videos)
+    work = work_limit.gigapixels(facts) + read
+    params = {
+        "session_id": session.pk,
+        "videos": [
+            {
+                "vod_id": vod.vod_id,
+                "video_id": str(vod.video_id),
+                "name": vod.name,
+                "duration": vod.video.duration,
+                "offset": vod.offset,
+                "drift_ppm": vod.drift_ppm,
+                "drift_anchor": vod.drift_anchor,
+            }
+            for vod in vods
+        ],
+        "panes": shown,
+        "sounds": sounds,
+        "layout": values["layout"],
+        "start": start,
+        "end": end,
+        "parts": parts,
+        "fps": [fps.numerator, fps.denominator],
+        "height": height,
+        "burn": dict(values.get("burn") or {}),
+        "gigapixels": round(work, 3),
+        "source_gigapixels": round(sum(map(work_limit.gigapixels, shown_videos)), 3),
+    }
+    if params["burn"].get("events"):
+        check_drawings(drawing_spans(session, params))
     with transaction.atomic():
-        locked = lock_session(session)
-        check_editor(locked, by)
-        vods = chosen_vods(locked, None)
-        shown = _shown(locked, vods, values)
-        start, end = values["start"], values["end"]
-        _check_span(vods, start, end)
-        parts = _reel(locked, values["reel"], start, end) if values.get("reel") else []
-        seconds = sum(until - since for since, until in parts) if parts else end - start
-        if seconds > MAX_SECONDS:
-            raise _invalid("end", f"An export can be at most {MAX_SECONDS / 3600:g} hours long. Choose a shorter part.")
-        sounds = _sounds(vods, shown, values["audio"])
-        fps = _fps([vods[number].video for number in shown], values.get("fps"))
-        height = values.get("height") or _height(values["layout"], vods[shown[0]].video)
-        try:
-            made = arrange(values["layout"], [_shape(vods[number].video) for number in shown], height)
-        except ValueError as exc:
-            raise _invalid("height", str(exc)) from exc
-        facts = {
-            "width": made.width,
-            "height": made.height,
-            "duration": seconds,
-            "fps": (fps.numerator, fps.denominator),
-        }
-        work_limit.check(by, facts)
-        shown_videos = [vods[number].video for number in shown]
-        read = sum(
-            work_limit.gigapixels(video) * min(1.0, seconds / max(video.duration, 1e-6)) for video in shown_videos
-        )
-        work = work_limit.gigapixels(facts) + read
-        params = {
-            "session_id": locked.pk,
-            "videos": [
-                {
-                    "vod_id": vod.vod_id,
-                    "video_id": str(vod.video_id),
-                    "name": vod.name,
-                    "duration": vod.video.duration,
-                    "offset": vod.offset,
-                    "drift_ppm": vod.drift_ppm,
-                    "drift_anchor": vod.drift_anchor,
-                }
-                for vod in vods
-            ],
-            "panes": shown,
-            "sounds": sounds,
-            "layout": values["layout"],
-            "start": start,
-            "end": end,
-            "parts": parts,
-            "fps": [fps.numerator, fps.denominator],
-            "height": height,
-            "burn": dict(values.get("burn") or {}),
-            "gigapixels": round(work, 3),
-            "source_gigapixels": round(sum(map(work_limit.gigapixels, shown_videos)), 3),
-        }
-        if params["burn"].get("events"):
-            check_drawings(drawing_spans(locked, params))
+        check_editor(lock_session(session), by)
         quota.check_room(by, _least_bytes(shown_videos, seconds))
         return jobs.enqueue(EXPORT_KIND, by, params, is_short=work <= work_limit.SHORT_GIGAPIXELS)
 
@@ -140,7 +139,7 @@ def check_drawings(spans: Iterable[tuple[float, float]]) -> None:
             raise _invalid(
                 "burn",
                 f"More than {MAX_DRAWINGS} drawings are visible at {time:.1f} s, which is too many for an export. "
-                "Delete some or move them apart, or export without the events.",
+                "Delete some, move some to another time, or export without the events.",
             )
 
 
@@ -160,10 +159,10 @@ def _shown(session: ComparisonSession, vods: list[ComparisonVod], values: Mappin
     wanted = values.get("vod_ids") or [vod.vod_id for vod in vods]
     chosen_vods(session, wanted)
     if len(set(wanted)) < len(wanted):
-        raise _invalid("vod_ids", "Name each VOD at most once.")
+        raise _invalid("vod_ids", "List each VOD only once.")
     count = videos_of(values["layout"])
     if count is not None and len(wanted) < count:
-        raise _invalid("vod_ids", f"The layout {values['layout']} shows {count} VODs.")
+        raise _invalid("vod_ids", f"The layout {values['layout']} needs {count} VODs.")
     numbers = {vod.vod_id: number for number, vod in enumerate(vods)}
     return [numbers[vod_id] for vod_id in wanted[:count]]
 
@@ -173,10 +172,10 @@ def _check_span(vods: Sequence[ComparisonVod], start: float, end: float) -> None
         raise _invalid("end", "Must be after `start`.")
     first = start_of(vod.placement for vod in vods)
     if start < first - NEAR_END:
-        raise _invalid("start", f"The timeline begins at {first:.3f} s.")
+        raise _invalid("start", f"Must not be before {first:.3f} s, the start of the timeline.")
     last = max(vod.placement.global_time(vod.video.duration) for vod in vods)
     if end > last + NEAR_END:
-        raise _invalid("end", f"The last VOD ends at {last:.3f} s.")
+        raise _invalid("end", f"Must not be after {last:.3f} s, the end of the last VOD.")
 
 
 def _reel(session: ComparisonSession, reel: Mapping[str, Any], start: float, end: float) -> list[list[float]]:
@@ -184,7 +183,7 @@ def _reel(session: ComparisonSession, reel: Mapping[str, Any], start: float, end
     rows = session.events.filter(kind=reel["kind"]).defer("body", "drawing").select_related("vod")
     times = [(first, last) for first, last in map(_times_of, rows) if last >= start and first <= end]
     if not times:
-        raise _invalid("reel", f"There is no event of the kind {reel['kind']} between `start` and `end`.")
+        raise _invalid("reel", f"There is no event of kind {reel['kind']} in the chosen part.")
     for first, last in sorted(times):
         since, until = max(start, first - reel["before"]), min(end, last + reel["after"])
         if until <= since:
@@ -199,7 +198,7 @@ def _reel(session: ComparisonSession, reel: Mapping[str, Any], start: float, end
         raise _invalid(
             "reel",
             f"A reel can have at most {MAX_PARTS} parts; this one would have {len(parts)}. Choose a shorter part "
-            "or another kind.",
+            "or another kind of events.",
         )
     return parts
 
@@ -219,14 +218,13 @@ def _sounds(vods: Sequence[ComparisonVod], shown: Sequence[int], audio: str) -> 
         return [number for number in shown if vods[number].video.audio_tracks]
     number = next((number for number, vod in enumerate(vods) if vod.vod_id == audio), None)
     if number is None:
-        raise DomainError("unknown_vod", f"The session has no VOD {audio[:100]!r}.", vod_id=audio[:100])
+        raise DomainError("unknown_vod", f"The comparison has no VOD {audio[:100]!r}.", vod_id=audio[:100])
     if not vods[number].video.audio_tracks:
         raise _invalid("audio", f"{audio} has no sound.")
     return [number]
 
 
 def _fps(videos: Sequence[Video], wanted: float | None) -> Fraction:
-    """Return the requested frame rate, or the highest rate of the videos. A variable rate counts as 30 or 60 fps."""
     if wanted is not None:
         usual = next((fps for fps in NTSC if abs(float(fps) - wanted) < NEAR_FPS), None)
         return usual or Fraction(wanted).limit_denominator(1000)
@@ -253,11 +251,9 @@ def captions_of(session: ComparisonSession, params: Mapping[str, Any]) -> list[d
         if params["burn"].get("names"):
             name = f"{letter} {item['name']}"[:MAX_CAPTION_LENGTH]
             found.append(_caption(pane, params["start"], params["end"], text=name, is_name=True))
-        notices = ((params["start"], begins, "has not begun"), (ends, params["end"], "has ended"))
+        notices = ((params["start"], begins, f"{letter} has not started"), (ends, params["end"], f"{letter} has ended"))
         found += [
-            _caption(pane, since, until, text=f"{letter} {words}", is_notice=True)
-            for since, until, words in notices
-            if until > since
+            _caption(pane, since, until, text=text, is_notice=True) for since, until, text in notices if until > since
         ]
     if params["burn"].get("events"):
         visible = list(_visible(session.events.select_related("vod").defer("drawing"), params))
@@ -327,7 +323,6 @@ def needed_videos(params: Mapping[str, Any]) -> list[int]:
 
 
 def shown_result(job: Job) -> Any:
-    """Return the result of an export job. Its ``url`` is None after the file has expired."""
     if job.status != JobStatus.COMPLETED or not job.result or job.finished_at is None:
         return job.result
     result = {name: value for name, value in job.result.items() if name != "key"}

@@ -127,7 +127,7 @@ class Migration(migrations.Migration):
                 (
                     "path",
                     models.TextField(
-                        blank=True, default="", help_text="As the caller gave it; empty for a video by id."
+                        blank=True, default="", help_text="Path as sent by the client; empty if the client sent an id."
                     ),
                 ),
                 ("offset", models.FloatField(default=0.0)),
@@ -140,7 +140,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("offset_confidence", models.FloatField(default=1.0)),
-                ("position", models.FloatField(default=0.0, help_text="Unclamped, at the session's anchored_at.")),
+                (
+                    "position",
+                    models.FloatField(default=0.0, help_text="Position at anchored_at; may lie outside the video."),
+                ),
                 (
                     "session",
                     models.ForeignKey(
@@ -157,17 +160,17 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "drift_anchor",
-                    models.FloatField(db_default=0.0, help_text="The global time at which the offset is exact."),
+                    models.FloatField(db_default=0.0, help_text="Time on the shared clock at which the offset holds exactly; at other times, the drift is added."),
                 ),
                 (
                     "drift_ppm",
-                    models.FloatField(db_default=0.0, help_text="By how much faster its own time runs, in millionths."),
+                    models.FloatField(db_default=0.0, help_text="Drift: how much faster the VOD's clock runs, in ppm."),
                 ),
                 (
                     "own_playing",
-                    models.BooleanField(help_text="Whether it plays, where it is moved by itself.", null=True),
+                    models.BooleanField(help_text="Whether the VOD plays in independent mode.", null=True),
                 ),
-                ("own_rate", models.FloatField(help_text="At which speed, where it is moved by itself.", null=True)),
+                ("own_rate", models.FloatField(help_text="Speed of the video in independent mode.", null=True)),
             ],
             options={
                 "ordering": ["ordinal"],
@@ -218,7 +221,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("confidence", models.FloatField(null=True)),
-                ("changed_by", models.CharField(help_text="The user's id; kept when the user is gone.", max_length=36)),
+                (
+                    "changed_by",
+                    models.CharField(help_text="Id of the user; kept if the user is deleted.", max_length=36),
+                ),
                 ("changed_by_name", models.CharField(max_length=150)),
                 (
                     "session",
@@ -237,11 +243,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("new_drift_ppm", models.FloatField(null=True)),
-                ("old_drift_ppm", models.FloatField(help_text="Empty in rows older than drift.", null=True)),
+                ("old_drift_ppm", models.FloatField(help_text="Empty in rows without a recorded drift.", null=True)),
                 (
                     "new_drift_anchor",
                     models.FloatField(
-                        help_text="The global time at which the offset is exact; empty in rows older than it.",
+                        help_text="Global time at which the offset is exact; empty if no drift was recorded.",
                         null=True,
                     ),
                 ),
@@ -325,7 +331,12 @@ class Migration(migrations.Migration):
                         to="comparison.comparisonvod",
                     ),
                 ),
-                ("visitor_id", models.UUIDField(help_text="Of who wrote it by a link, without an account.", null=True)),
+                (
+                    "visitor_id",
+                    models.UUIDField(
+                        help_text="Id of the visitor who wrote this, if the author has no account.", null=True
+                    ),
+                ),
             ],
             options={
                 "ordering": ["created_at", "id"],
@@ -369,7 +380,12 @@ class Migration(migrations.Migration):
                         to="comparison.sessionevent",
                     ),
                 ),
-                ("visitor_id", models.UUIDField(help_text="Of who wrote it by a link, without an account.", null=True)),
+                (
+                    "visitor_id",
+                    models.UUIDField(
+                        help_text="Id of the visitor who wrote this, if the author has no account.", null=True
+                    ),
+                ),
             ],
             options={
                 "ordering": ["created_at", "id"],

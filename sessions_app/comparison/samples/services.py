@@ -67,7 +67,8 @@ def request_sample(user: User) -> None:
 
 def make_sample(context: JobContext) -> dict[str, Any]:
     with _refusals(), transaction.atomic():
-        # Check the limits before the slow rendering. The recordings' size is not known yet, so ask for 1 byte.
+        # Check the limits before the slow rendering. The recordings' size is not known yet, so check only that
+        # 1 byte fits into the quota.
         services.check_limit(context.owner)
         quota.check_room(context.owner, 1)
     with context.scratch() as folder, map_storage_errors():
@@ -75,7 +76,7 @@ def make_sample(context: JobContext) -> dict[str, Any]:
         work.mkdir()
         made = run_answering(
             context, RENDERER, {"folder": str(work)}, seconds=RENDER_SECONDS, share=(0, RENDERED),
-            access=Access(writes=[work]), broke="The sample could not be created.",
+            access=Access(writes=[work]), broke="The sample comparison could not be created.",
         )["recordings"]  # fmt: skip
         paths = [untrusted_files.move_out(work, item["file"]) for item in made]
         kept = [_kept(context, item["name"], path) for item, path in zip(made, paths, strict=True)]

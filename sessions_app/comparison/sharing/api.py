@@ -28,7 +28,7 @@ class ShareViewSet(ComparisonViewSet):
 
     @extend_schema(
         operation_id="shares_list",
-        summary="List who a comparison is shared with",
+        summary="List the accounts that a comparison is shared with",
         responses={200: s.ShareListSerializer},
     )
     def list(self, request: Request, session_id: str) -> Response:

@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from sessions_app.comparison.access import OpenedLink, opened_link
+from sessions_app.comparison.models import LinkVisitor
 from sessions_app.comparison.sharing import links
 from vodplatform.accounts.models import plain_text
 from vodplatform.accounts.services import client_address
@@ -39,6 +40,8 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
         return _throttled(render(request, "429.html", {"error": {"retry_after": wait}}), wait)
     link = links.find_link(token)
     if link is None:
+        if session_id := links.session_of_ended_link(token, request.COOKIES):
+            return HttpResponseRedirect(f"/compare/{session_id}")
         raise Http404
     return _redirect_to_comparison(request, links.open_link(link, request))
 
@@ -61,7 +64,6 @@ def give_password(request: HttpRequest, session_id: str) -> HttpResponse:
 @never_cache
 @require_POST
 def set_visitor_name(request: HttpRequest, session_id: str) -> HttpResponse:
-    """Set the visitor's displayed name; ignore an invalid name."""
     opened = _opened(request, session_id)
     form = NameForm(request.POST)
     if form.is_valid():
@@ -72,6 +74,11 @@ def set_visitor_name(request: HttpRequest, session_id: str) -> HttpResponse:
 def show_locked(request: HttpRequest, session_id: str, *, status: int = 200, **problem: Any) -> HttpResponse:
     context = {"session_id": session_id, **problem}
     return add_noindex(render(request, "comparison/link_locked.html", context, status=status))
+
+
+def show_ended(request: HttpRequest, visitor: LinkVisitor) -> HttpResponse:
+    """Render the page of an ended link, which lists the visitor's unsent drafts."""
+    return add_noindex(render(request, "comparison/link_ended.html", {"visitor": visitor}, status=404))
 
 
 def add_noindex(response: HttpResponse) -> HttpResponse:

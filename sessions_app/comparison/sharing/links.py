@@ -20,7 +20,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 
-from sessions_app.comparison.access import COOKIE_PREFIX, SALT, OpenedLink, opened_link
+from sessions_app.comparison.access import (
+    COOKIE_PREFIX,
+    SALT,
+    OpenedLink,
+    former_visitor,
+    opened_link,
+    read_link_cookie,
+)
 from sessions_app.comparison.models import LINK_GRANT, ComparisonSession, LinkVisitor, ShareLink
 from sessions_app.comparison.services import group_name, lock_session
 from vodplatform.accounts.models import ApiToken, User
@@ -30,8 +37,10 @@ from vodplatform.core.web.publish import publish_recheck_on_commit
 from vodplatform.core.web.throttles import count_request, network_of
 
 MAX_LINKS = 50
-MAX_COOKIES = 10  # maximum cookies of share links in one browser
+MAX_COOKIES = 10  # maximum number of cookies of share links in one browser
 SECRET_BYTES = 32
+# Time after the end of a link in which its cookie still identifies the visitor. Browsers keep drafts for the same time.
+IDENTITY_KEPT = timedelta(days=30)
 
 
 def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any], site: str) -> ShareLink:
@@ -40,10 +49,12 @@ def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any],
     site: scheme and host of the address. values: ``expires_in`` (seconds), ``password``, ``can_comment``. Raises
     ``too_many_links``, ``throttled``.
     """
-    _check_count(session)  # refuse before hashing the password, which is slow
+    _check_count(session)  # refuse too many links before the slow hashing of the password
     # Hash the password before the transaction: hashing is slow, and the transaction locks the session.
     if values.get("password") and (wait := count_request("link_made", str(by.pk))):
-        raise DomainError("throttled", "Too many links with a password were made.", retry_after=wait)
+        raise DomainError(
+            "throttled", "You have created too many links with a password. Try again later.", retry_after=wait
+        )
     password = make_password(values["password"]) if values.get("password") else ""
     token = secrets.token_urlsafe(SECRET_BYTES)
     with transaction.atomic():
@@ -68,7 +79,6 @@ def _check_count(session: ComparisonSession) -> None:
 
 
 def delete_link(session: ComparisonSession, by: User, link_id: UUID) -> None:
-    """Withdraw a share link, even if the session is archived. Raises ``link_not_found``."""
     with transaction.atomic():
         locked = lock_session(session, even_archived=True)
         if not locked.links.filter(pk=link_id).delete()[0]:
@@ -89,13 +99,23 @@ def find_link(token: str) -> ShareLink | None:
     return ShareLink.objects.open().filter(digest=ApiToken.digest_of(token)).first()
 
 
+def session_of_ended_link(token: str, cookies: Mapping[str, str]) -> str | None:
+    """Return the id of the session that this browser saw through a link which has ended since."""
+    digest = ApiToken.digest_of(token)
+    ids = [name.removeprefix(COOKIE_PREFIX) for name in cookies if name.startswith(COOKIE_PREFIX)]
+    return next((one for one in ids if (read_link_cookie(cookies, one) or {}).get("digest") == digest), None)
+
+
 def open_link(link: ShareLink, request: HttpRequest) -> OpenedLink:
-    """Open a share link in this browser. A returning visitor keeps identity and name."""
+    """Open a share link in this browser.
+
+    A visitor who opened a link to the same session before keeps identity and name, even if that link has ended.
+    """
     before = opened_link(request.COOKIES, link.session_id)
     if before is not None and before.link.pk == link.pk:
         return before
-    visitor_id = before.visitor.visitor_id if before else uuid.uuid4()
-    name = before.visitor.name if before else ""
+    former = former_visitor(request.COOKIES, link.session_id)
+    visitor_id, name = (former.visitor_id, former.name) if former else (uuid.uuid4(), "")
     return OpenedLink(link, LinkVisitor(link.pk, link.session_id, visitor_id, name), not link.has_password)
 
 
@@ -108,7 +128,7 @@ def unlock_link(opened: OpenedLink, password: str, address: str) -> OpenedLink |
     link_id = str(opened.link.pk)
     wait = count_request("link_password_address", network_of(address)) or count_request("link_password", link_id)
     if wait:
-        raise DomainError("throttled", "Too many passwords were tried. Try again later.", retry_after=wait)
+        raise DomainError("throttled", "Too many password attempts. Try again later.", retry_after=wait)
     if not check_password(password, opened.link.password):
         audit.record("link.password_wrong", actor=None, target=opened.link.session, link=link_id)
         return None
@@ -122,6 +142,7 @@ def store_opened_link(response: HttpResponse, request: HttpRequest, opened: Open
         response.delete_cookie(former)
     said = {
         "link": str(opened.link.pk),
+        "digest": opened.link.digest,
         "visitor": str(opened.visitor.visitor_id),
         "name": opened.visitor.name,
         "unlocked": opened.is_unlocked,
@@ -129,7 +150,7 @@ def store_opened_link(response: HttpResponse, request: HttpRequest, opened: Open
     response.set_cookie(
         name,
         signing.dumps(said, salt=SALT),
-        expires=opened.link.expires_at,
+        expires=opened.link.expires_at + IDENTITY_KEPT,
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",

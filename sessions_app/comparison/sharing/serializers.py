@@ -75,7 +75,7 @@ class LinkSerializer(AnswerSerializer[ShareLink]):
 
 
 class MadeLinkSerializer(LinkSerializer):
-    url = serializers.URLField(help_text="The link's address. Only this answer contains it.")
+    url = serializers.URLField(help_text="URL of the link. Only this response contains it.")
 
 
 class MadeLinkAnswerSerializer(serializers.Serializer[Data]):

@@ -43,7 +43,6 @@ def change_share(session: ComparisonSession, share_id: UUID, values: Mapping[str
 
 
 def delete_share(session: ComparisonSession, share_id: UUID) -> None:
-    """Withdraw a share, even if the session is archived. Raises ``share_not_found``."""
     with transaction.atomic():
         locked = lock_session(session, even_archived=True)
         share = _find(locked, share_id)
@@ -67,7 +66,7 @@ def _find(session: ComparisonSession, share_id: UUID) -> SessionShare:
 
 
 def _write(share: SessionShare, values: Mapping[str, Any]) -> SessionShare:
-    # A change makes all WebSockets of the account check their rights.
+    # The number of changes is limited, because each change makes all WebSockets of the account check their rights.
     if not share._state.adding and (wait := count_request("share_changed", str(share.session.owner_id))):
         raise DomainError("throttled", retry_after=wait)
     share.role = values.get("role", share.role)

@@ -31,7 +31,10 @@ LINE = re.compile(rf"(?P<start>{NUMBER})-(?P<end>{NUMBER})=(?P<sound>.+?)(?:@(?P
 
 @dataclass(frozen=True, slots=True)
 class LineRequest:
-    """An argument ``START-END=SOUND[@FROM-TO]``, in seconds."""
+    """A command-line argument ``START-END=SOUND[@FROM-TO]``.
+
+    START-END is a range of the video. FROM-TO is the used part of the sound file. Both are in seconds.
+    """
 
     start: float
     end: float
@@ -70,7 +73,10 @@ def dub(
     remove_text: bool,
     verbosity: int,
 ) -> tuple[list[Segment], dict[str, Any]]:
-    """Write the dubbed video to ``output``. Return segments and the child's result. Raise :class:`CommandError`."""
+    """Write the dubbed video to ``output``. Return the segments and the report of the dubbing process.
+
+    Raise :class:`CommandError` if the video, a sound or a line is unusable, or if the dubbing process makes no video.
+    """
     segments = _read(video, lines)
     folder = Path(tempfile.mkdtemp(prefix=".vod-dub-", dir=output.parent))
     try:
@@ -94,7 +100,7 @@ def dub(
             ),
         )  # fmt: skip
         if not made.exists():
-            raise CommandError("No text was found, so there is nothing to write.", returncode=REFUSED_EXIT)
+            raise CommandError("No text was found, so no file was written.", returncode=REFUSED_EXIT)
         made.replace(output)
         return segments, result
     finally:
@@ -125,7 +131,9 @@ def _lengths(sounds: Sequence[Path]) -> dict[str, float | None]:
             )  # fmt: skip
         answers = finished.messages[-1]["result"]
     except ChildError as exc:
-        raise CommandError(f"Reading the sounds failed or took too long. {exc}", returncode=REFUSED_EXIT) from exc
+        raise CommandError(
+            f"The sound files could not be read, or reading them took too long. {exc}", returncode=REFUSED_EXIT
+        ) from exc
     for sound, answer in zip(sounds, answers, strict=True):
         if error := answer.get("error"):
             raise CommandError(f"{sound.name}: {error['message']}", returncode=REFUSED_EXIT)
@@ -148,4 +156,4 @@ def lines_of(segments: Sequence[Segment], output: Path, result: dict[str, Any]) 
     notes += [result.get("why_sound"), result.get("why_picture")]
     for note in dict.fromkeys(note for note in notes if note):
         yield f"Note: {note}"
-    yield f"The video is {output}"
+    yield f"The video was saved as {output}"

@@ -17,14 +17,17 @@ from vodplatform.core.processes.process import Access, ChildError
 DUB_COMMAND = [sys.executable, "-m", "sessions_app.prosync.engine.audio"]
 NAME = "made.mp4"
 WRITABLE = "work"
-SOUND_ONLY = "sound"  # model that changes only the sound
+SOUND_ONLY = "sound"  # value of the option ``model`` that changes only the sound, not the picture
 # Time limit of the child process: base in seconds, and seconds added per second of video.
 MIN_SECONDS, WORK_SECONDS_PER_SECOND = 600.0, 60.0
 CHILD_FAILED_MESSAGE = "Replacing the speech failed or took too long."
 
 
 def replace_speech(work: Work) -> Made:
-    """Replace the speech by a child process. Raise :class:`JobFailed` and :class:`TransientFault`."""
+    """Let a child process replace the speech.
+
+    Raise :class:`TransientFault` after a temporary fault of the server, and :class:`JobFailed` after any other failure.
+    """
     options, paths = work.row.options, work.bring_sounds()
     lines = []
     for segment in work.segments:

@@ -37,17 +37,18 @@ DEADLINE_SECONDS = 12 * 3600.0
 MAX_INVALID_ANSWERS = 8
 # Maximum size of a result: ``MAX_FACTOR`` times the source's size, but not less than ``MIN_MAX_BYTES``.
 MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2
-# A result may be up to ``LENGTH_FACTOR`` times longer or shorter than its source, because it is already paid for.
-# Durations below ``LENGTH_SECONDS`` count as ``LENGTH_SECONDS`` here.
+# A result is rejected if it is more than ``LENGTH_FACTOR`` times longer or shorter than its source. The tolerance is
+# wide, because the provider also charges for rejected results. Durations below ``LENGTH_SECONDS`` count as
+# ``LENGTH_SECONDS`` here.
 LENGTH_FACTOR, LENGTH_SECONDS = 2.0, 1.0
 WATCH_SECONDS = 0.5
-# Seconds during which a cancel request is retried, and timeout of one request in seconds.
+# A cancel request is retried for ``CANCEL_SECONDS``. One request times out after ``CANCEL_REQUEST_SECONDS``.
 CANCEL_SECONDS, CANCEL_REQUEST_SECONDS = 30.0, 10.0
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REFUSED = "provider_refused"
 WEBHOOK = "/api/v1/sync/webhooks/syncso"
 UNAVAILABLE_MESSAGE = "The lip-sync provider is unavailable or busy; retrying"
-SETUP = "This server is not configured for the lip-sync provider. Contact its operator."
+SETUP = "The lip-sync provider is not set up correctly on this server. Contact the administrator."
 SENTENCES = {
     Status.FAILED: ("generation_failed", "The lip-sync provider could not generate the video. Try again."),
     Status.REJECTED: (
@@ -77,7 +78,12 @@ def replace_speech(work: Work) -> Made:
     generation = _call_provider(work, lambda: _get_or_create_generation(work, provider))
     if not generation.is_over:
         polls = _saved(work, "polls")
-        _wait(work, syncso.next_delay(polls), f"The lip-sync provider: {generation.status.lower()}", polls=polls + 1)
+        _wait(
+            work,
+            syncso.next_delay(polls),
+            f"Status at the lip-sync provider: {generation.status.lower()}",
+            polls=polls + 1,
+        )
     if generation.status != Status.COMPLETED:
         _give_up(work, generation)
     path, facts = _call_provider(work, lambda: _download_result(work, provider, generation))
@@ -98,7 +104,7 @@ def _get_or_create_generation(work: Work, provider: SyncSo) -> Generation:
     if row.asked is None:
         _update_row(work, asked=_request(row, name))
     else:
-        # An earlier attempt may have created the generation and died before reading the answer.
+        # A previous attempt of the job may have created the generation without storing its id, so search for it first.
         found = provider.find(name)
     assert row.asked is not None
     generation_id = found.id if found else ""
@@ -120,13 +126,14 @@ def _name(row: ProJob) -> str:
 def _update_row(work: Work, **values: Any) -> None:
     with work.context.lock_lease():
         ProJob.objects.filter(pk=work.row.pk).update(**values)
-        # Read the values back, because requests with the same idempotency key must be equal to the stored one.
+        # Read the values back, so that the first attempt sends the stored request, as retries do. The database can
+        # rewrite JSON numbers, and the provider rejects a different request with the same idempotency key.
         work.row.refresh_from_db(fields=list(values))
 
 
 def _request(row: ProJob, name: str) -> dict[str, Any]:
     if not settings.PUBLIC_URL:
-        raise syncso.RequestNotSent("VOD_PUBLIC_URL is not set: the provider could not fetch the video.")
+        raise syncso.RequestNotSent("VOD_PUBLIC_URL is not set, so the lip-sync provider cannot fetch the video.")
     sounds = {}
     for ref, made in row.sound_files.items():
         made.video = row.video
@@ -141,7 +148,7 @@ def _request(row: ProJob, name: str) -> dict[str, Any]:
     return syncso.build_request(
         _absolute(stream_url(row.video, LONGEST_SECONDS)), sounds, segments, output_name=name,
         sync_mode=row.options["sync_mode"], model=row.options["model"] or syncso.MODELS[0],
-        # Send the webhook's URL even if no secret is set: :meth:`SyncSo.find` searches it for the output name.
+        # Send the webhook's URL even if no secret is set: :meth:`SyncSo.find` looks for the output name in this URL.
         webhook_url=_absolute(WEBHOOK) if settings.PUBLIC_URL.startswith("https://") else None,
     )  # fmt: skip
 
@@ -198,7 +205,6 @@ def _give_up(work: Work, generation: Generation) -> NoReturn:
 
 
 def _start_new_generation_if_expired(work: Work) -> None:
-    """Start a new generation if the input URLs of the failed generation have expired."""
     if work.row.asked is not None and _url_expiry(work.row.asked) < time.time():
         _start_new_generation(work)
 
@@ -276,7 +282,8 @@ def _probe_result(work: Work, path: Path) -> dict[str, Any]:
     expected = work.row.video.duration
     apart = max(facts["duration"], LENGTH_SECONDS) / max(expected, LENGTH_SECONDS)
     if not facts["width"] or not 1 / LENGTH_FACTOR <= apart <= LENGTH_FACTOR:
-        sentence = f"The lip-sync provider's result lasts {facts['duration']:.1f} s, the video {expected:.1f} s."
+        lasts = f"{facts['duration']:.1f} s instead of {expected:.1f} s"
+        sentence = f"The lip-sync provider's result does not match the video: the result lasts {lasts}."
         raise JobFailed("provider_nonsense", sentence)
     return facts
 
@@ -293,7 +300,8 @@ def ended(job: Job) -> None:
         transaction.on_commit(lambda: _cancel_in_background(_name(row), row.generation_id), robust=True)
     elif job.status == JobStatus.FAILED:
         kind = (job.error or {}).get("type")
-        # After other faults, such as a refused download, keep the generation, because it is paid for.
+        # Abandon a generation only if the provider refused to start it, or could not complete it. After other
+        # faults, such as a refused download, a retry of the job uses the generation, which is already paid.
         if kind in GENERATION_FAILURES or (kind == REFUSED and not row.generation_id):
             _abandon_generation(row)
 
@@ -306,16 +314,13 @@ def deleted(row: ProJob) -> None:
 
 
 def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
-    """Stop the generation if its job was cancelled or deleted.
-
-    Perhaps only this process knows the generation's id, so that no other process could stop it.
-    """
+    """Stop the generation if its job was cancelled or deleted, because perhaps no other process knows its id."""
     if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
         _cancel_in_background(_name(row), generation_id)
 
 
 def _cancel_in_background(name: str, generation_id: str) -> None:
-    """Ask the provider, in a thread, to stop a generation. generation_id: "" if only ``name`` is known."""
+    """generation_id: the provider's id of the generation; "" if only the output name is known."""
     try:
         provider = client(seconds=CANCEL_REQUEST_SECONDS)
     except syncso.ProviderError:

@@ -32,7 +32,7 @@ MAX_LISTING_BYTES = 16 * 1024**2
 PAGE = 100
 MAX_PAGES = 5
 DOWNLOAD_SECONDS = 1800.0
-MAX_REDIRECTS = 3  # maximum redirects of a download
+MAX_REDIRECTS = 3
 
 FIRST_DELAY, MAX_DELAY = 2.0, 60.0
 MIN_DELAY = 0.5
@@ -41,13 +41,13 @@ MAX_DOUBLINGS = 16
 
 TOLERANCE_SECONDS = 300.0  # maximum seconds between a webhook's signed time and now
 MAX_SIGNATURE_LETTERS = 1000
-MILLISECONDS_FROM = 10**11  # timestamps from here on are milliseconds; as seconds, they would mean the year 5138
+MILLISECONDS_FROM = 10**11  # from this number on, timestamps are in milliseconds; in seconds, it would be the year 5138
 
 MAX_ERROR_LETTERS = 500
 MAX_PAGE_BYTES = 64 * 1024
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 OUTPUT_NAME = re.compile(r"[A-Za-z0-9_-]{8,255}")
-GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # 100 characters is the length of ``ProJob.generation_id``
+GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # ``ProJob.generation_id`` has at most 100 characters
 ERROR_CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 TIMESTAMP = re.compile(r"[0-9]{1,15}")
 IN_PROGRESS_CODE = re.compile(r"PROGRESS|UNKNOWN|PENDING|CONCURRENT|LOCK", re.IGNORECASE)
@@ -129,7 +129,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A generation. output_url: signed URL of the result; expires. error, error_code: the provider's text, cleaned."""
+    """output_url: signed URL of the result; expires. error, error_code: the provider's text, cleaned."""
 
     id: str
     status: Status
@@ -147,7 +147,8 @@ class Generation:
 class Notice:
     """A webhook call with a valid signature.
 
-    sent_at: signed Unix time of the call, in seconds. replay_key: text that identifies a repetition of the same call.
+    sent_at: Unix time in seconds from the signature header. replay_key: text that identifies a repetition of the same
+    call.
     """
 
     generation: Generation
@@ -186,7 +187,9 @@ class SyncSo:
         idempotency_key: unique in the organisation. A different request with the same key is a conflict.
         """
         if IDEMPOTENCY_KEY.fullmatch(idempotency_key) is None:
-            raise ValueError("An idempotency key has 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', '~' and '-'.")
+            raise ValueError(
+                "An idempotency key must have 1 to 128 characters of A-Z, a-z, 0-9, '.', '_', '~' and '-'."
+            )
         content = json.dumps(request, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
         headers = {"content-type": "application/json", "idempotency-key": idempotency_key}
         answer = self._send("POST", "/v2/generate", headers=headers, content=content)
@@ -202,14 +205,14 @@ class SyncSo:
             self._raise_for_answer(answer)
         generation = read_generation(_object(answer.body))
         if generation.id != generation_id:
-            raise InvalidResponse("The lip-sync provider answered with another generation.")
+            raise InvalidResponse("The lip-sync provider returned a different generation than requested.")
         return generation
 
     def find(self, output_name: str) -> Generation | None:
         """Return the newest of the last 500 generations with this output name, or None.
 
-        The listing's ``outputFileName`` is undocumented, so URLs of inputs, webhook and result are searched too. After
-        None, the generation may still exist. Raise :class:`ProviderError`.
+        The listing's ``outputFileName`` is undocumented, so the name is also searched in the URLs of inputs, webhook
+        and result. If the result is None, the generation may nevertheless exist. Raise :class:`ProviderError`.
         """
         wanted = re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(_checked_name(output_name))}(?![A-Za-z0-9_-])")
         for entry in self._listed():
@@ -239,7 +242,9 @@ class SyncSo:
         :class:`LinkExpired`, :class:`RetryLater`, :class:`InvalidResponse` and OSError.
         """
         if not url.lower().startswith("https://") and not self._rules.allow_private:
-            raise ResultRefused("The result's address is not encrypted (https); it was not downloaded.")
+            raise ResultRefused(
+                "The lip-sync provider's result was not downloaded, because its address does not use HTTPS."
+            )
         rules = replace(self._rules, seconds=seconds, max_bytes=max_file_bytes, redirects=MAX_REDIRECTS)
         _empty(file)
         into = _VideoFile(file, self._check)
@@ -249,9 +254,11 @@ class SyncSo:
             answer = _send_request("GET", url, rules, into=cast(BinaryIO, into))
             fetched = _fetched(answer, into)
         except outbound.Refused as exc:
-            raise ResultRefused(f"The result was not downloaded: {exc}") from None
+            raise ResultRefused(f"The lip-sync provider's result was not downloaded: {exc}") from None
         except outbound.TooBig:
-            raise ResultRefused(f"The result is larger than {max_file_bytes} bytes; it was not downloaded.") from None
+            raise ResultRefused(
+                f"The lip-sync provider's result was not downloaded: it is larger than {max_file_bytes} bytes."
+            ) from None
         finally:
             if fetched is None:
                 _empty(file)
@@ -294,19 +301,19 @@ class SyncSo:
 
     def _raise_for_answer(self, answer: outbound.Answer) -> NoReturn:
         code, detail = _error(answer)
-        if self._key:  # some servers repeat a refused API key in their error message
+        if self._key:  # remove the API key, because some servers repeat a refused key in their error message
             detail = detail.replace(self._key, "…")
         status = answer.status
         if status in ACCOUNT:
-            raise AccountRefused(f"The lip-sync provider refuses this account ({status}){detail}", code=code)
+            raise AccountRefused(f"The lip-sync provider rejected this account ({status}){detail}", code=code)
         if status in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR or _is_under_way(status, code):
             after = _retry_after(answer.headers.get("retry-after"))
-            message = f"The lip-sync provider is busy or faulty ({status}){detail}"
+            message = f"The lip-sync provider is busy or has failed ({status}){detail}"
             raise RetryLater(message, code=code, retry_after=after)
         if status == HTTPStatus.NOT_FOUND:
-            raise UnknownGeneration(f"The lip-sync provider does not know this generation{detail}", code=code)
+            raise UnknownGeneration(f"The lip-sync provider cannot find this generation{detail}", code=code)
         if status >= HTTPStatus.BAD_REQUEST:
-            raise RefusedForGood(f"The lip-sync provider refuses the request ({status}){detail}", code=code)
+            raise RefusedForGood(f"The lip-sync provider rejected the request ({status}){detail}", code=code)
         raise InvalidResponse(f"The answer does not come from the lip-sync provider's API ({status}).")
 
 
@@ -320,10 +327,14 @@ def build_request(
     model: str = MODELS[0],
     webhook_url: str | None = None,
 ) -> dict[str, Any]:
-    """Return the body of a create request for validated segments. Raise ValueError.
+    """Return the body of a create request for validated segments.
 
-    sounds: ``{refId: URL}``. segments: ``{"start", "end", "ref", "from", "to"}`` in seconds. output_name: unique, also
-    added to the webhook's query for :meth:`SyncSo.find`. sync_mode: documented for complete videos only.
+    Raise ValueError for an unknown mode, model or sound, or an invalid output name.
+
+    - sounds: ``{refId: URL}``.
+    - segments: ``{"start", "end", "ref", "from", "to"}``, times in seconds.
+    - output_name: a unique name. It is also added to the webhook's query, for :meth:`SyncSo.find`.
+    - sync_mode: how to fit a sound to its segment. The provider documents this option for complete videos only.
     """
     if sync_mode not in SYNC_MODES or model not in MODELS:
         raise ValueError(f"Unknown mode {sync_mode!r} or model {model!r}.")
@@ -331,7 +342,7 @@ def build_request(
     ordered = sorted(segments, key=lambda segment: float(segment["start"]))
     used = dict.fromkeys(str(segment["ref"]) for segment in ordered)
     if missing := [ref for ref in used if ref not in sounds]:
-        raise ValueError(f"There is no sound {missing[0]!r}.")
+        raise ValueError(f"No sound has the name {missing[0]!r}.")
     request: dict[str, Any] = {
         "model": model,
         "input": [
@@ -361,10 +372,10 @@ def verify_webhook(secret: str, header: str | None, body: bytes, now: float) -> 
     expected = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest().encode()
     matches = [hmac.compare_digest(expected, given.encode("utf-8", "surrogatepass")) for given in signatures]
     if not secret or not any(matches):
-        raise WebhookRefused("The signature is wrong.")
+        raise WebhookRefused("The webhook's signature is wrong.")
     sent_at = int(stamp) / 1000 if int(stamp) >= MILLISECONDS_FROM else float(stamp)
     if abs(now - sent_at) > TOLERANCE_SECONDS:
-        raise WebhookRefused("The signature is too old, or the clocks differ.")
+        raise WebhookRefused("The webhook's signature is too old, or the servers' clocks differ.")
     generation = read_generation(_object(body))
     return Notice(generation, sent_at, f"{generation.id}:{stamp}")
 
@@ -373,7 +384,7 @@ def read_generation(entry: Mapping[str, Any]) -> Generation:
     try:
         status = Status(str(entry.get("status")).upper().replace("CANCELLED", "CANCELED"))
     except ValueError:
-        raise InvalidResponse("The lip-sync provider reports an unknown state.") from None
+        raise InvalidResponse("The lip-sync provider reported an unknown status.") from None
     output_url = _text(entry.get("outputUrl")) or _text(entry.get("outputMediaUrl"))
     if status == Status.COMPLETED and not output_url:
         raise InvalidResponse("The lip-sync provider completed a generation without a result.")
@@ -388,7 +399,7 @@ def next_delay(
 ) -> float:
     """Return the seconds to wait after attempt number ``attempt`` (from 0).
 
-    The delay is ``Retry-After``, at most 15 minutes, plus exponential backoff with full jitter.
+    The delay is ``Retry-After`` plus exponential backoff with full jitter.
     """
     most = min(MAX_DELAY, FIRST_DELAY * 2 ** min(max(attempt, 0), MAX_DOUBLINGS))
     asked = min(max(retry_after or 0.0, 0.0), MAX_RETRY_AFTER)
@@ -408,7 +419,7 @@ class _VideoFile:
             self._head += block[: ENOUGH_BYTES - len(self._head)]
         self.size += len(block)
         if self.size > MAX_PAGE_BYTES and self.kind is None:
-            raise InvalidResponse("The file at the result's address is not a video.")
+            raise InvalidResponse("The lip-sync provider's result is not a video.")
         return self._file.write(block)
 
     @property
@@ -421,13 +432,13 @@ def _fetched(answer: outbound.Answer, into: _VideoFile) -> Fetched:
     status = answer.status
     if status in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         after = _retry_after(answer.headers.get("retry-after"))
-        raise RetryLater(f"The result cannot be downloaded now ({status}).", retry_after=after)
+        raise RetryLater(f"The result cannot be downloaded right now ({status}).", retry_after=after)
     if status in EXPIRED_LINK_STATUSES:
         raise LinkExpired(f"The result's address has expired ({status}).")
     content_type = answer.headers.get("content-type", "").strip().lower()
     kind = into.kind
     if status != HTTPStatus.OK or kind is None or (content_type and not content_type.startswith(VIDEO_TYPES)):
-        raise InvalidResponse(f"The file at the result's address is not a video ({status}).")
+        raise InvalidResponse(f"The lip-sync provider's result is not a video ({status}).")
     return Fetched(into.size, kind)
 
 
@@ -456,7 +467,7 @@ def _is_good(answer: outbound.Answer) -> bool:
 
 
 def _is_under_way(status: int, code: str) -> bool:
-    """Return whether an error 409 means that an earlier request with the same key may still run."""
+    """Return whether an error 409 may mean that an earlier request with the same idempotency key is still running."""
     if status != HTTPStatus.CONFLICT:
         return False
     return not code.upper().startswith("IDEMPOTENCY_") or IN_PROGRESS_CODE.search(code) is not None
@@ -491,7 +502,7 @@ def _read(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise InvalidResponse("The lip-sync provider did not answer in JSON.") from None
+        raise InvalidResponse("The lip-sync provider's answer is not JSON.") from None
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -516,7 +527,7 @@ def _checked_id(generation_id: str) -> str:
 
 def _checked_name(output_name: str) -> str:
     if OUTPUT_NAME.fullmatch(output_name) is None:
-        raise ValueError("An output's name has 8 to 255 characters of A-Z, a-z, 0-9, '_' and '-'.")
+        raise ValueError("An output's name must have 8 to 255 characters of A-Z, a-z, 0-9, '_' and '-'.")
     return output_name
 
 
@@ -532,7 +543,7 @@ def _segment(segment: Mapping[str, Any]) -> dict[str, Any]:
     start, end = float(segment["start"]), float(segment["end"])
     crop = (segment.get("from"), segment.get("to"))
     if (crop[0] is None) != (crop[1] is None):
-        raise ValueError("A sound is cropped at both ends or at none.")
+        raise ValueError("To use part of a sound, set both its start and its end.")
     sound: dict[str, Any] = {"refId": str(segment["ref"])}
     if crop[0] is not None and crop[1] is not None:
         sound |= {"startTime": float(crop[0]), "endTime": float(crop[1])}
@@ -550,7 +561,7 @@ def _signature(header: str) -> tuple[str, list[str]]:
     times = [value for name, _, value in named if name == "t"]
     signatures = [value for name, _, value in named if name == "v1"]
     if len(times) != 1 or TIMESTAMP.fullmatch(times[0]) is None:
-        raise WebhookRefused("The signature is missing or malformed.")
+        raise WebhookRefused("The webhook's signature is missing or malformed.")
     return times[0], signatures
 
 

@@ -80,10 +80,9 @@ class TestBothPropose:
         assert [item.offset for item in found.findings] == [12.5, 12.5 + gap]
 
     @pytest.mark.parametrize(("gap", "sure", "offset", "confidence", "bound", "says"), [
-        # As on a League of Legends clip at 360p, whose encoder left old digits standing.
         (0.233, 0.64, 12.733, 0.99, 0.0005, "233 ms earlier"),
         (0.08, 0.80, 12.58, 0.99, 0.0005, "80 ms earlier"),
-        (0.08, 0.83, 12.5, 0.83, 0.0805, "80 ms later than the picture"),
+        (0.08, 0.83, 12.5, 0.83, 0.0805, "By sound, the video would start 80 ms later"),
         # Beyond what a sound can lag behind its picture.
         (3.0, 0.65, 15.5, 0.85, 0.0005, "The timer gives +12.500 s with lower confidence (0.65"),
         (3.0, 0.999, 12.5, 0.85, 0.02, "The sound gives +15.500 s with lower confidence (0.99"),

@@ -143,7 +143,7 @@ class TestRefusal:
     def test_a_recording_that_jumps_and_where(self, lost: float, reference: Path, game: Sound, tmp_path: Path) -> None:
         found = aligned(reference, write(Take(20, 45, jump=(25, lost), codec="pcm"), game, tmp_path / "b"))
         assert reason(found) == "not_one_recording"
-        minute, second = found.refused[0].message.split("before ")[1].split(" of")[0].split(":")
+        minute, second = found.refused[0].message.split("until ")[1].split(" of")[0].split(":")
         assert 60 * int(minute) + float(second) == pytest.approx(25 + lost / 2, abs=5)
 
     def test_another_speed_and_by_how_much(self, reference: Path, game: Sound, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ class TestTrack:
             convert(None, path, *inputs, *maps, "-c", "copy")
             with SoundTrack(path) as track:
                 assert (track.number, track.count) == (2, len(tracks))
-        assert "track 2 of 3 of b" in aligned(sounds[1], tmp_path / "3.mkv").proposals[0].note
+        assert "For b, sound track 2 of 3" in aligned(sounds[1], tmp_path / "3.mkv").proposals[0].note
 
     def test_a_hole_keeps_what_comes_after_it_in_place(self, game: Sound, tmp_path: Path) -> None:
         path = tmp_path / "hole.mkv"
@@ -262,7 +262,6 @@ class TestEvidence:
         short = Take(57, 50, noise_seed=6, codec="pcm", channels=1)
         found = aligned(reference, write(short, game, tmp_path / "b"), folder=tmp_path / "evidence").proposals[0]
         (sample,) = [item for item in found.evidence if item.kind == "sample"]
-        # They have 13 s in common, and it lasts 10.
         assert 0 <= sample.time <= 3
 
 

@@ -55,9 +55,9 @@ class TestWhatIsMissing:
 
     def test_the_setting_and_the_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(importlib, "import_module", lambda name: FakePackage())
-        with pytest.raises(ReaderUnavailable, match=r"VOD_EASYOCR_MODELS does not name .* model hub"):
+        with pytest.raises(ReaderUnavailable, match=r"VOD_EASYOCR_MODELS, the folder .* model hub"):
             EasyOcrReader(None)
-        with pytest.raises(ReaderUnavailable, match=rf"{tmp_path}.* has no english_g2\.pth: .* model hub"):
+        with pytest.raises(ReaderUnavailable, match=rf"{tmp_path}.* does not contain english_g2\.pth: .* model hub"):
             EasyOcrReader(tmp_path)
 
     def test_a_damaged_file_and_nothing_is_downloaded(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ LONG, UP = Imagined((Piece(0, 1000, -1),), 900), Imagined((Piece(0, 100, 1),), 3
 
 
 @pytest.mark.parametrize(("match", "other", "spans", "reason", "says"), [
-    (ALIKE, ALIKE, ((10, 400), (100, 500)), "ambiguous_rounds", "rounds of the same length"),
+    (ALIKE, ALIKE, ((10, 400), (100, 500)), "ambiguous_rounds", "the timer repeats in each round"),
     (LONG, LONG, ((0, 200), (400, 600)), "no_overlap", "from 13:20 to 16:40 in a"),
     (UP, LONG, ((0, 200), (0, 200)), "no_common_clock", "not run in the same direction"),
 ])  # fmt: skip

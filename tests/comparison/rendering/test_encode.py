@@ -182,7 +182,7 @@ def test_a_picture_without_a_barcode_one_bit_turned_and_a_number_that_does_not_f
     draw_barcode(frame, 12)
     edge = 640 // CELLS
     frame[-18:, 5 * edge : 6 * edge] = 255
-    with pytest.raises(ValueError, match="check sum"):
+    with pytest.raises(ValueError, match="checksum"):
         decode_barcode(frame)
     with pytest.raises(ValueError, match="does not fit"):
         draw_barcode(np.zeros((360, 640, 3), np.uint8), 2**20)

@@ -97,7 +97,7 @@ def test_a_picture_that_could_only_be_encoded_as_a_whole_is_left_alone(speaker: 
         "libopus",
     )  # fmt: skip
     made, said = dubbed(vp9, tmp_path / "vp9", [line(speaker.parent)], mouths=True)
-    assert said["segments"][0]["mouth"]["why"].startswith("The picture is vp9")
+    assert said["segments"][0]["mouth"]["why"].startswith("The video codec is vp9")
     assert (said["picture"], changed(vp9, made)) == ("copied", [])
 
 

@@ -335,7 +335,7 @@ def test_pictures_that_no_mp4_holds_are_encoded_and_the_sound_is_still_copied(or
     source = convert(originals / "plain.mp4", tmp_path / "old.mkv", "-c:v", "mpeg4", "-c:a", "copy")
     made, dubbed = dub(source, [Line(1.0, 2.2, given(tmp_path, 5, 2.0))])
     assert (dubbed.picture, dubbed.sound) == ("encoded", "spliced")
-    assert dubbed.why_picture == "The video codec is mpeg4, which browsers do not play from an MP4."
+    assert dubbed.why_picture == "The video codec is mpeg4, which browsers cannot play in an MP4 file."
     now, was = (sorted(time for time, _ in pictures(path)) for path in (made, source))
     assert now == pytest.approx(was, abs=2e-3)
     assert_sound_is_untouched(source, made, [(1.0, 2.2)])

@@ -136,5 +136,5 @@ def test_wide_pixels_are_shown_wide_and_patched_narrow() -> None:
     assert np.array_equal(luma, before)
     frame, blender = frame_of(), blender_of()
     patch = Patch(0, 0, np.zeros((4, 4, 3), np.uint8), np.ones((4, 5), np.float32))
-    with pytest.raises(ValueError, match="differ in their size"):
+    with pytest.raises(ValueError, match="differ in size"):
         blender.blend(frame, blender.stored(frame), [patch])

@@ -184,7 +184,6 @@ def test_several_runs_each_have_their_own_place(h264: Path, tmp_path: Path) -> N
     assert [one.run for one in told.placed] == [0, 1, 2, 3]
     assert [one.first for one in told.placed] == pytest.approx([6.0, 0.0, 2.0, 2.4])
     assert [one.last for one in told.placed] == pytest.approx([6.48, 0.36, 2.56, 2.96])
-    # A run within what is encoded anyway begins where it was asked to, and both of two painters are seen.
     assert is_green(after[62].bgr)
     assert is_green(after[62].bgr, x=120)
     assert not is_green(after[66].bgr)
@@ -216,7 +215,7 @@ def test_what_cannot_be_copied_is_encoded_as_a_whole_and_says_so(raw: Path, tmp_
     result, told = patched(path, tmp_path, Run(2.6, 4.5, Square()))
     before, after = shown(path), shown(result)
     assert [one.time for one in after] == [one.time for one in before]
-    assert told.why_encoded == f"The picture is {name}, not H.264."
+    assert told.why_encoded == f"The video codec is {name}, not H.264."
     assert probe(result).codec == "h264"
     assert [is_green(one.bgr) for one in after] == [65 <= number < 113 for number in range(200)]
     assert all(psnr(a.planes, b.planes) > 38 for a, b in zip(before[:60], after[:60], strict=True))
@@ -250,7 +249,7 @@ def test_where_there_is_no_number_left_for_a_description_the_whole_is_encoded(h2
                 packet.stream = stream
                 out.mux(packet)
     result, told = patched(path, tmp_path, Run(1.0, 1.5, Square()))
-    assert told.why_encoded == "The video uses all 32 parameter set ids."
+    assert told.why_encoded == "The video already has the maximum number of H.264 parameter sets."
     assert len(shown(result)) == len(shown(path)) == told.frames
     assert told.placed[0].changed == 13
 
@@ -363,7 +362,7 @@ def test_a_run_to_the_end_and_beyond(h264: Path, tmp_path: Path) -> None:
     assert told.placed[0].last == pytest.approx(7.96)
     assert told.placed[0].encoded_end == pytest.approx(8.0)
     assert len(shown(result)) == 200
-    with pytest.raises(ConversionFailed, match="None of the parts"):
+    with pytest.raises(ConversionFailed, match="None of the selected parts"):
         patched(h264, tmp_path, Run(8.0, 99.0, Square()))
     assert not list(tmp_path.iterdir())
 

@@ -70,10 +70,8 @@ def test_pieces_hold_what_is_painted(groups: list[list[int]], runs: list[tuple[f
         if whole:
             assert painted == asked
         else:
-            # Each group is decoded as a whole, so no more than one is waited for.
             assert stretch.late < 5
             assert asked[-1] - painted[-1] <= MAX_EARLY_END * RATE + 1
-    # Nothing is encoded before the first frame of any run, but for those that must be whole.
     if pieces and not any(whole for _, _, whole in runs):
         for piece in pieces:
             assert piece.first == min(one.first for one in stretches if one.piece is piece)

@@ -259,9 +259,9 @@ class TestLeftAlone:
         face, ground = placed(drawn_face(0.3), 150, 20), np.full((360, 640, 3), GROUND, np.uint8)
         small = placed(drawn_face(0.2, size=96), 250, 130)
         for number, (pictures, why) in enumerate((
-            ([ground[:180, :320]] * 25, "No face was found in this part."), ([small] * 25, "The face is too small."),
+            ([ground[:180, :320]] * 25, "No face was found in the segment."), ([small] * 25, "The face is too small."),
             ([two] * 25, "Several people"),
-            ([face] * 8 + [ground] * 17, "The face cannot be followed through this part."),
+            ([face] * 8 + [ground] * 17, "The face cannot be tracked through the segment."),
         )):  # fmt: skip
             source = film(tmp_path / f"{number}.mp4", pictures)
             with pytest.raises(FaceNotUsable, match=why):

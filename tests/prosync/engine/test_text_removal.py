@@ -248,7 +248,6 @@ def test_without_text_a_still_picture_is_searched_once(tmp_path: Path, still: Cl
     found = find_text(render(tmp_path / "none.mp4", lambda number, picture: picture).source, detector=detector)
     assert found.texts == () and found.spans == []
     assert found.looks == 1
-    # Neither has a region that is less than a pixel.
     assert find_text(still.source, regions=[Box(0.5, 0.5, 0.0005, 0.0005)], detector=detector).texts == ()
 
 

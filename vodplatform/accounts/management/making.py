@@ -21,7 +21,9 @@ def add_account_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name")
     parser.add_argument("--role", choices=Role.values, default=Role.USER)
     parser.add_argument("--tier", choices=Tier.values, default=Tier.FREE)
-    parser.add_argument("--group", action="append", default=[], help="a Django group; may be given several times")
+    parser.add_argument(
+        "--group", action="append", default=[], help="add the account to this Django group; can be repeated"
+    )
     add_password_argument(parser)
 
 
@@ -61,13 +63,13 @@ def _already_there(user: User, options: dict[str, Any]) -> str:
         if value != usual
     ]
     is_told = " and ".join(changes) or f"`manage.py account show {user.username}`"
-    return f"The account {user.username!r} already exists; see {is_told}."
+    return f"The account {user.username!r} already exists. Run {is_told} instead."
 
 
 def set_password(user: User, *, from_stdin: bool) -> dict[str, str]:
     """Set the password of an unsaved account and validate the account.
 
-    Return a dictionary with the ``password`` if it was generated.
+    Return ``{"password": …}`` if the password was generated; return ``{}`` if it was read from standard input.
     """
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else secrets.token_urlsafe(12)
     user.set_password(password)
@@ -91,7 +93,7 @@ def make_token(user: User, scopes: str | None, *, name: str = "command line", da
     wanted = scopes.split(",") if scopes else None
     unknown = [scope for scope in wanted or [] if scope not in Scope.values]
     if unknown:
-        raise CommandError(f"Unknown scope {unknown[0]!r}; use {', '.join(Scope.values)}.")
+        raise CommandError(f"Unknown scope {unknown[0]!r}. Valid scopes: {', '.join(Scope.values)}.")
     if wanted and Scope.ADMIN in wanted and not user.is_admin:
         raise CommandError("Only an admin's token can have the scope 'admin'.")
     lifetime = timedelta(days=days) if days else None
@@ -99,7 +101,6 @@ def make_token(user: User, scopes: str | None, *, name: str = "command line", da
 
 
 def account_of(name: str, *, is_active: bool = False) -> User:
-    """Return an account by name. Raise CommandError if there is none."""
     users = User.objects.filter(is_active=True) if is_active else User.objects.all()
     user = users.filter(username=name).first()
     if user is None:

@@ -12,6 +12,8 @@ from typing import Any, Self, TypeVar
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from vodplatform.core.pauses import pause_for_others
+
 T = TypeVar("T")
 
 
@@ -36,19 +38,24 @@ class AnswerSerializer(serializers.Serializer[T]):
 
     @functools.cached_property
     def _steps(self) -> list[tuple[str, Callable[[T], Any], Callable[[Any], Any]]]:
-        """Return each field's (name, reader, formatter). Direct calls of these are faster than REST framework's way."""
+        """Return (name, function that reads the value, function that formats it) for each field.
+
+        Calling these functions directly is faster than REST framework's ``to_representation``.
+        """
         return [
             (name, self._method_of(name) or _reader(field), field.to_representation)
             for name, field in self.fields.items()
         ]
 
     def _method_of(self, name: str) -> Callable[[T], Any] | None:
-        # Skip REST framework's own methods, such as ``get_value``.
+        # Ignore methods that REST framework's Serializer defines. Otherwise, its ``get_value`` would be called for a
+        # field named ``value``.
         method = f"get_{name}"
         return None if hasattr(serializers.Serializer, method) else getattr(self, method, None)
 
     @classmethod
     def show(cls, instance: T) -> dict[str, Any]:
+        pause_for_others()
         return cls._shared().to_representation(instance)
 
     @classmethod
@@ -84,8 +91,6 @@ class StoredJsonField(serializers.JSONField):
 
 
 class SecondsField(serializers.FloatField):
-    """A finite JSON number; no boolean, no text."""
-
     default_error_messages = {
         "not_a_number": "Must be a number, not {kind}.",
         "not_finite": "Must be a finite number.",
@@ -111,8 +116,6 @@ class EpochField(serializers.FloatField):
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """A JSON integer; no boolean, no text."""
-
     default_error_messages = {"not_a_number": "Must be a whole number, not {kind}."}
 
     def to_internal_value(self, data: Any) -> int:

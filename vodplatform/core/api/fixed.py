@@ -15,7 +15,7 @@ from vodplatform.core.web import signing
 GROWING = frozenset({
     "updated_at", "revision", "events_revision", "version", "view_count", "global_time", "current_time",
 })  # fmt: skip
-FIXED = "This field cannot be changed here. Leave it out, or send the value that it has."
+FIXED = "This field cannot be changed here. Leave it out, or send its current value."
 
 
 def as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
 def check_fixed(sent: Mapping[str, Any], answers: Iterable[Mapping[str, Any]]) -> None:
     """Raise ``invalid`` if a client tries to change a fixed field.
 
-    answers: the object as the API shows it, in one or more forms. The value in any form counts as current.
+    answers: the object as each serializer of the API shows it. A value counts as unchanged if it is in any of them.
     """
     shown = list(answers)
     named = [name for name in sent if any(name in answer for answer in shown)]

@@ -14,28 +14,31 @@ ERROR_SCHEMA = {
     "required": ["ok", "error", "code", "type", "request_id"],
     "properties": {
         "ok": {"type": "boolean", "enum": [False]},
-        "error": {"type": "string", "description": "A sentence that the user can act on."},
+        "error": {"type": "string", "description": "A message that can be shown to the user."},
         "code": {"type": "integer", "description": "The HTTP status."},
-        "type": {"type": "string", "description": "A stable name; /api/docs/errors lists all."},
+        "type": {
+            "type": "string",
+            "description": "The name of the error, which never changes; /api/docs/errors lists all names.",
+        },
         "request_id": {"type": "string"},
         "errors": {
             "type": "object",
             "additionalProperties": {},
-            "description": "Sentences about each field: a list, or for parts of a field an object of lists.",
+            "description": "Error messages by field: a list, or an object of lists for a field with subfields.",
         },
     },
     "additionalProperties": {},
 }
 HEADERS = {
     "RequestId": {
-        "description": "`X-Request-ID` of the request, or a new one; the logs have it.",
+        "description": "The request's `X-Request-ID`, or a new ID if it had none. The logs contain this ID.",
         "required": True,
         "schema": {"type": "string", "pattern": r"^[A-Za-z0-9._-]{1,128}$"},
     },
-    "Allow": {"description": "With 405: the allowed methods.", "schema": {"type": "string"}},
-    "Challenge": {"description": "With 401: how to sign in.", "schema": {"type": "string"}},
+    "Allow": {"description": "The allowed methods; only with 405.", "schema": {"type": "string"}},
+    "Challenge": {"description": "How to sign in; only with 401.", "schema": {"type": "string"}},
     "RetryAfter": {
-        "description": "With 429, 503 and some 409: seconds to wait.",
+        "description": "Seconds to wait before retrying; sent only with 429, 503 and some 409 errors.",
         "schema": {"type": "integer", "minimum": 1},
     },
 }

@@ -14,9 +14,10 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 MARK = "'"
-# Matches at the start of a cell, and after a semicolon, tab or line end, where spreadsheets may start another cell.
+# Matches at the start of a cell. Spreadsheets may also start a cell after a semicolon, tab or line end.
 CELL_START = r"(?<![^;\t\r\n])"
-# Matches before a formula or a '. There, an export inserts a ' as a mark, which an import removes.
+# Matches before a formula or an apostrophe. An export inserts MARK (an apostrophe) there, and an import removes it.
+# Text that begins with an apostrophe also gets MARK; otherwise, an import could remove the original apostrophe.
 FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
 TO_MARK = re.compile(CELL_START + FORMULA_START)
 MARKED = re.compile(CELL_START + MARK + FORMULA_START)

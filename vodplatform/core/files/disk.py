@@ -28,7 +28,6 @@ def free_bytes() -> int:
 
 
 def has_room() -> bool:
-    """Return whether the disk has enough free space (``VOD_DISK_RESERVE_MB``) for new work."""
     free = free_bytes()
     if free < settings.DISK_RESERVE_BYTES:
         little_left.warning(free=free, reserve=settings.DISK_RESERVE_BYTES)

@@ -31,8 +31,8 @@ MARK = "installation.json"
 REFUSALS = 2
 _refusals: list[str] = []
 TAKE_OVER = (
-    "`manage.py installation --adopt` makes this host's database, store and key the valid ones; other "
-    "hosts then refuse to work."
+    "If this host's database, file storage and key are the right ones, run `manage.py installation --adopt`; other "
+    "hosts will then refuse to run."
 )
 
 
@@ -48,8 +48,8 @@ def register_process() -> None:
     row = _row()
     if not any(constant_time_compare(row.key, _digest(key, row.pk)) for key in _keys()):
         raise WrongInstallation(
-            "SECRET_KEY is not the one that this installation was made with: what is signed here is valid nowhere "
-            f"else. Give this host the same key, or name the former one in SECRET_KEY_FALLBACKS. {TAKE_OVER}"
+            "SECRET_KEY differs from the key of this installation, so other hosts would reject cookies and URLs that "
+            f"this host signs. Set the same key here, or add the former key to SECRET_KEY_FALLBACKS. {TAKE_OVER}"
         )
     check()
     # If a fallback key matched, record the current key, so that the fallback may be removed.
@@ -65,31 +65,30 @@ def check() -> None:
     row = _row()
     if row.database != _database():
         raise WrongInstallation(
-            f"This database is a copy of the one of installation {row.pk}, which may still be in use with the same "
-            f"store ({row.store}). {TAKE_OVER}"
+            f"This database is a copy of the database of installation {row.pk}, which may still use the same "
+            f"file storage ({row.store}). {TAKE_OVER}"
         )
     if row.store != _store():
         raise WrongInstallation(
-            f"This installation keeps its files in {row.store}, and this host in {_store()}: check the AWS_ variables "
-            f"and VOD_DATA_DIR. {TAKE_OVER}"
+            f"This installation keeps its files in {row.store}, but this host uses {_store()}. Check the AWS_* "
+            f"variables and VOD_DATA_DIR. {TAKE_OVER}"
         )
     mark = _read_mark()
     if mark is None and not row.is_marked:
         mark = _write_first_mark(row)
     if mark is None:
         raise WrongInstallation(
-            f"The store ({row.store}) has no {MARK}: it belongs to another installation, or its disk is not "
-            f"mounted. {TAKE_OVER}"
+            f"The file {MARK} is missing from the file storage ({row.store}). The storage belongs to another "
+            f"installation, or its disk is not mounted. {TAKE_OVER}"
         )
     if mark != str(row.pk):
         raise WrongInstallation(
-            f"The store ({row.store}) belongs to installation {mark}, and this database to {row.pk}: each needs a "
-            f"store of its own. {TAKE_OVER}"
+            f"The file storage ({row.store}) belongs to installation {mark}, but this database belongs to {row.pk}. "
+            f"Each installation needs its own file storage. {TAKE_OVER}"
         )
 
 
 def register_or_exit() -> None:
-    """Check the installation when a process starts, and exit if the installation is wrong."""
     try:
         # Query in a thread: the web server imports this module in its event loop, where Django refuses queries.
         with ThreadPoolExecutor(1) as thread:
@@ -123,7 +122,7 @@ def check_or_stop() -> None:
 
 
 def raise_if_wrong() -> None:
-    """Raise :class:`WrongInstallation` if the last :func:`check_or_stop` found one."""
+    """Raise :class:`WrongInstallation` if the last check by :func:`check_or_stop` found a mismatch."""
     if _refusals:
         raise WrongInstallation(_refusals[-1])
 
@@ -204,9 +203,9 @@ def _store() -> str:
 
 
 def _database() -> str:
-    """Return an id of the database.
+    """Return an id by which :func:`check` recognises a copy of the database that uses the same store.
 
-    It is empty if database and store are both in the data folder: a copy of the folder contains both.
+    The id is empty if database and store are both in the data folder, because a copy of the folder has its own store.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

@@ -37,7 +37,7 @@ class SpooledFile:
         """Return bytes from position ``start``. Raises :class:`ConnectionAbortedError` if the file is closed."""
         with self._lock:
             if not self._close.alive:
-                raise ConnectionAbortedError("the answer was given up for newer ones")
+                raise ConnectionAbortedError("this stored answer was deleted to make room for newer answers")
             return os.pread(self._descriptor, self.size if length is None else length, start)
 
     def close(self) -> None:

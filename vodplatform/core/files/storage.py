@@ -42,12 +42,12 @@ class CircuitBreaker:
 
     def check(self) -> None:
         if time.monotonic() < self.until:
-            raise StoreUnavailable("It did not answer another call a moment ago.")
+            raise StoreUnavailable("the previous call to the storage timed out")
 
 
 circuit_breaker = CircuitBreaker()
 failures = metrics.counter(
-    "vod_storage_errors_total", "Failed calls of the file storage. Calls for missing files do not count.", "error"
+    "vod_storage_errors_total", "Number of failed calls to the file storage, except calls for missing files.", "error"
 )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vodplatform.core.files.storage import FULL, StoreFull
 
-LINKS = frozenset({errno.ELOOP, errno.ENOTDIR})  # errors of opening a symbolic link with O_NOFOLLOW
+LINKS = frozenset({errno.ELOOP, errno.ENOTDIR})  # errno values if O_NOFOLLOW refuses a link
 MAX_BYTES = 64 * 1024**2
 
 

@@ -54,7 +54,8 @@ class Reports:
 def serve_request(serve: Callable[[Any, Reports], Any], fault: Callable[[Exception], dict[str, Any] | None]) -> None:
     """Serve the request on standard input. Unexpected errors end the process with a traceback.
 
-    ``serve`` returns the result. ``fault`` returns an expected error's ``type`` and ``message``, or None.
+    ``serve`` returns the result. ``fault`` returns ``type`` and ``message`` of an expected error, or None for an
+    unexpected one.
     """
     reports = Reports()
     try:
@@ -67,7 +68,7 @@ def serve_request(serve: Callable[[Any, Reports], Any], fault: Callable[[Excepti
 
 
 def answer_about_paths(look: Callable[[list[str]], Any]) -> None:
-    """Serve one request ``{"paths": […]}``; its result is ``look(paths)``."""
+    """Serve one request of the form ``{"paths": […]}``. Call ``look`` with the paths, and send its return value."""
     reports = Reports()
     try:
         paths = [str(path) for path in json.load(sys.stdin)["paths"]]
@@ -83,9 +84,9 @@ def _fault(exc: Exception) -> dict[str, Any] | None:
     if isinstance(exc, json.JSONDecodeError):
         return {"type": "bad_request", "message": f"The request is not JSON: {exc}."}
     if isinstance(exc, MemoryError):
-        return {"type": "out_of_memory", "message": "This needs too much memory."}
+        return {"type": "out_of_memory", "message": "Processing needed too much memory."}
     if isinstance(exc, OSError) and exc.errno in FULL:
         return {"type": "disk_full", "message": "The server's disk is full."}
     if isinstance(exc, OSError):
-        return {"type": "unavailable", "message": f"The server cannot write its output: {exc.strerror or exc}."}
+        return {"type": "unavailable", "message": f"Processing failed on the server: {exc.strerror or exc}."}
     return None

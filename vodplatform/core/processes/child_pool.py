@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 
 from vodplatform.core.errors import DomainError
+from vodplatform.core.pauses import waiting
 from vodplatform.core.processes.process import Access, ChildError, Finished, Limits, run_child
 from vodplatform.core.processes.ranged import RangeServer
 from vodplatform.core.records.database import release_connection
@@ -18,7 +19,7 @@ WAIT_SECONDS = 20.0
 GIVE_WAY_SECONDS = 8.0
 POLL_SECONDS = 0.25
 MAX_WAITING, MAX_WAITING_OF_ONE = 24, 6  # maximum waiting requests, in total and per caller
-# set when the client of the current request disconnects; None outside of requests
+# event, set when the client of the current request disconnects; None outside of requests
 caller_gone: ContextVar[threading.Event | None] = ContextVar("caller_gone", default=None)
 
 
@@ -48,10 +49,10 @@ class ChildPool:
             if gone is not None and gone.is_set():
                 return "The client has disconnected."
             if self._line and time.monotonic() > begun + GIVE_WAY_SECONDS:
-                return f"It took longer than {GIVE_WAY_SECONDS:g} s while other requests were waiting."
+                return f"Processing took longer than {GIVE_WAY_SECONDS:g} s while other requests were waiting."
             return None
 
-        with self._turn_of(caller, deadline), self._seat(gone, deadline):
+        with waiting(), self._turn_of(caller, deadline), self._seat(gone, deadline):
             begun = time.monotonic()
             return run_child(argv, limits=limits, stdin=stdin, should_stop=should_stop, access=access, ranged=ranged)
 
@@ -64,7 +65,8 @@ class ChildPool:
         """
         with contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(self._turn_of(caller, time.monotonic() + WAIT_SECONDS))
+                with waiting():
+                    stack.enter_context(self._turn_of(caller, time.monotonic() + WAIT_SECONDS))
             except ChildError as exc:
                 raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
             yield
@@ -78,7 +80,7 @@ class ChildPool:
                 called.set()
             else:
                 if len(self._line) >= MAX_WAITING:
-                    raise ChildError(ChildError.BUSY, "Too many videos are being read at this moment.")
+                    raise ChildError(ChildError.BUSY, "The server is busy reading other videos.")
                 self._line.append(called)
         try:
             self._wait(called, gone, deadline)
@@ -98,7 +100,7 @@ class ChildPool:
             if gone is not None and gone.is_set():
                 raise ChildError(ChildError.STOPPED, "The client has disconnected.")
             if time.monotonic() >= deadline:
-                raise ChildError(ChildError.BUSY, "Too many videos are being read at this moment.")
+                raise ChildError(ChildError.BUSY, "The server is busy reading other videos.")
 
     @contextlib.contextmanager
     def _turn_of(self, caller: str, deadline: float) -> Iterator[None]:

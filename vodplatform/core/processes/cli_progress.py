@@ -20,7 +20,7 @@ from vodplatform.core.processes.process import Access, ChildError, Limits, run_c
 USAGE_EXIT = 2
 REFUSED_EXIT = 3  # exit code if an input file cannot be used
 STOPPED_EXIT = 130
-DAY_SECONDS = 24 * 3600.0  # time limit of a child process; long, because the user can stop the command
+DAY_SECONDS = 24 * 3600.0  # maximum run time of a child process; long, because users can stop a command
 
 
 def usage_error(message: str) -> NoReturn:
@@ -36,7 +36,7 @@ def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
         if not force:
             usage_error(f"{output} already exists; use --force to replace it.")
     if not os.access(output.parent, os.W_OK):
-        usage_error(f"{output.parent} cannot be written to.")
+        usage_error(f"The folder {output.parent} is not writable.")
 
 
 @contextmanager

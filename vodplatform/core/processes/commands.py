@@ -59,7 +59,8 @@ def wait_for_tables(say: Callable[[], object]) -> None:
         while not _has_tables():
             if not _is_up_running() or time.monotonic() > deadline:
                 raise CommandError(
-                    "The database lacks tables of this release: start `manage.py up`, or run `manage.py migrate`."
+                    "The database has not been migrated to this release. Start `manage.py up`, or run "
+                    "`manage.py migrate`."
                 )
             threading.Event().wait(0.2)
     finally:
@@ -72,7 +73,7 @@ def _has_tables() -> bool:
         return not executor.migration_plan(executor.loader.graph.leaf_nodes())
     except OperationalError as exc:
         if connection.vendor == "sqlite" and "locked" in str(exc):
-            return False  # `up` is creating the tables
+            return False  # a lock on SQLite's file means that `up` is still creating the tables
         raise CommandError(f"The database cannot be used: {' '.join(str(exc).split())}") from exc
 
 
@@ -96,7 +97,6 @@ def manage_argv(*words: str) -> list[str]:
 
 @contextlib.contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM and SIGHUP as Ctrl-C within the block."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -30,7 +30,8 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MOVED_CHECK_SECONDS = 1.0
-# A child counts as active each time it has read and written this many bytes. Progress reports are far smaller.
+# A child process that has read and written this many bytes since the last check is active. Progress reports alone do
+# not reach this number.
 MOVED_BYTES = 1024**2
 FEW_FILES = ",nofile=512"  # limit of open files, because the memory limit does not cover data in sockets and pipes
 # maximum JSON values in a message; parsed values take twenty times as much memory as their text
@@ -39,6 +40,7 @@ MAX_SAID_PARTS = 2_000_000
 MAX_SAID_BYTES = 64 * 1024 * 1024
 SAID_TOO_MUCH = "The helper process wrote too much output."
 STDERR_LINES = 60
+NICENESS = 5  # added to each child process's nice value; 0 is the default, 19 the lowest priority
 PACKAGES = ("vodplatform", "media_app", "sessions_app", "jobs_app")
 LIBRARIES = (
     sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", "/bin", "/nix/store", "/dev/urandom", "/dev/zero",
@@ -119,7 +121,7 @@ def child_environment(threads: int) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "MALLOC_ARENA_MAX": "2",
         "OMP_NUM_THREADS": count,
-        # More threads of OpenBLAS would busy-wait for 0.1 s at each start.
+        # Use one thread: further threads of OpenBLAS would busy-wait for 0.1 s at each start.
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": count,
         "VOD_CHILD_THREADS": count,
@@ -150,7 +152,7 @@ def run_child(
     - access: rights in the sandbox; None for trusted code, which runs without a sandbox.
     """
     limits = limits or Limits()
-    soft = f"data={limits.data_bytes},core=0{FEW_FILES if access else ''}"
+    soft = f"data={limits.data_bytes},core=0,nice={NICENESS}{FEW_FILES if access else ''}"
     command = [
         sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), soft, *(access.rules() if access else ()), "--", *argv,
     ]  # fmt: skip
@@ -233,11 +235,11 @@ class _Watch:
             raise ChildError(ChildError.STOPPED, reason)
         now = time.monotonic()
         if now > self.deadline:
-            raise ChildError(ChildError.TIMEOUT, f"It took longer than {self.limits.wall_seconds:.0f} s.")
+            raise ChildError(ChildError.TIMEOUT, f"Processing took longer than {self.limits.wall_seconds:.0f} s.")
         if self.on_moved is not None and now >= self.next_moved_check:
             self.next_moved_check = now + MOVED_CHECK_SECONDS
             moved = tree_moved_bytes(self.process.pid)
-            if moved < self.moved_bytes:  # the sum decreases when a descendant ends
+            if moved < self.moved_bytes:  # a descendant has ended, so the sum no longer includes its bytes
                 self.moved_bytes = moved
             elif moved >= self.moved_bytes + MOVED_BYTES:
                 self.moved_bytes = moved
@@ -248,7 +250,7 @@ class _Watch:
             self.peak = max(self.peak, used)
             if used > self.limits.memory_bytes:
                 limit = self.limits.memory_bytes // 1024**2
-                raise ChildError(ChildError.MEMORY, f"It needed more than {limit} MiB of memory.")
+                raise ChildError(ChildError.MEMORY, f"Processing needed more than {limit} MiB of memory.")
 
 
 def tree_moved_bytes(pid: int) -> int:
@@ -299,7 +301,7 @@ def _pump(
         selector.register(process.stderr, selectors.EVENT_READ)
         while selector.get_map():
             check()
-            # If the child has ended by now, its last lines are already in the pipes.
+            # Poll before reading: if the child has ended by now, its last lines are already in the pipes.
             has_ended = process.poll() is not None
             ready = selector.select(POLL_SECONDS)
             for key, _ in ready:

@@ -21,7 +21,8 @@ ASK = struct.Struct("<IQI")  # request of the child process: file index, first b
 ANSWER = struct.Struct("<q")  # answer of the parent: number of bytes that follow, or FAILED
 FAILED = -1
 BLOCK_BYTES = 128 * 1024
-# Maximum blocks in one request. During sequential reading, each request doubles the number, up to this maximum.
+# Maximum number of blocks in one request. During sequential reading, each request asks for twice as many blocks as the
+# request before, up to this maximum.
 MOST_BLOCKS = 16
 KEPT_BLOCKS = 256
 MOST_TIMES = 4  # maximum bytes that a child process may read, as a multiple of the files' total size
@@ -53,7 +54,7 @@ class RangeServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._theirs.close()
-        # Let a read in progress end; it has its own time limit.
+        # Wait for a read that is in progress; it has its own time limit.
         self._ours.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._ours.close()
@@ -72,7 +73,7 @@ class RangeServer:
         stop = min(start + length, self._sizes[index])
         try:
             return self._read(index, start, stop) if start < stop else b""
-        except Exception as exc:  # kept for the thread that waits for the child process
+        except Exception as exc:  # the thread that waits for the child raises the stored exception
             self.error = self.error or exc
             return None
 
@@ -145,7 +146,7 @@ def _read(descriptor: int, count: int) -> bytes:
     while count:
         part = os.read(descriptor, count)
         if not part:
-            raise OSError("The parent process no longer answers.")
+            raise OSError("The parent process does not respond.")
         parts.append(part)
         count -= len(part)
     return b"".join(parts)

@@ -21,7 +21,8 @@ import sys
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 38, 22, 24, 36
 SECCOMP_MODE_FILTER = 2
-# All capability numbers are below CAPABILITIES. CAP_DAC_OVERRIDE (1) and CAP_DAC_READ_SEARCH (2) are kept.
+# All capability numbers are below CAPABILITIES. The sandbox drops all except CAP_DAC_OVERRIDE (1) and
+# CAP_DAC_READ_SEARCH (2), which let root access every file. Landlock still limits root to the rules' files.
 CAPABILITIES, OF_FILES = 64, (1, 2)
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -70,13 +71,13 @@ AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 CLONE3, OPENAT2 = 435, 437
 NAMESPACES = 0x7E020000  # flags of clone that create a namespace
 INTERNET = (2, 10)  # socket families AF_INET and AF_INET6
-PROTOCOLS = (0, 6, 17)  # protocols default, TCP and UDP; MPTCP is refused because it bypasses Landlock
+PROTOCOLS = (0, 6, 17)  # allowed protocols: 0 (the default), TCP, UDP; MPTCP is refused because it bypasses Landlock
 STREAM, DATAGRAM, KINDS = 1, 2, 0xF  # socket types SOCK_STREAM and SOCK_DGRAM, and the bit mask of the type
 ACCESS_MODE, TRUNCATES = 0x3, 0x200  # flags of open: O_ACCMODE, O_TRUNC
 OPENS_CONNECTION = 0x20000000  # MSG_FASTOPEN, which opens a connection without a call of connect
 LOAD, AND, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06  # operations of a BPF program
 NUMBER, ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
-ARGUMENTS = [16 + 8 * index for index in range(4)]  # offsets of the arguments' lower 32 bits
+ARGUMENTS = [16 + 8 * index for index in range(4)]  # offsets in seccomp_data of the lower 32 bits of each argument
 ALLOW, REFUSE, ABSENT = 0x7FFF0000, 0x00050001, 0x00050026  # filter results: allow, fail with EPERM, fail with ENOSYS
 OTHER_TABLE = 0x40000000  # first system call of the x32 ABI on x86_64
 
@@ -98,6 +99,9 @@ def main(argv: list[str]) -> None:
     for item in filter(None, limits.split(",")):
         name, value = item.split("=")
         number = int(value)
+        if name == "nice":
+            lower_priority(number)
+            continue
         resource.setrlimit(getattr(resource, f"RLIMIT_{name.upper()}"), (number, number))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_DFL)
@@ -111,6 +115,20 @@ def main(argv: list[str]) -> None:
     except OSError as exc:
         sys.stderr.write(f"cannot start {command[0]}: {exc}\n")
         os._exit(127)
+
+
+def lower_priority(niceness: int) -> None:
+    """Let web requests run before this process: decoders and encoders use all processor time that they get.
+
+    Linux may compare the priorities of processes only within one session (``setsid``), called an autogroup.
+    Therefore, also lower the priority of the autogroup.
+    """
+    try:
+        os.nice(niceness)
+        with open("/proc/self/autogroup", "w") as file:
+            file.write(str(niceness))
+    except OSError:
+        pass  # the write fails in a sandbox, without autogroups, or within 0.1 s of a previous write
 
 
 def drop_capabilities() -> None:
@@ -157,7 +175,8 @@ def restrict_calls(*, has_network: bool) -> None:
     if machine not in REFUSED:
         return
     clone, socket, socketpair, prlimit, sendto, sendmsg, sendmmsg, prctl, openat, open_ = CHECKED_CALLS[machine]
-    # Blocks of filter steps: (operation, operand, next block if true, next block if false). None means the next step.
+    # Each block is a list of filter steps: (operation, operand, block to jump to if true, block to jump to if false).
+    # None continues with the next step.
     blocks: dict[str, list[tuple[int, int, str | None, str | None]]] = {
         "": [
             (LOAD, ARCHITECTURE, None, None),
@@ -184,11 +203,11 @@ def restrict_calls(*, has_network: bool) -> None:
             *((EQUAL, family, "protocol", None) for family in INTERNET[:-1]),
             (EQUAL, INTERNET[-1], "protocol", "refuse"),
         ],
-        # Refuse O_TRUNC without write access, which Landlock refuses only since Linux 6.2.
+        # Refuse O_TRUNC without write access: before Linux 6.2, Landlock does not restrict truncation.
         "open": [(LOAD, ARGUMENTS[1], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "openat": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "writes": [(AND, ACCESS_MODE, None, None), (EQUAL, 0, "refuse", "allow")],
-        # Refuse to undo PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG of main().
+        # Refuse to reset PR_SET_CHILD_SUBREAPER and PR_SET_PDEATHSIG, which main() has set.
         "prctl": [
             (LOAD, ARGUMENTS[0], None, None),
             (EQUAL, PR_SET_CHILD_SUBREAPER, "subreaper", None),

@@ -23,8 +23,8 @@ def record(
 ) -> AuditEntry:
     """Write an audit entry in the caller's transaction.
 
-    ``action`` is ``thing.verb``, such as ``token.revoked``. ``actor`` is None if nobody is signed in. ``data`` are
-    further details and must contain no secrets. Long texts are cut.
+    ``action`` is ``thing.verb``, such as ``token.revoked``. ``data`` are further details and must contain no secrets.
+    Long texts are cut.
     """
     someone = actor if actor is not None and actor.pk is not None else None
     return AuditEntry.objects.create(

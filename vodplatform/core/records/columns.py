@@ -1,4 +1,4 @@
-"""The columns of a model, for code that must also handle columns added later."""
+"""All columns of a model, for code that must also handle columns of future releases."""
 
 from __future__ import annotations
 

@@ -13,7 +13,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 from django.db.models.sql import InsertQuery
 
+from vodplatform.core.pauses import pause_for_others, with_pauses
+
 IMPATIENT_MILLISECONDS = 50
+MAX_INSERTED = 200  # maximum number of rows in one statement of `compile_inserts`
 M = TypeVar("M", bound=Model)
 
 
@@ -67,16 +70,15 @@ def connect_outside_pool(django: BaseDatabaseWrapper, **parameters: Any) -> psyc
 
 
 def compile_inserts(rows: Sequence[Model]) -> list[tuple[str, Sequence[Any]]]:
-    """Return the statements that insert these new rows of one model.
+    """Return the statements that insert these new rows of one model. Call it before the transaction.
 
-    ``bulk_create`` would compile them inside the transaction. With SQLite, all other writers wait until the transaction
-    ends.
+    ``bulk_create`` would compile the statements inside the transaction, while SQLite makes all other writers wait.
     """
     model = type(rows[0])
     fields = [field for field in model._meta.local_concrete_fields if not field.generated]
-    size = max(1, connection.ops.bulk_batch_size(fields, rows))
+    size = min(MAX_INSERTED, max(1, connection.ops.bulk_batch_size(fields, rows)))
     statements: list[tuple[str, Sequence[Any]]] = []
-    for first in range(0, len(rows), size):
+    for first in with_pauses(range(0, len(rows), size)):
         query = InsertQuery(model)
         query.insert_values(fields, list(rows[first : first + size]))
         statements += query.get_compiler(connection=connection).as_sql()
@@ -98,4 +100,5 @@ def delete_in_batches(rows: QuerySet[M], size: int = 5000) -> int:
     count = 0
     while deleted := rows.filter(pk__in=rows.order_by()[:size].values("pk")).delete()[0]:
         count += deleted
+        pause_for_others()
     return count

@@ -17,7 +17,7 @@ from vodplatform.core.models import ProcessKind, RunningProcess
 BEAT_SECONDS = 10.0
 # Seconds after which a process without a report counts as ended.
 GONE_SECONDS = 30.0
-RETENTION = timedelta(days=1)  # how long the rows of ended processes are kept
+RETENTION = timedelta(days=1)  # the row of a process is deleted after this time without a report
 _own: tuple[int, uuid.UUID] | None = None
 
 

@@ -17,7 +17,7 @@ class ImpossibleTransition(Exception):
 
 def create_in_state(model: type[ModelT], table: Table, state: str, *, field: str = "status", **values: Any) -> ModelT:
     if state not in table:
-        raise ImpossibleTransition(f"{state} is none of the table's states")
+        raise ImpossibleTransition(f"the transition table has no state {state}")
     return model._default_manager.create(**{field: state}, **values)
 
 
@@ -29,5 +29,5 @@ def transition(queryset: QuerySet[ModelT], table: Table, to: str, *, field: str 
     """
     sources = [source for source, targets in table.items() if to in targets]
     if not sources:
-        raise ImpossibleTransition(f"nothing leads to {to}")
+        raise ImpossibleTransition(f"no transition leads to {to}")
     return queryset.filter(Q(**{f"{field}__in": sources})).update(**{field: to}, **values)

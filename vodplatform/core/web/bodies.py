@@ -25,9 +25,11 @@ App = Callable[..., Awaitable[None]]  # an ASGI application; libraries type its 
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 BODY_SECONDS = 120.0  # maximum seconds for a body to arrive
-CALLER_BODIES_BYTES = 32 * 1024 * 1024  # bodies of the unanswered requests of one caller
+CALLER_BODIES_BYTES = 32 * 1024 * 1024  # maximum bytes of the bodies of a caller's unanswered requests
 SMALL_BODY_BYTES = 64 * 1024
-SMALL_BODIES_BYTES = 8 * 1024 * 1024  # additional bytes for small bodies, such as those of sign-ins
+# A caller whose bodies have reached CALLER_BODIES_BYTES may still send small bodies, such as sign-ins, of at most this
+# many bytes in total.
+SMALL_BODIES_BYTES = 8 * 1024 * 1024
 ALL_BODIES_BYTES = 512 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
 PROTECTIVE_HEADERS = [
@@ -60,7 +62,8 @@ class Bodies:
         """Raise ``throttled`` or ``unavailable`` if the bodies of ``caller``, or of all clients, become too large."""
         limit = CALLER_BODIES_BYTES + (SMALL_BODIES_BYTES if is_small else 0)
         if self._bytes[caller] + size > limit:
-            raise DomainError("throttled", "Too many requests with a body are unfinished.", retry_after=RETRY_SECONDS)
+            sentence = "Your requests in progress are too large in total. Wait until some have finished."
+            raise DomainError("throttled", sentence, retry_after=RETRY_SECONDS)
         if self._bytes.total() + size > ALL_BODIES_BYTES:
             raise DomainError("unavailable", retry_after=RETRY_SECONDS)
         self._bytes[caller] += size

@@ -23,11 +23,11 @@ from django.http.cookie import parse_cookie
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web.throttles import network_of
 
-AT_ONCE = 6  # browsers open as many connections to a host
-MAX_WAITING = 100  # requests of one caller that may wait for a place
+AT_ONCE = 6  # maximum running requests of one caller; browsers open up to 6 HTTP/1.1 connections to a host
+MAX_WAITING = 100  # maximum number of one caller's requests that wait for the end of its running requests
 CREDENTIALS_KEPT = 10_000
 UNLIMITED = frozenset({"/health/live", "/health/ready"})  # paths of load balancers
-SCHEMES = ("token ", "bearer ")  # beginnings of the Authorization headers that can sign in
+SCHEMES = ("token ", "bearer ")  # schemes of accepted Authorization headers, in lower case
 Scope = MutableMapping[str, Any]
 current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)
 
@@ -39,10 +39,10 @@ class _Places:
 
 
 class Callers:
-    """Places for the running requests of each caller.
+    """The running and waiting requests of each caller.
 
-    A caller is an account, or the network of a client whose account is not known. The first answer to a token or
-    browser session shows its account.
+    A caller is an account, or the network of a client whose account is unknown. The account of a token or browser
+    session becomes known when its first request is answered.
     """
 
     def __init__(self) -> None:
@@ -54,9 +54,10 @@ class Callers:
 
     @asynccontextmanager
     async def place(self, scope: Scope | None, max_waiting: int | None = None) -> AsyncIterator[None]:
-        """Wait until the caller has fewer than ``AT_ONCE`` running requests. Without a scope, do not wait.
+        """Wait until the caller has fewer than ``AT_ONCE`` running requests, and count the block as one of them.
 
-        Raises ``throttled`` if ``max_waiting`` requests of the caller wait already.
+        Do not wait if the ASGI ``scope`` is None or its path is in ``UNLIMITED``. Raises ``throttled`` if
+        ``max_waiting`` requests of the caller wait already.
         """
         if scope is None or scope.get("path") in UNLIMITED:
             yield
@@ -66,7 +67,9 @@ class Callers:
         if places is None:
             places = self._places[caller] = _Places()
         if max_waiting is not None and places.semaphore.locked() and places.waiting >= max_waiting:
-            raise DomainError("throttled", "Too many of your requests wait at once.", retry_after=1)
+            raise DomainError(
+                "throttled", "You have too many waiting requests. Wait until some have finished.", retry_after=1
+            )
         places.waiting += 1
         try:
             await places.semaphore.acquire()
@@ -87,13 +90,13 @@ class Callers:
                 self._accounts.popitem(last=False)
 
 
-callers = Callers()  # the callers of this web process
+callers = Callers()
 
 
 def account_of(request: HttpRequest) -> str:
-    """Return the id of the account that a request has signed in as; empty if nothing has looked at it."""
+    """Return the id of a request's account; empty if the user is anonymous or has not been loaded."""
     user: Any = getattr(request, "_cached_user", None) or vars(request).get("user")
-    # Look at the type only: a lazy user would query the database.
+    # isinstance() would load a lazy user from the database.
     return str(user.pk) if issubclass(type(user), AbstractBaseUser) else ""
 
 

@@ -71,10 +71,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def navigation(request: HttpRequest, at: str = "") -> list[NavItem]:
-    """Return the navigation's entries, with the current one marked.
-
-    ``at`` replaces the request's path.
-    """
     here = at or request.path.rstrip("/") or "/"
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:

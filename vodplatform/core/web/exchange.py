@@ -1,4 +1,4 @@
-"""The request context for logs, and error answers, of the ASGI apps that run before Django."""
+"""Helpers of the ASGI apps that bypass Django. They set the context of log lines and build error answers."""
 
 from __future__ import annotations
 

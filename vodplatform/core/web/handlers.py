@@ -1,4 +1,4 @@
-"""Django's ASGI handler, with one change of thread per request."""
+"""Django's ASGI handler, changed so that middleware and view of a request run in one thread."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from vodplatform.core.files.spooled import outbox
+from vodplatform.core.pauses import running_request
 from vodplatform.core.processes.child_pool import caller_gone
 from vodplatform.core.records.database import release_connection
 from vodplatform.core.web.callers import MAX_WAITING, account_of, callers, current_scope
@@ -26,7 +27,7 @@ MAX_IN_MEMORY = 256 * 1024  # maximum bytes of an answer kept in memory; larger 
 class OneThreadHandler(ASGIHandler):
     """A handler that runs synchronous middleware and the view together in one thread.
 
-    It also sets :data:`caller_gone`. See docs/design/0007-requests.md.
+    See docs/design/0007-requests.md.
     """
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -49,7 +50,7 @@ class OneThreadHandler(ASGIHandler):
             current_scope.reset(scope_token)
 
     async def read_body(self, receive: Any) -> IO[bytes]:
-        """Read the body, then wait for a place. Only after this does the request get a thread."""
+        """Read the body, then wait until the caller may run another request. The request gets a thread only then."""
         body: IO[bytes] = await super().read_body(receive)
         try:
             await _place.get().enter_async_context(callers.place(current_scope.get(), MAX_WAITING))
@@ -74,13 +75,14 @@ class OneThreadHandler(ASGIHandler):
 
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
         try:
-            response = self.get_response(request)
+            with running_request():
+                response = self.get_response(request)
         finally:
             release_connection()
         _break_cycles(response)
         if isinstance(response, HttpResponse) and len(response.content) > MAX_IN_MEMORY:
             if not connection.in_atomic_block:
-                connection.close()  # frees SQLite's 3 MB of caches while the answer is sent
+                connection.close()  # free SQLite's 3 MB of caches before the answer is sent
             return _spooled(response)
         return response
 

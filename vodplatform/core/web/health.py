@@ -39,10 +39,10 @@ from vodplatform.core.web.views import read_only
 
 logger = logging.getLogger("vodplatform.health")
 ANSWER_SECONDS = 1.5
-DRIVER_SECONDS = 2  # timeout of a check's driver, so that a check without an answer frees its thread
+DRIVER_SECONDS = 2  # timeout of a call to a database or server, in seconds; the call blocks a thread
 PROBE = os.urandom(4096)
-WRITE_SECONDS = 0.5  # timeout of a heartbeat write
-LOCKED_SECONDS = 10.0  # seconds until failing heartbeat writes count as an error; other writers may lock SQLite
+WRITE_SECONDS = 0.5  # maximum seconds that a heartbeat write waits for a lock
+LOCKED_SECONDS = 10.0  # seconds for which heartbeat writes may fail, because other writers may lock SQLite
 BEAT = "INSERT INTO heartbeat (id, at) SELECT 1,"
 BEAT_AGAIN = "WHERE true ON CONFLICT (id) DO UPDATE SET at = excluded.at"
 
@@ -155,7 +155,7 @@ def ask_storage() -> None:
         file.flush()
         file.seek(0)
         if file.read() != PROBE:
-            raise OSError("what was written is not what is read")
+            raise OSError("the data read back differs from the data written")
 
 
 def ask_disk() -> None:
@@ -223,7 +223,7 @@ def ready(request: HttpRequest) -> HttpResponse:
             if database_is_current():
                 return JsonResponse({"status": "ready"})
             return error_response(
-                "unavailable", "The database lacks migrations of this release: run `manage.py migrate`."
+                "unavailable", "The database has not been migrated to this release. Run `manage.py migrate`."
             )
     return error_response(*_database_refusal())
 

@@ -11,8 +11,8 @@ from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
 
 from vodplatform.core.redis_pool import channel_host
 
-MAX_WAITING = 100  # maximum messages that wait for a slow client
-KEPT_MESSAGES = 32  # decoded messages in the cache; several sockets of a process receive the same message
+MAX_WAITING = 100  # maximum number of messages that wait for a slow client
+KEPT_MESSAGES = 32  # number of decoded messages to cache; several sockets of a process receive the same one
 
 
 class ShortQueue(asyncio.Queue[Any]):

@@ -22,7 +22,7 @@ ADMIN_POLICY = (
     "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 FORM = "application/x-www-form-urlencoded"
-MAX_FORM_BYTES = 512 * 1024  # maximum size of a form; parsing it takes 80 times as much memory
+MAX_FORM_BYTES = 512 * 1024  # maximum bytes of a form; parsing takes 80 times the form's size in memory
 KEEPS_SLASH = ("/admin/", "/static/")
 # Each parameter of an admin page becomes an SQL condition, and databases limit the number of conditions.
 MAX_ADMIN_QUERY_BYTES = 4096
@@ -87,7 +87,7 @@ class RequestContextMiddleware:
         if _has_nul(request):
             return error_response("bad_request", "The address contains a NUL character.")
         if request.META.get("QUERY_STRING", "").count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
-            # Otherwise, Django would raise an exception, and another while it renders the error page.
+            # Django would raise an exception here, and raise it again while it renders the error page.
             return error_response("bad_request", "The address has too many parameters.")
         if request.path.startswith("/admin/") and len(request.META.get("QUERY_STRING", "")) > MAX_ADMIN_QUERY_BYTES:
             return error_response("bad_request", "The address is too long.")

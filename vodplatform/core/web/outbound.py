@@ -49,7 +49,8 @@ def _networks(text: str) -> tuple[Network, ...]:
 NEIGHBOURS = _networks("10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 100.64.0.0/10 ::1/128 fc00::/7")
 # Addresses of clouds' metadata services that are not link-local. They are never allowed.
 METADATA = _networks("100.100.100.200/32 168.63.129.16/32 fd00:ec2::/32 fd20:ce::254/128")
-# Other networks in IANA's special-purpose registries. In IPv6, only 2000::/3 is assigned to hosts.
+# Networks that IANA reserves for special purposes, without those in NEIGHBOURS. Requests to these networks are never
+# allowed. The same holds for IPv6 addresses outside GLOBAL_IPV6, because all public IPv6 addresses are inside it.
 SPECIAL = _networks(
     "0.0.0.0/8 169.254.0.0/16 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24"
     " 224.0.0.0/4 240.0.0.0/4 2001::/23 2001:db8::/32 3fff::/20"
@@ -138,7 +139,7 @@ def send(
         if answer.status == 303 or (answer.status in (301, 302) and method == "POST"):
             method, content = "GET", b""
             sent.pop("content-type", None)
-    raise Refused(f"{target.host} redirects too often.")
+    raise Refused(f"{target.host} redirects too many times.")
 
 
 def check_url(url: str) -> httpx.URL:
@@ -156,7 +157,7 @@ def check_url(url: str) -> httpx.URL:
         parsed = None
     port = None if parsed is None else parsed.port
     if parsed is None or HOST.fullmatch(parsed.raw_host) is None or not (port is None or 0 < port < 65536):
-        raise Refused("This is not an address: write it as https://host/path.")
+        raise Refused("This is not a valid address. Write it as https://host/path.")
     if parsed.scheme not in ("http", "https"):
         raise Refused("Only http:// and https:// addresses are allowed.")
     if with_user or parsed.userinfo:
@@ -172,8 +173,8 @@ def why_refused(address: str, *, allow_private: bool = False) -> str | None:
     judged: list[Address] = [ip]
     if isinstance(ip, IPv6Address):
         inner, is_all = _embedded(ip)
-        # Check the IPv4 address inside an IPv6 address, too. If the IPv6 address only wraps it, as ``::ffff:192.0.2.1``
-        # does, check nothing else.
+        # Check an IPv6 address and the IPv4 address inside it. If the IPv6 address only wraps the IPv4 address, as
+        # ``::ffff:192.0.2.1`` does, check only the IPv4 address.
         judged = [inner] if inner is not None and is_all else [ip, *([inner] if inner is not None else [])]
     kinds = [_kind(found) for found in judged]
     refused = [kind for kind in kinds if kind is not None and not (allow_private and kind == PRIVATE)]
@@ -266,26 +267,26 @@ def _exchange(request: httpx.Request, rules: Rules, deadline: _Deadline, into: B
     except httpcore.LocalProtocolError:
         failure = _unwritable(host)
     except httpcore.ProtocolError:
-        failure = Unreachable(f"{host} did not answer in HTTP, or broke off.")
+        failure = Unreachable(f"{host} did not send a complete HTTP response.")
     except (httpcore.NetworkError, httpcore.TimeoutException):
-        failure = Unreachable(f"The connection to {host} broke.")
+        failure = Unreachable(f"The connection to {host} was lost.")
     raise failure  # raised outside the except block, so that the error does not reference the request
 
 
 def _unwritable(host: str) -> Refused:
     return Refused(
-        f"This request to {host} cannot be written: a header or the address contains characters that are not allowed."
+        f"The request to {host} cannot be sent: a header or the address contains characters that are not allowed."
     )
 
 
 def _body(host: str, blocks: Iterable[bytes], headers: httpx.Headers, most: int) -> Iterator[bytes]:
-    too_big = TooBig(f"{host} answers with more than {most} bytes.")
+    too_big = TooBig(f"The response from {host} is larger than {most} bytes.")
     announced = headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > most):
         raise too_big
     packing = headers.get("content-encoding", "identity").strip().lower()
     if packing not in ("identity", "", "gzip", "x-gzip"):
-        raise Refused(f"{host} sends an unsupported content encoding.")
+        raise Refused(f"The response from {host} has an unsupported content encoding.")
     counted = _counted(blocks, most, too_big)
     yield from _counted(_unzipped(host, counted), most, too_big) if "gzip" in packing else counted
 
@@ -317,7 +318,7 @@ def _unzipped(host: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
         if is_wrong:
             break
     if is_wrong or not unpacker.eof:
-        raise Unreachable(f"The compressed answer of {host} is damaged or incomplete.")
+        raise Unreachable(f"The compressed response from {host} is damaged or incomplete.")
 
 
 @cache
@@ -412,7 +413,7 @@ def _looked_up(shown: str, host: str, port: int, deadline: _Deadline) -> list[tu
     if is_over:
         raise deadline.over(shown)
     if not found:
-        raise Unreachable(f"{shown} has no known address.")
+        raise Unreachable(f"The host {shown} was not found.")
     return found
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TELL_SECONDS = 0.25
-FORGET_SECONDS = 180.0  # each process announces its people every minute
+# Seconds without an announcement after which a process's people are removed. Processes announce every minute.
+FORGET_SECONDS = 180.0
 MAX_PEOPLE = 200
 PROCESS = uuid.uuid4().hex
 
@@ -28,14 +29,15 @@ class _Room:
     """The people in one place, such as a comparison.
 
     - here: people who are connected to this process, by socket id.
-    - elsewhere: time and people of each other process's last announcement, by process id.
+    - elsewhere: the latest announcement of each other process, by process id, as (monotonic time of arrival, people).
     """
 
     here: dict[str, Person] = field(default_factory=dict)
     elsewhere: dict[str, tuple[float, list[Person]]] = field(default_factory=dict)
     due: asyncio.TimerHandle | None = None
     asks: bool = True
-    shown: tuple[dict[str, Any], list[Person]] | None = None  # the latest announcement, and everyone present after it
+    # latest received announcement, and the list of all people made from it
+    shown: tuple[dict[str, Any], list[Person]] | None = None
 
 
 _rooms: dict[str, _Room] = {}
@@ -43,7 +45,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 def add_socket(place: str, socket_id: str, person: Person, tell: Tell) -> None:
-    """Record the person who uses a socket, and announce it. ``tell`` sends a message to all processes."""
+    """Record and announce the person who uses a socket. ``tell`` sends a message to all processes."""
     room = _rooms.setdefault(place, _Room())
     if room.here.get(socket_id) != person:
         room.here[socket_id] = person
@@ -78,7 +80,7 @@ def receive_announcement(place: str, message: dict[str, Any], tell: Tell) -> lis
     room = _rooms.get(place)
     if room is None:
         return []
-    if room.shown and room.shown[0] is message:  # each socket of the room receives the same announcement
+    if room.shown and room.shown[0] is message:  # another socket has already handled this announcement
         return room.shown[1]
     if message["process"] != PROCESS:
         if message["people"]:

@@ -17,14 +17,14 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED = 64
 # In a body of more than MAX_SMALL_PIECES pieces, the average piece must have at least SMALL_PIECE_BYTES.
 MAX_SMALL_PIECES, SMALL_PIECE_BYTES = 4096, 256
-# maximum messages and control frames of a WebSocket client: in one burst, and per second afterwards
+# maximum number of messages and control frames from a WebSocket client: in one burst, and per second afterwards
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 100, 2
 FRAME_SLICE_BYTES = 4096
 MAX_DESCRIPTORS = 65_536
 LEAST_READ_BYTES = 8192
 MEDIA = "/api/v1/media/"
 SPARE_DESCRIPTORS = 128
-CROWDED = "The server has as many connections as it can serve."
+CROWDED = "The server has too many open connections. Try again in a moment."
 
 
 @cache
@@ -66,7 +66,7 @@ class HttpProtocol(HttpToolsProtocol):
     - A client must read at least 8 KiB of an answer every 30 s. Media answers are exempt.
     """
 
-    _head = 0  # bytes of the current request's headers, not counting the first piece received
+    _head = 0  # bytes of the current request's headers, without the piece in which they began
     _heads = 0
     _in_head = _in_body = False
     _pieces = _body_bytes = _trailer_bytes = 0

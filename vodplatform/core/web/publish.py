@@ -47,9 +47,9 @@ def publish_gone_on_commit(group: str) -> None:
 
 
 def publish_recheck_on_commit(group: str, of: str) -> None:
-    """Once the transaction commits, make sockets of a group check whether their viewers still have access.
+    """Once the transaction commits, tell the sockets of ``group`` to check whether their viewers still have access.
 
-    of: id of the account, or grant (:mod:`media_app.streaming.grants`), whose sockets check.
+    of: account id or grant (:mod:`media_app.streaming.grants`). Sockets of other accounts and grants do not check.
     """
     transaction.on_commit(lambda: _send(group, {"type": "watch.recheck", "of": of}), robust=True)
 
@@ -100,7 +100,7 @@ class Sender:
                 is_full = False
                 self._pending += 1
         if is_full:
-            _count_failure(group, OverflowError("too many messages wait to be sent"))
+            _count_failure(group, OverflowError("too many messages are waiting to be sent"))
             return
         self._loop.call_soon_threadsafe(self._queue.put_nowait, (group, event))
 

@@ -15,8 +15,8 @@ from vodplatform.core.web import drain
 from vodplatform.core.web.protocol import HttpProtocol, SocketProtocol
 
 APPLICATION = "vodplatform.asgi:application"
-LARGEST_FRAME_BYTES = 4096  # clients send short messages only
-LAST_REQUESTS_SECONDS = 2  # time for running requests to finish after the port is closed
+LARGEST_FRAME_BYTES = 4096  # maximum bytes of a WebSocket message; clients send only short ones
+LAST_REQUESTS_SECONDS = 2  # seconds for running requests to finish after the port is closed
 
 
 class Server(uvicorn.Server):
@@ -40,7 +40,8 @@ class Server(uvicorn.Server):
             return
         notify_systemd("STOPPING=1")
         super().handle_exit(sig, frame)
-        # Otherwise, uvicorn would raise these signals again, and end the process before cancelled uploads are saved.
+        # After its shutdown, uvicorn would raise the captured signals again and so end the process. Forget the signals,
+        # because the process must still save the uploads that the shutdown interrupted.
         self._captured_signals.clear()
 
 
@@ -53,7 +54,7 @@ def make_server(host: str, port: int, trusted_proxies: str = "", drain_seconds: 
         uvicorn.Config(
             APPLICATION, host=host, port=port, loop="uvloop", http=HttpProtocol, ws=SocketProtocol,
             ws_max_size=LARGEST_FRAME_BYTES,
-            # off, because each socket would compress the same message again
+            # Do not compress: each socket would compress the same message again.
             ws_per_message_deflate=False,
             lifespan="off", timeout_graceful_shutdown=LAST_REQUESTS_SECONDS, log_config=None, access_log=False,
             server_header=False, proxy_headers=bool(trusted_proxies), forwarded_allow_ips=trusted_proxies or None,

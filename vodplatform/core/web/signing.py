@@ -12,7 +12,8 @@ from django.conf import settings
 
 ROUND_SECONDS, MIN_ROUND_SECONDS = 300, 10
 KEY_SECONDS = 86_400
-_EXPIRES = re.compile(r"[0-9a-f]{1,12}")  # hexadecimal expiry time; Python cannot format huge numbers
+# hexadecimal expiry time in epoch seconds; short, because Python cannot format huge numbers
+_EXPIRES = re.compile(r"[0-9a-f]{1,12}")
 
 
 _TOKEN = re.compile(r"[0-9a-f]{1,12}\.[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")

@@ -86,9 +86,9 @@ def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
 def seconds_to_wait(limit: int, window: float, counted: tuple[int, float, int, float]) -> int:
     """Return whole seconds, at least 1, until another request is allowed.
 
-    A request is allowed if ``before · rest / window + now < limit``. ``counted`` is (before, rest, now, end): the
-    requests in the previous window and the seconds for which they still count, then the same for the current window.
-    The current window's requests count until the next window ends.
+    ``counted`` is (before, before_ends, now, now_ends). ``before`` and ``now`` are the numbers of requests in the
+    previous and in the current window. The other two are the seconds until these requests no longer count; a request
+    counts until the end of the next window. A request is allowed if ``before · before_ends / window + now < limit``.
     """
     before, before_ends, now, now_ends = counted
     free = limit - now
@@ -126,12 +126,12 @@ def check_sign_in(name: str, address: str) -> None:
     """Count an attempt to sign in. Raises ``throttled`` with ``retry_after`` (seconds)."""
     wait = count_request("sign_in_address", network_of(address)) or count_request("sign_in_name", digest_of(name))
     if wait:
-        raise DomainError("throttled", "Too many attempts to sign in.", retry_after=wait)
+        raise DomainError("throttled", "Too many sign-in attempts.", retry_after=wait)
 
 
 def check_sign_up(address: str) -> None:
     if wait := count_request("sign_up", network_of(address)):
-        raise DomainError("throttled", "Too many accounts were made from your network.", retry_after=wait)
+        raise DomainError("throttled", "Too many accounts were created from your network.", retry_after=wait)
 
 
 def count_email(email: str) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from vodplatform.core.errors import DomainError
+from vodplatform.core.pauses import waiting
 from vodplatform.core.records.database import release_connection
 
 RETRY_SECONDS = 2
@@ -20,7 +21,9 @@ class Turn:
     def __init__(self, lock: threading.Lock, seconds: float = 2.0) -> None:
         self._lock: threading.Lock | None = None
         release_connection()
-        if not lock.acquire(timeout=seconds):
+        with waiting():
+            is_held = lock.acquire(timeout=seconds)
+        if not is_held:
             raise DomainError("unavailable", "The server is busy with other requests.", retry_after=RETRY_SECONDS)
         self._lock = lock
 

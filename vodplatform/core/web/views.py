@@ -25,9 +25,9 @@ UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def wants_html(request: HttpRequest) -> bool:
-    """Return whether the client is a browser: its Accept header has ``text/html``, a program's has ``*/*``.
+    """Return whether the client wants HTML: a browser's Accept header has ``text/html``, a program's usually not.
 
-    False for paths that begin with one of :data:`API_PREFIXES`, because only programs request these paths.
+    Return False for paths that begin with one of :data:`API_PREFIXES`, because only programs request these paths.
     """
     return "text/html" in request.headers.get("Accept", "") and not request.path.startswith(API_PREFIXES)
 

@@ -47,7 +47,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         folder = Path(options["folder"]).resolve()
         if not folder.is_dir():
-            raise CommandError(f"There is no folder {options['folder']}.")
+            raise CommandError(f"The folder {options['folder']} does not exist.")
         owner = find_owner(options["owner"])
         if not options["copy"] and not importing.may_reference(owner, folder):
             raise CommandError(
@@ -120,7 +120,7 @@ def find_owner(name: str | None) -> User:
         return owner
     admins = list(User.objects.filter(role=Role.ADMIN, is_active=True)[:2])
     if len(admins) != 1:
-        raise CommandError("Name the library's owner with --owner NAME: there is not exactly one admin.")
+        raise CommandError("There is not exactly one admin. Specify the library's owner with --owner NAME.")
     return admins[0]
 
 

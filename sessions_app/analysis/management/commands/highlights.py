@@ -13,7 +13,7 @@ from vodplatform.core.processes.cli_progress import USAGE_EXIT, table
 
 
 class Command(AnalysisCommand):
-    help = "Find the highlights of a video and cut them into a reel; exit 3 if the file is not a video."
+    help = "Find the highlights of a video and cut them into a reel. Exits with 3 if the file is not a video."
     analysis_type = str(AnalysisType.HIGHLIGHTS)
     role = "reel"
 

@@ -9,7 +9,7 @@ from vodplatform.core.processes.cli_progress import table
 
 
 class Command(AnalysisCommand):
-    help = "Count the repetitions of the exercises in a video; exit 3 if the file is not a video."
+    help = "Count the repetitions of the exercises in a video. Exits with 3 if the file is not a video."
     analysis_type = str(AnalysisType.WORKOUT)
     role = "preview"
 

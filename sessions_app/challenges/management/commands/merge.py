@@ -12,16 +12,18 @@ from vodplatform.core.processes.commands import Command as BaseCommand
 
 class Command(BaseCommand):
     help = (
-        f"Join {MIN_CLIPS} to {MAX_CLIPS} videos into one MP4, without encoding where they agree; "
-        "exit 3 when one of them cannot be used."
+        f"Join {MIN_CLIPS} to {MAX_CLIPS} videos into one MP4 file, re-encoding only where needed. "
+        "Exits with 3 if one of the videos cannot be used."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
-        parser.add_argument("-o", "--output", metavar="MP4", type=Path, required=True, help="write the video there")
-        parser.add_argument("--level", action="store_true", help="make all of them equally loud")
+        parser.add_argument(
+            "-o", "--output", metavar="MP4", type=Path, required=True, help="save the merged video to this file"
+        )
+        parser.add_argument("--level", action="store_true", help="make all clips equally loud")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
         parser.add_argument("--force", action="store_true", help="replace an existing output file")
 

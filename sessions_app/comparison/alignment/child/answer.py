@@ -40,7 +40,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The offset by one method (timer or sound), or the reason why there is none."""
+    """The offset by one method (timer or sound), or the reason why the method found no offset."""
 
     method: str
     offset: float | None = None
@@ -108,9 +108,10 @@ class AlignmentResult:
 
 # A proposal's note begins with this prefix if its video was aligned with another video instead of the reference.
 INDIRECT_NOTE_PREFIX = "Aligned through"
-# minimum overlap of the second and third video in seconds; below it, they are not compared directly
+# minimum overlap in seconds for a direct comparison of the second and the third video
 THIRD_SIDE_SECONDS = 60.0
-UNCONFIRMED_FACTOR = 0.8  # factor on two videos' confidences if comparing them directly finds no offset
+# factor by which the confidences of two videos are multiplied if a direct comparison of the two finds no offset
+UNCONFIRMED_FACTOR = 0.8
 
 
 def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] | None:
@@ -131,7 +132,7 @@ def check_third_side(
     """
     b, c = proposals.values()
     if gap is None:
-        note = f"A direct comparison of {b.vod_id} and {c.vod_id} does not confirm it."
+        note = f"A direct comparison of {b.vod_id} and {c.vod_id} does not confirm this offset."
         for item in (b, c):
             proposals[item.vod_id] = dataclasses.replace(
                 item, confidence=round(item.confidence * UNCONFIRMED_FACTOR, 4), note=f"{item.note} {note}".strip()
@@ -139,10 +140,9 @@ def check_third_side(
     elif abs(gap) > tolerance:
         apart = c.offset - b.offset
         message = (
-            f"The three offsets contradict each other: {b.vod_id} is at {b.offset:+.3f} s and {c.vod_id} at "
-            f"{c.offset:+.3f} s, "
-            f"{apart:+.3f} s apart, but compared directly they are {apart + gap:+.3f} s apart. Set their offsets "
-            "by hand."
+            f"The offsets of {b.vod_id} ({b.offset:+.3f} s) and {c.vod_id} ({c.offset:+.3f} s) differ by "
+            f"{apart:+.3f} s, but a direct comparison of the two videos gives a difference of {apart + gap:+.3f} s. "
+            "Set their offsets by hand."
         )
         for item in (b, c):
             refused[item.vod_id] = Refusal(item.vod_id, "contradiction", message, item.readings, item.evidence)
@@ -159,9 +159,9 @@ class Progress:
         self._shown = 0.0
 
     def update(self, part: str, share: float, message: str, stage: tuple[float, float, int]) -> None:
-        """Report progress. share: completed share of ``part``, 0 to 1.
+        """Report that ``share`` (0 to 1) of ``part`` is completed.
 
-        stage: (percent at its start, percent at its end, number of its parts).
+        stage: the part's stage as (percent at the start, percent at the end, number of parts).
         """
         start, end, parts = stage
         if self._report is None:

@@ -25,12 +25,14 @@ from vodplatform.core.formatting import hundredths
 
 # maximum seconds between agreeing offsets by timer and by sound; recorders may delay sound and picture differently
 AGREE_SECONDS = 0.25
-ALONE_CAP = 0.95  # maximum confidence of an offset by timer or by sound if the other method gives none
-DOUBTED_CAP = 0.85  # maximum confidence of an offset if the other method makes it doubtful or gives a different one
-# minimum probability of the likelier of two different offsets; below it, offsets far apart are both refused
+ALONE_CAP = 0.95  # maximum confidence of an offset by timer or by sound if the other method finds no offset
+# maximum confidence of one method's offset if the other method contradicts it or makes it doubtful
+DOUBTED_CAP = 0.85
+# If timer and sound give different offsets, the likelier offset is used if its probability is at least this. Otherwise,
+# both are refused if they differ by more than `AGREE_SECONDS`.
 MIN_WINNER_PROBABILITY = 0.8
 MOST = 0.999
-# If the alignment by sound is refused for one of these reasons, the timer's offset is refused, too.
+# If the alignment by sound is refused for one of these reasons, the timer's offset is also refused.
 BROKEN = {"not_one_recording", "speed_differs"}
 # If the alignment by sound is refused for one of these reasons, the timer's offset is doubtful.
 UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
@@ -55,7 +57,7 @@ def align_by_both(
             align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"), threads=threads
         )
         if threads < 2:
-            hearing.exception()  # wait for the thread; `hearing.result` below raises its exception
+            hearing.exception()  # wait for the alignment by sound; `hearing.result` below raises its error
         timer = align_by_timer(
             paths,
             roi,
@@ -139,7 +141,7 @@ def _proposals_relative_to(
 def _reason(vod_id: str, reference: str | None, result: AlignmentResult) -> Refusal:
     refused = {item.vod_id: item for item in result.refused}
     found = refused.get(vod_id) or refused.get(str(reference)) or next(iter(refused.values()), None)
-    return found or Refusal(vod_id, "nothing_to_compare", "No other video could be compared with it.")
+    return found or Refusal(vod_id, "nothing_to_compare", "No other video could be compared with this one.")
 
 
 def _weigh_one(
@@ -162,9 +164,9 @@ def _weigh_one(
 
 def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
-    # seconds by which drift changes the offset between time 0 and the anchor, where the sound's offset is exact
+    # The sound's offset is exact at `drift_anchor`. Until time 0, drift changes it by this many seconds.
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
-    # Users compare pictures, which contain the timer. So use the timer's offset if it is more exact.
+    # Users compare pictures, which contain the timer. So use the timer's offset if it is the more exact one.
     seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
     if abs(gap) <= read.error_bound + heard.error_bound + drifted:
         best = heard if heard.error_bound <= read.error_bound else seen
@@ -178,9 +180,8 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
         return Refusal(
             read.vod_id,
             "contradiction",
-            f"{read.vod_id}: the timer gives {read.offset:+.3f} s, the sound {heard.offset:+.3f} s. Check the "
-            "evidence of both, "
-            "and align by the method that you trust.",
+            f"{read.vod_id}: timer and sound disagree. The timer gives {read.offset:+.3f} s, the sound "
+            f"{heard.offset:+.3f} s. Check the evidence of both, then align by the method that you trust.",
             read.readings + heard.readings,
             read.evidence + heard.evidence,
         )
@@ -203,16 +204,19 @@ def probability_against(confidence: float, other: float) -> float:
 
 
 def _combine_close_offsets(read: Proposal, heard: Proposal, gap: float) -> Proposal:
-    # ONE_CLOCK_CAP lowers the confidence, because timers of different matches can agree by chance. The sound excludes
-    # different matches, so undo this.
+    # ONE_CLOCK_CAP lowers the confidence, because timers of different matches can agree by chance. Here, the sound
+    # shows that both recordings are of the same match, so restore the confidence.
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
     if probability_against(heard.confidence, sure) >= MIN_WINNER_PROBABILITY:
         side = "earlier" if gap > 0 else "later"
         sure_of = hundredths(read.confidence)
-        note = f"Aligned by sound. The timer is {abs(gap) * 1000:.0f} ms {side}, with lower confidence ({sure_of})."
+        note = (
+            f"Aligned by sound. By the timer, the video would start {abs(gap) * 1000:.0f} ms {side}, with lower "
+            f"confidence ({sure_of})."
+        )
         return _with_both(heard, read, heard, heard.confidence, note)
     side = "later" if gap > 0 else "earlier"
-    note = f"Aligned by timer. The sound is {abs(gap) * 1000:.0f} ms {side} than the picture."
+    note = f"Aligned by timer. By sound, the video would start {abs(gap) * 1000:.0f} ms {side}."
     if probability_against(sure, heard.confidence) < MIN_WINNER_PROBABILITY:
         read = dataclasses.replace(read, error_bound=abs(gap) + heard.error_bound)
     return _with_both(read, read, heard, read.confidence, note)
@@ -234,7 +238,7 @@ def _timer_alone(read: Proposal, unheard: Refusal) -> Proposal | Refusal:
     says = f"The timer alone gives {read.offset:+.3f} s, confidence {hundredths(read.confidence)}."
     doubtful = read.confidence <= ONE_CLOCK_CAP
     if unheard.reason in BROKEN or (unheard.reason in UNLIKE and doubtful):
-        why = " Timers of different matches can run alike." if unheard.reason in UNLIKE else ""
+        why = " Timers of different matches can show the same times." if unheard.reason in UNLIKE else ""
         return Refusal(read.vod_id, unheard.reason, f"{unheard.message} {says}{why}", read.readings, read.evidence)
     cap = DOUBTED_CAP if unheard.reason in UNLIKE else ALONE_CAP
     return dataclasses.replace(

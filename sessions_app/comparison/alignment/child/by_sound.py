@@ -79,7 +79,7 @@ def align_by_sound(
         reference = next(iter(recordings), None)
         for number, (vod_id, recording) in enumerate(list(recordings.items())[1:]):
             progress.update("pair", number / len(recordings), f"Comparing the sound of {vod_id}", (60, 98, 1))
-            # If the reference does not match, try the other aligned videos.
+            # If the reference gives no sure offset, compare the video with videos that are already aligned.
             for via in [str(reference), *proposals]:
                 try:
                     answer = align_sounds(recordings[via], recording)
@@ -149,8 +149,8 @@ def _refuse(vod_id: str, answer: SoundMatch | SoundRefusal) -> Refusal:
     if isinstance(answer, SoundRefusal):
         return Refusal(vod_id, answer.reason, f"{vod_id}: {answer.message}", readings)
     message = (
-        f"{vod_id}: {answer.agreeing} of {answer.samples} places agree on {answer.offset:+.3f} s, which is "
-        "too uncertain."
+        f"{vod_id}: the sound has an offset of {answer.offset:+.3f} s in {answer.agreeing} of {answer.samples} places, "
+        "which is not reliable enough."
     )
     return Refusal(vod_id, "sound_uncertain", f"{message} {ADVICE}", readings)
 
@@ -158,19 +158,22 @@ def _refuse(vod_id: str, answer: SoundMatch | SoundRefusal) -> Refusal:
 def _propose(a: Recording, b: Recording, found: SoundMatch, base: Proposal | None, folder: Path | None) -> Proposal:
     confidence, bound = confidence_of(found), found.error_bound
     notes = [
-        f"Sound track {r.track.number} of {r.track.count} of {r.vod_id} was used." for r in (a, b) if r.track.count > 1
+        f"For {r.vod_id}, sound track {r.track.number} of {r.track.count} was used."
+        for r in (a, b)
+        if r.track.count > 1
     ]
-    drift = -found.drift_ppm  # a placement's drift is positive for a fast recording, whose offset decreases
+    # Invert the drift's sign: a fast recording has a positive `Placement.drift_ppm`, but a falling offset.
+    drift = -found.drift_ppm
     if abs(drift) < max(SURE_DRIFT * found.drift_error_ppm, LEAST_DRIFT_PPM):
         drift = 0.0
     if drift:
-        notes.append(f"The clocks differ: {abs(drift):.0f} ppm, {abs(drift) * 0.6:.0f} ms in 10 minutes.")
+        notes.append(f"The recordings drift apart by {abs(drift) * 0.6:.0f} ms in 10 minutes ({abs(drift):.0f} ppm).")
     placement = Placement(found.offset, drift, found.anchor)
     if base is not None:
         placement = base.placement.then(placement)
         confidence = round(confidence * base.confidence, 4)
         bound += base.error_bound
-        notes.insert(0, f"{INDIRECT_NOTE_PREFIX} {a.vod_id}, because nothing certain connects it with the reference.")
+        notes.insert(0, f"{INDIRECT_NOTE_PREFIX} {a.vod_id}, because a direct match with the reference is not certain.")
     return Proposal(
         vod_id=b.vod_id,
         offset=placement.offset,

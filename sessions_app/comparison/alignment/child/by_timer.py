@@ -40,14 +40,15 @@ FIRST_LOOK = 3
 SECOND_LOOK = 10
 CANDIDATES = 4
 TRIAL_SAMPLES = 8
-MIN_EXPLAINED_SHARE = 0.5  # minimum share of readings on the fitted segments; below it, more readings are taken
+# minimum share of readings that fit an evenly running or paused timer; below it, more readings are made
+MIN_EXPLAINED_SHARE = 0.5
 MIN_READABLE_SHARE = 0.4  # minimum share of readings that look like a time; below it, no timer was found
 EVIDENCE_PAIRS = 3
 EVIDENCE_WIDTH = 960
-EVIDENCE_SHARE = 0.25  # minimum width and height of an evidence picture, as a share of the frame
-EVIDENCE_ROOM = 2.0  # minimum size of an evidence picture, as a multiple of the timer's size
+EVIDENCE_SHARE = 0.25  # minimum width and height of a picture that shows the timer to users, as a share of the frame
+EVIDENCE_ROOM = 2.0  # minimum size of a picture that shows the timer to users, as a multiple of the timer's size
 READINGS_SHOWN = 12
-ADVICE = "Draw the box tightly around the match timer at a moment when it runs, or set the offset by hand."
+ADVICE = "Draw the box tightly around the match timer while it is running, or set the offset by hand."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ class _Aligner:
             reference = next(iter(clocks), None)
             for number, vod_id in enumerate(list(clocks)[1:]):
                 self._progress.update("pair", number / len(clocks), f"Comparing {vod_id}", (80, 98, 1))
-                # If the reference does not match, try the other aligned videos.
+                # If the reference gives no offset, compare the video with videos that are already aligned.
                 for via in [str(reference), *proposals]:
                     answer = compare(clocks[via], clocks[vod_id], pool)
                     if isinstance(answer, Verdict):
@@ -224,7 +225,7 @@ class _Aligner:
                 yield from locator.near(self._roi.box, looks)
                 looks = source.looks(SECOND_LOOK)
             yield from locator.near(self._roi.box, looks)
-        # Search one picture first: each takes long, and the first usually shows the timer.
+        # Search one picture first: a search takes long, and the first picture usually shows the timer.
         first = next(iter(source.pictures(source.spread(FIRST_LOOK))), None)
         if first is not None:
             yield from locator.find_at_edges(first)
@@ -244,7 +245,7 @@ class _Aligner:
         if base is not None:
             offset, confidence = offset + base.offset, round(confidence * base.confidence, 4)
             bound += base.error_bound
-            indirect = f"{INDIRECT_NOTE_PREFIX} {a.vod_id}, because nothing certain connects it with the reference."
+            indirect = f"{INDIRECT_NOTE_PREFIX} {a.vod_id}, because a direct match with the reference is not certain."
             note = f"{indirect} {note}".strip()
         return Proposal(
             vod_id=b.vod_id,
@@ -284,24 +285,29 @@ def _no_timer(look: TimerSearch) -> Refusal:
     name, taken, seen = look.clock.vod_id, look.best, [t for t in look.texts if t.strip()]
     usable = [s for s in taken if s.usable]
     texts = sorted(set(seen), key=lambda t: (-seen.count(t), t))[:4]
-    saw = f" Text seen there: {', '.join(texts)}." if texts else " No text was seen there."
+    saw = f" Text found there: {', '.join(texts)}." if texts else " No text was found there."
     if not taken:
         reason, what = "timer_not_found", f"Nothing in {name} looks like a timer."
     elif len(usable) < max(2.0, MIN_READABLE_SHARE * len(taken)):
         reason = "timer_not_found"
-        what = f"No timer could be read in {name}: {len(usable)} of {len(taken)} readings look like a time."
+        what = f"No timer could be read in {name}: only {len(usable)} of {len(taken)} readings look like a time."
     elif len({s.value for s in usable}) == 1:
         reason, saw = "timer_frozen", ""
-        what = f"The timer in {name} stands at {format_timer(usable[0].value)} in all {len(usable)} readings."
+        what = (
+            f"The timer in {name} shows {format_timer(usable[0].value)} in all {len(usable)} readings, so it is not "
+            "running."
+        )
     elif backwards := _runs_the_other_way(look):
         what = (
             f"The timer in {name} counts {backwards}, but timers of the chosen game do not. Choose another "
-            "game, or auto."
+            "game, or “Detect automatically”."
         )
         return Refusal(name, "timer_direction", what, _shown(taken, 5))
     else:
         reason = "timer_unreadable"
-        what = f"{len(usable)} of {len(taken)} readings in {name} look like a time, but it does not run."
+        what = (
+            f"{len(usable)} of {len(taken)} readings in {name} look like a time, but they do not form a running timer."
+        )
     return Refusal(name, reason, f"{what}{saw} {ADVICE}", _shown(taken, 5))
 
 

@@ -1,5 +1,3 @@
-"""Comparison of two videos' timer readings."""
-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -18,17 +16,20 @@ from sessions_app.comparison.alignment.child.fit import MIN_AGREEING_FLIPS, Refi
 from sessions_app.comparison.alignment.child.timer_text import format_timer
 from sessions_app.comparison.alignment.child.vote import Hypothesis, count_support, find_offsets
 
-MAX_RESAMPLINGS = 2  # maximum rounds of additional timer readings while no offset is clearly best
+# While no offset is clearly best, both timers are read at more positions, at most this many times.
+MAX_RESAMPLINGS = 2
 ENOUGH_SCORE = 18.0
 CLEAR_RUNNER_UP = 0.3
 MIN_AGREEING = 5
 MIN_VALUES = 3
 MAX_PAIRS = 4  # maximum number of pairs of timer runs (one run per video) from which an offset is refined
 SURE = 0.95
-# minimum mean confidence of a run's readings; below it, a digit change may be located one frame too late
+# minimum mean confidence of the readings in a timer run; below it, digit changes may be located a frame late
 WELL_READ = 0.8
 RIVALS_EXAMINED = 3
-REFINED_CLASH = 3  # a pair of timer runs with a different refined offset counts as this many contradicting readings
+# A pair of timer runs counts as this many contradicting readings if its refined offset differs from the other
+# pairs' offsets.
+REFINED_CLASH = 3
 RULE_STEP = 5.0  # pauses set by game rules often last about a multiple of this many seconds
 
 
@@ -36,8 +37,8 @@ RULE_STEP = 5.0  # pauses set by game rules often last about a multiple of this 
 class TimerTrack:
     """The timer of one video.
 
-    refine: takes a segment and the number of digit changes to find. Returns the segment's clock constant (value − slope
-    × time), exact to the frame, or None.
+    refine: function that returns a segment's clock constant (value − slope × time), exact to the frame, or
+    None. Its parameters are the segment and the number of digit changes to find.
     """
 
     vod_id: str
@@ -66,9 +67,9 @@ class TimerTrack:
         return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
 
     def refine_segments(self, numbers: Sequence[int]) -> None:
-        """Find the clock constants of segments, to the frame.
+        """Find the segments' clock constants (value − slope × time), exact to the frame.
 
-        In the first segment, search until several digit changes agree. In the others, search until one is found.
+        In the first segment, search until several digit changes agree; in the others, until one is found.
         """
         for number in dict.fromkeys(numbers):
             if number not in self.refined:
@@ -77,7 +78,7 @@ class TimerTrack:
                 )
 
     def refine_again(self, numbers: Sequence[int]) -> None:
-        """Search again in segments with only one agreeing digit change. If no second one agrees, discard the result."""
+        """Search again in segments with fewer than 2 agreeing digit changes. Keep results with 2 or more."""
         for number in numbers:
             known = self.refined.get(number)
             if known is not None and known.flips < 2:
@@ -85,7 +86,7 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def flip_error(self, number: int) -> float:
-        """Return the maximum seconds by which a segment's digit changes may have been located too late."""
+        """Return the maximum error in seconds of a segment's digit changes, which may be located too late."""
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
 
@@ -120,15 +121,17 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
         list(pool.map(_sample_more, (a, b)))
         hypotheses = find_offsets(a.segments, b.segments)
     if not hypotheses:
-        return Disagreement("no_common_clock", f"{_describe_runs(a, b)} They do not run in the same direction.")
+        return Disagreement(
+            "no_common_clock", f"{_describe_runs(a, b)} The two timers do not run in the same direction."
+        )
     best = hypotheses[0]
     if best.agreeing < MIN_AGREEING or best.values < MIN_VALUES:
-        return Disagreement("no_overlap", f"{_describe_runs(a, b)} No stretch of the match is in both.")
+        return Disagreement("no_overlap", f"{_describe_runs(a, b)} The recordings have no part of the match in common.")
     rivals = [best, *(h for h in hypotheses[1:] if h.score > RUNNER_UP_LIMIT * max(0.0, best.score))]
     if len(rivals) > 1:
         return _choose(a, b, rivals, hypotheses, pool)
     runner_up = max((h.score for h in hypotheses[1:]), default=0.0)
-    # Stop as soon as the answer is sure, because each further pair needs a search in both videos.
+    # Stop once the offset is sure, because each further pair of timer runs needs a search in both videos.
     for count in range(2, MAX_PAIRS + 1):
         examined = _examine(a, b, best, count, pool)
         answer = _decide(a, b, examined, runner_up, len(hypotheses))
@@ -143,8 +146,8 @@ def _choose(
 ) -> Verdict | Disagreement:
     """Choose between offsets that fit about equally well, by refining each to the frame.
 
-    A wrong offset aligns two different rounds. These rarely last the same number of frames, so a pair of timer runs
-    usually contradicts it.
+    A wrong offset aligns two different rounds. Rounds rarely last the same number of frames, so a pair of
+    timer runs usually contradicts the wrong offset.
     """
     if len(rivals) <= RIVALS_EXAMINED:
         standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
@@ -154,8 +157,8 @@ def _choose(
     first, second = rivals[:2]
     return Disagreement(
         "ambiguous_rounds",
-        f"{len(rivals)} offsets fit about equally well. The best two are {first.offset:.1f} s ({first.agreeing} "
-        f"readings) and {second.offset:.1f} s ({second.agreeing}): rounds of the same length repeat.",
+        f"{len(rivals)} offsets fit about equally well, because the timer repeats in each round. The best two are "
+        f"{first.offset:.1f} s ({first.agreeing} readings) and {second.offset:.1f} s ({second.agreeing} readings).",
     )
 
 
@@ -166,9 +169,9 @@ def _sample_more(clock: TimerTrack) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """An offset refined to the frame.
+    """An offset between two videos, bounded by the exact frames in which the timers' digits change.
 
-    late: maximum seconds by which digit changes may be shown or located late.
+    late: maximum delay, in seconds, with which the videos show a digit change, plus the error of locating it.
     """
 
     hypothesis: Hypothesis
@@ -193,14 +196,15 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         rest.remove(far)
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
     low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
-    # A single digit change may be shown late, so search for more before a pair counts as a contradiction.
+    # A recording can show one change of the timer's digits late. Search for more changes before a pair of segments
+    # counts as a contradiction.
     doubted = [pair for pair in bounds if pair not in agreed]
     if doubted:
         list(pool.map(lambda side: (a, b)[side].refine_again([pair[side] for pair in doubted]), (0, 1)))
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
-    # Two pairs with a common timer run depend on the same digit change, so count them as one.
+    # Two pairs of segments that share a segment depend on the same change of a digit, so count them as one pair.
     flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
     late += max([a.flip_error(first) + b.flip_error(second) for first, second in agreed], default=0.0)
@@ -239,15 +243,21 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     if confidence < REFUSE_BELOW:
         return Disagreement(
             "timers_disagree",
-            f"{final.agreeing} readings support an offset of {final.offset:.1f} s, "
-            f"{support.contradicting} speak against it. {_describe_runs(a, b)}",
+            f"An offset of {final.offset:.1f} s is supported by {final.agreeing} readings and contradicted by "
+            f"{support.contradicting}. {_describe_runs(a, b)}",
         )
     note = ""
     if not jumps + pauses:
-        what = "only one uninterrupted run of the clock" if len(agreed) < 2 else "only runs that every match has"
-        note = f"The timers agree on {what}, so another match could fit too: compare the pictures."
+        what = "one uninterrupted run of the timer" if len(agreed) < 2 else "timer runs that every match has"
+        note = (
+            f"The timers agree only during {what}, so the videos may show different matches. Check that all videos "
+            "show the same match."
+        )
     elif not support.flips_agree:
-        note = "The exact frame at which the timer changes was not found in both videos."
+        note = (
+            "The offset may not be exact to the frame, because the frames in which the timer changes could not be "
+            "matched between the two videos."
+        )
     samples = len(a.usable) + len(b.usable)
     # If too few digit changes agree, all of them may be shown late, so widen the error bound.
     bound = (high - low) / 2 + examined.late
@@ -276,11 +286,11 @@ def _common(
 def _links(
     a: TimerTrack, b: TimerTrack, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]
 ) -> tuple[int, int]:
-    """Return how many jumps and pauses of the timer the videos share. Unrelated matches rarely share them.
+    """Return the numbers of timer jumps and timer pauses that both videos share. Unrelated matches rarely share them.
 
     - Jump: the clock constant changes between two runs. Changes by whole seconds do not count: game rules cause them.
-    - Pause: the timer stands still between two runs. It counts twice if it lasts whole seconds to within a frame, but
-      not about a multiple of ``RULE_STEP``.
+    - Pause: the timer stands still between two runs. A pause counts twice if it lasts a whole number of seconds
+      (± a frame) that is not about a multiple of ``RULE_STEP``.
     """
     finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
 
@@ -324,6 +334,6 @@ def _describe_runs(a: TimerTrack, b: TimerTrack) -> str:
         parts.append(
             f"from {format_timer(min(values))} to {format_timer(max(values))} in {clock.vod_id}"
             if values
-            else "nowhere"
+            else f"nowhere in {clock.vod_id}"
         )
     return f"The timer runs {' and '.join(parts)}."

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-HALF_AT = 3.0  # number of further agreeing readings that halves the doubt due to few readings
-# maximum confidence if the videos share no jump or pause of the timer: any two timers that only run can be aligned
+HALF_AT = 3.0  # number of additional agreeing readings that halves the doubt caused by few readings
+# Maximum confidence if the videos share no jump or pause of the timer. Timers that only run agree at some
+# offset even in different matches.
 ONE_CLOCK_CAP = 0.85
-COARSE = 1.0  # maximum seconds by which the timer's values and the lengths of shared pauses differ
-IRREGULAR_SPREAD = 20.0  # seconds over which the jumps and pauses of unrelated matches are assumed to be spread
+# Maximum difference, in seconds, between the lengths of the same pause in two videos. If too few digit
+# changes agree, the offset's error bound grows by this value.
+COARSE = 1.0
+# In different matches, the sizes of the timer's jumps and the lengths of its pauses are assumed to differ at random,
+# evenly distributed over a range of this many seconds.
+IRREGULAR_SPREAD = 20.0
 REFUSE_BELOW = 0.5
 RUNNER_UP_LIMIT = 0.5
 
@@ -36,7 +41,8 @@ class Support:
 def confidence_of(support: Support) -> float:
     """Return the probability, 0 to 1, that the offset is right.
 
-    The more wrong offsets are expected to fit by chance, the lower it is: a contrario (Desolneux, Moisan, Morel).
+    The more wrong offsets are expected to match as many jumps and pauses by chance, the lower the probability.
+    Method: a contrario detection (Desolneux, Moisan, Morel).
     """
     enough: float = 1.0 - 0.5 ** (support.agreeing / HALF_AT)
     total = support.agreeing + support.contradicting

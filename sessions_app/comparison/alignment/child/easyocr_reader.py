@@ -50,18 +50,18 @@ class EasyOcrReader:
         self._torch.set_num_threads(threads)
         if models is None:
             raise ReaderUnavailable(
-                f"VOD_EASYOCR_MODELS does not name the folder with EasyOCR's weights: {HOW_TO_GET_WEIGHTS}"
+                f"VOD_EASYOCR_MODELS, the folder with EasyOCR's weights, is not set: {HOW_TO_GET_WEIGHTS}"
             )
         if not (models / WEIGHTS).is_file():
-            raise ReaderUnavailable(f"{models}, named by VOD_EASYOCR_MODELS, has no {WEIGHTS}: {HOW_TO_GET_WEIGHTS}")
+            raise ReaderUnavailable(f"{models} (VOD_EASYOCR_MODELS) does not contain {WEIGHTS}: {HOW_TO_GET_WEIGHTS}")
         try:
             reader = package.Reader(
                 ["en"], gpu=False, detector=False, download_enabled=False, verbose=False, quantize=False,
                 model_storage_directory=str(models), user_network_directory=str(models),
             )  # fmt: skip
-        except FileNotFoundError as exc:  # EasyOCR also raises it for damaged weights
+        except FileNotFoundError as exc:  # EasyOCR raises FileNotFoundError also for damaged weights
             raise ReaderUnavailable(
-                f"{models / WEIGHTS} is damaged, or not the file that EasyOCR knows by this name: {HOW_TO_GET_WEIGHTS}"
+                f"{models / WEIGHTS} is damaged, or is not the file that EasyOCR expects: {HOW_TO_GET_WEIGHTS}"
             ) from exc
         self._network: Any = reader.recognizer.eval()
         self.characters = ["", *reader.character]
@@ -120,7 +120,7 @@ def load_package() -> Any:
     try:
         importlib.import_module("torch")
         with stand_ins():
-            # EasyOCR's Reader would import this module later, outside `stand_ins`, and fail.
+            # Import vgg_model now: EasyOCR's Reader would import it later, outside `stand_ins`, and fail.
             importlib.import_module("easyocr.model.vgg_model")
             return importlib.import_module("easyocr")
     except ImportError as exc:
@@ -131,7 +131,6 @@ def load_package() -> Any:
 
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """Replace the modules in :data:`UNUSED` by empty modules within the ``with`` block."""
     before = {name: sys.modules.get(name) for name in UNUSED}
     sys.modules.update({name: types.ModuleType(name) for name in UNUSED})
     sys.modules["bidi"].get_display = None  # type: ignore[attr-defined]

@@ -6,17 +6,19 @@ from dataclasses import dataclass, field, replace
 from sessions_app.comparison.alignment.child.reader import Reading
 
 MIN_USABLE_CONFIDENCE = 0.4
-# Tolerance in seconds, but at most a quarter of the timer's smallest step. If the bounds of a reading and of a segment
-# overlap or miss each other by less, the reading counts neither for nor against the segment.
+# A reading and a segment each allow a range of clock constants. If the ranges' overlap, or the gap between them, is
+# smaller than this many seconds and smaller than a quarter of the timer's step, the reading counts neither for nor
+# against the segment.
 TOUCH = 0.03
 # Cost of a segment by its slope (0: pause). A segment's score is the sum of its readings' confidences minus this cost.
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
-DRAWN_BEFORE = 1 / 30  # maximum seconds by which the timer's value in a frame may be older than the frame
+DRAWN_BEFORE = 1 / 30  # a frame may show a timer value that is up to this many seconds old
 MISSED_IN_A_ROW = 2.5  # a segment ends when the confidences of consecutive contradicting readings reach this sum
 MIN_ALTERNATIVE_CONFIDENCE = 0.05
 DISTINCT_VALUES = 3
-MIN_AGREEING_FLIPS = 3  # the search for digit changes ends when this many agree; fewer could all be shown equally late
+# The search ends when this many digit changes agree. If fewer agree, the video may show all of them late.
+MIN_AGREEING_FLIPS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +85,8 @@ class Segment:
 class Refined:
     """The constant c of a segment (value = c + slope × time), exact to the frame.
 
-    flips, disagreeing: numbers of digit changes that agree, and that are too early. late: maximum seconds by which the
-    video may show the agreeing ones late.
+    flips: number of digit changes that agree with c. disagreeing: number of digit changes that the video shows earlier
+    than c predicts. late: maximum delay in seconds with which the video may show the agreeing digit changes.
     """
 
     low: float
@@ -99,7 +101,10 @@ class Refined:
 
     @property
     def is_split(self) -> bool:
-        """Return whether the segment may contain two rounds: at least as many digit changes are too early as agree."""
+        """Return whether at least as many digit changes contradict the constant as agree with it.
+
+        The segment may then contain two rounds of the game.
+        """
         return self.disagreeing >= self.flips
 
 
@@ -146,7 +151,8 @@ def _extend(
             below, above = _constant(usable[number].time, choice, slope)
             overlap = _overlap((below, above), (low, high))
             if abs(overlap) < min(TOUCH, choice.resolution / 4):
-                # The overlap is too small to decide: a timer of whole seconds, misread by 1 s, can have it, too.
+                # This possible reading counts neither for nor against the segment: its range of clock constants barely
+                # overlaps or barely misses the segment's range, as for a value that is misread by one step.
                 touching = True
             elif overlap > 0:
                 found = choice, max(low, below), min(high, above)

@@ -14,11 +14,13 @@ from sessions_app.comparison.alignment.child.timer_text import REPAIRED
 Array = NDArray[Any]
 DIGITS = "0123456789"
 SEPARATORS = ":;：∶-.·'"
-SEPARATOR = 11  # column of the result of `collapse` with the sum of all separators
-CLOSED = (9, 7, 10)  # columns of the digits 8, 6 and 9; a dotted or slashed zero is often read as one of them
-AS_ZERO = 0.5  # share of the probabilities of 8, 6 and 9 that is added to the probability of 0
+SEPARATOR = 11  # column of the sum of all separators in the result of `collapse`
+CLOSED = (9, 7, 10)  # columns of the digits 8, 6 and 9 in the result of `collapse`
+# The recogniser often reads a dotted or slashed zero as 8, 6 or 9. Therefore this share of the probabilities of these
+# three digits is added to the probability of the digit 0.
+AS_ZERO = 0.5
 UNSEPARATED = 0.3  # factor on the probability of times without a colon
-LONGEST = 130  # upper limit of the searched times, minutes
+LONGEST = 130  # longest time that a timer is expected to show, minutes
 LEAST = 0.03
 MOST_TIMES = 6
 SURE_BLANK = 0.999  # minimum probability of the CTC blank at which a step counts as blank
@@ -38,7 +40,7 @@ def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, floa
     first, minutes = _minutes(steps)
     chances = np.zeros((LONGEST, 60))
     np.maximum.at(chances, minutes, first.T @ _seconds(steps))
-    chances[60:] *= REPAIRED  # few timers show 60 minutes or more
+    chances[60:] *= REPAIRED  # few timers show an hour or more: lower the probability
     best = np.argsort(-chances, axis=None)[:MOST_TIMES]
     return [(float(n), float(chances.flat[n])) for n in best if chances.flat[n] >= LEAST]
 

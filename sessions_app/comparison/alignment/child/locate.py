@@ -1,4 +1,4 @@
-"""Search for the timer in a video's pictures, near the box that the user drew (the hint), or anywhere."""
+"""Search for the timer in pictures: near the box that the user drew (the hint), at the edges, or anywhere."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from sessions_app.comparison.alignment.child.timer_text import GameProfile
 HINT_GROWTH = (0.6, 1.2)  # the user's box grows by these shares of its width and height: users draw loosely
 HINT_HEIGHT = 160  # height in pixels to which the user's box is scaled for text detection
 HINT_SCALES = (1, 3)
-LARGE_HINT = 0.12  # share of the frame's height; a higher box is also searched at the larger scale if needed
+# Share of the frame's height. If the user's box is taller and no timer is found in it, the box is searched again at a
+# higher resolution.
+LARGE_HINT = 0.12
 COARSE_WIDTH = 736  # width in pixels to which a frame is scaled; enough for text 12 pixels high
 EDGE = 0.25  # share of the frame's height that is searched at the top, and at the bottom
 TILE = (640, 384)
 TILE_OVERLAP = 96
 FINE_WIDTH = 1280
 MAX_BOXES = 40
-SAME_PLACE = 0.6  # maximum vertical distance of boxes of the same text, as a share of their height
-LEAST = 0.3  # minimum confidence of a candidate's reading
-LEAST_IN_HINT = 0.1  # minimum confidence of a candidate's reading near the user's box
+# maximum vertical distance between the centres of two boxes at the same position, as a share of the smaller height
+SAME_PLACE = 0.6
+LEAST = 0.3  # minimum confidence with which the text of a possible timer is read
+LEAST_IN_HINT = 0.1  # minimum confidence with which a text near the user's box is read
 MARGIN = 0.12  # margin around a detected text, as a share of its height
 
 
@@ -87,7 +90,7 @@ class Locator:
         return ranked(found)
 
     def find_anywhere(self, picture: Picture, fine: bool) -> list[Candidate]:
-        """Return candidates in the complete frame, best first. fine: whether to search tiles at a higher resolution."""
+        """Return possible timers in the complete frame, best first. fine: whether to search high-resolution tiles."""
         found: list[Candidate] = []
         frame = picture.scaled(FINE_WIDTH if fine else COARSE_WIDTH)
         height, width = frame.shape[:2]

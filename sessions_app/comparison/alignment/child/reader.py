@@ -28,12 +28,12 @@ DETECTOR = "PP-OCRv6_det_small.onnx"
 LINE_HEIGHT = 48  # height of the recogniser's training images, pixels
 WIDTH_STEP = 8  # the recogniser's stride in pixels; picture widths are multiples of it
 MIN_WIDTH, MAX_WIDTH = 32, 960
-BATCH = 2  # number of crops recognised at once; more need more memory and are hardly faster
+BATCH = 2  # number of crops recognised at once; larger batches need more memory and are hardly faster
 DETECTOR_STRIDE = 32
 TEXT_LEVEL = 0.3
 BOX_LEVEL = 0.5
-SURE = 0.9  # minimum confidence of a reading that needs no alternative readings
-UNCLIP = 1.6  # factor for enlarging the text boxes that the detector shrinks (DB, arXiv:1911.08947)
+SURE = 0.9  # minimum confidence of a reading; below it, alternative readings are also computed
+UNCLIP = 1.6  # factor that enlarges the detector's text boxes, which are too small (DB, arXiv:1911.08947)
 
 
 class ReaderUnavailable(Exception):

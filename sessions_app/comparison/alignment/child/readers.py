@@ -7,7 +7,6 @@ from sessions_app.comparison.alignment.child.reader import RapidReader, ReaderUn
 
 
 def load_reader(name: str, *, models: Path | None = None, threads: int = 1) -> TimerReader:
-    """Return a timer reader. name: ``rapidocr`` or ``easyocr``. Raises :class:`ReaderUnavailable`."""
     if name == "rapidocr":
         return RapidReader(threads)
     if name == "easyocr":

@@ -15,17 +15,22 @@ from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
 MAX_FLIPS = 8  # maximum number of digit changes searched in each run of the timer
-# maximum frames between the readings before and after a digit change; with more, the change is not located
+# maximum distance, in frames, between the readings before and after a digit change; if it is larger, the change is not
+# located
 MAX_PIXEL_GAP_FRAMES = 4
-NEAR_VALUES = 2  # maximum difference of a crop's value from the expected value, in steps of the last digit
-CLEARER = 2.0  # a crop is readable if its best value has more than this many times the second-best value's confidence
-UNREADABLE = 0.05  # minimum confidence of a crop's only possible value; below it, the crop is unreadable
-LATE_FRAMES = 1.25  # maximum difference in frames between agreeing digit changes: recorders repeat and drop frames
-CHANGED_LEVEL = 24.0  # minimum change of a pixel (0 to 255) that belongs to a changing digit
+NEAR_VALUES = 2  # maximum difference between the value read in a crop and the expected one, in steps of the last digit
+# A crop counts as readable if the confidence of its best value exceeds CLEARER × the confidence of the
+# second-best value. If only one value is possible, its confidence must exceed UNREADABLE.
+CLEARER = 2.0
+UNREADABLE = 0.05
+# maximum difference, in frames, between the same digit change in two videos: recorders repeat and drop frames
+LATE_FRAMES = 1.25
+CHANGED_LEVEL = 24.0  # change of a colour value (0 to 255) above which a pixel belongs to a changing digit
 MAX_FRAMES_KEPT = 400
 CHECK_SECONDS = 0.25  # seconds of video between two checks for a digit change
-TRIES = 6  # maximum number of crops tried to find a readable one
-FAR_IS_WORTH = 2.0  # maximum extra seconds of decoding to reach a digit change far from those already found
+TRIES = 6  # maximum number of crops tried to find a readable crop
+# maximum extra seconds of video decoded to find a digit change far from the known changes
+FAR_IS_WORTH = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +50,8 @@ class Flip:
 class Plan:
     """A planned search for a digit change.
 
-    values: five consecutive timer values, ascending. The timer changes to the middle value if it counts up, or from
-    that value if it counts down.
+    values: five consecutive timer values, ascending. A timer that counts up changes to the middle value; a
+    timer that counts down changes from the middle value.
     """
 
     keyframe: float
@@ -92,7 +97,9 @@ def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int)
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
     limit = min(_lateness(f, segment.slope) for f in group)
     earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
-    # If fewer than ``wanted`` flips agree, all of them may be late, at most by the distance to the segment's bound.
+    # Maximum delay, in seconds, with which the video shows digit changes (flips). Only if fewer than ``wanted`` flips
+    # agree, all of them may be late. The delay is then at most the distance from the measured clock constant to a bound
+    # of the segment: `segment.low` if the timer counts down, otherwise `segment.high`.
     unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
     return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 
@@ -200,7 +207,6 @@ class _Crops:
         return abs((after.value - before.value) * slope - after.resolution) <= 1e-6 * max(1.0, after.value)
 
     def flip(self, slope: int) -> Flip | None:
-        """Return the digit change in the crops, or None."""
         count = len(self._times)
         left = self._first_readable(range(count))
         right = self._first_readable(range(count - 1, -1, -1))
@@ -218,7 +224,8 @@ class _Crops:
                 right = middle
         if not self._is_step(left, right, slope):
             return None
-        # Timers truncate, so the clock's value at the change is the larger of both values.
+        # A timer shows the clock's time rounded down. At the moment when the shown value changes, the clock's time is
+        # therefore the larger of the values before and after the change.
         mark = self._value(right if slope > 0 else left) or 0.0
         if right - left > MAX_PIXEL_GAP_FRAMES:
             return None

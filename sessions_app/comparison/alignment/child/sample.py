@@ -19,7 +19,7 @@ SPACING = 15.0  # usual seconds between two readings
 LEAST = 40  # minimum number of readings of a video
 MAX_AT_FIRST = 240
 BATCH = 8
-WALK_PIXELS = 4000 * 1920 * 1080  # maximum pixels of a video decoded to reach frames that are not keyframes
+WALK_PIXELS = 4000 * 1920 * 1080  # maximum total pixels decoded per video to reach frames between keyframes
 STEP_SECONDS = 2.0  # seconds between the frames read after a keyframe, if keyframes are rare
 CLOSE = 1e-4
 
@@ -98,7 +98,6 @@ class Source:
         return self.nearest(np.linspace(0, self.file.duration, 2 * count + 1)[1::2])
 
     def looks(self, count: int) -> list[Picture]:
-        """Return about ``count`` pictures: evenly spread keyframes and, if there are too few, frames after them."""
         keyframes = self.spread(count)
         missing = count - len(keyframes)
         if missing <= 0 or not keyframes:
@@ -160,7 +159,7 @@ class Source:
         for time in sorted(times):
             place = int(np.searchsorted(keyframes, time, "right")) - 1
             groups.setdefault(float(keyframes[max(0, place)]), []).append(time)
-        # Start with the frames that are nearest after a keyframe, because they are the cheapest to decode.
+        # Start with frames shortly after a keyframe, which are the fastest to decode.
         for start, wanted in sorted(groups.items(), key=lambda item: item[1][0] - item[0]):
             reachable = [time for time in wanted if round((time - start) * self.file.fps) < self._walk_budget]
             if reachable:

@@ -76,7 +76,7 @@ def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> TimerValue | No
 
 
 def possible_times(text: str, profile: GameProfile = PROFILES["auto"]) -> list[TimerValue]:
-    """Return the possible times in ``text``, likeliest first: ``13.07`` is 13.07 seconds, or 13 minutes 7.
+    """Return the possible times in ``text``, likeliest first: ``13.07`` is 13.07 s or 13 min 7 s.
 
     The text may contain other words, but only one time. Repairs, such as O to 0, lower the trust.
     """
@@ -89,7 +89,6 @@ def possible_times(text: str, profile: GameProfile = PROFILES["auto"]) -> list[T
 
 
 def is_separated(text: str) -> bool:
-    """Return whether a colon or point is next to a digit."""
     return re.search(r"\d[:.]|[:.]\d", normalise(text).translate(DIGITS)) is not None
 
 

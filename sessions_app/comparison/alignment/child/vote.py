@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, shared_bounds
 
-AGREE = 0.2  # maximum seconds by which an agreeing reading differs from the other timer, for precise offsets only
+# If the offset is precise, a reading agrees with the other video's timer if their times differ by at most this many
+# seconds. Otherwise, their ranges of possible times must overlap by at least `TOUCH` seconds.
+AGREE = 0.2
 KNOWN_WELL = 0.2  # an offset is precise if it is known to better than ± this many seconds
 CONTRADICT = 1.1  # seconds of difference above which a reading contradicts the other timer
 CONTRADICTION_COST = 2.0

@@ -48,7 +48,7 @@ FONT_PIXELS = 20
 
 
 class TooLarge(Exception):
-    """An export that does not fit into the storage of its owner."""
+    """Error: the export does not fit into its owner's storage."""
 
 
 def serve(request: Any, reports: Reports) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
     made = dict(facts_of(target))
     wanted = sum(one.clock.seconds for one in exports)
     if abs(made["duration"] - wanted) > ROUNDED_SECONDS + 1 / float(exports[0].clock.fps):
-        raise ConversionFailed(f"The video is {made['duration']:.2f} s long instead of {wanted:.2f} s.")
+        raise ConversionFailed(f"The exported video is {made['duration']:.2f} s long instead of {wanted:.2f} s.")
     reports.progress(100, "Done")
     return made
 

@@ -14,7 +14,7 @@ from sessions_app.comparison.export.child.layouts import Arrangement, Box
 from sessions_app.comparison.export.child.plan import Caption, Clock
 
 Picture = NDArray[np.uint8]
-TEXT_HEIGHT = 1 / 26  # height of a text, as a share of the video's height in the export
+TEXT_HEIGHT = 1 / 26  # height of a caption's text, as a share of the height of the video's picture
 SMALLEST = 14
 BACKGROUND = 150  # opacity of the background behind text, 0 to 255
 BELOW = 3 / 1000  # width that a dark border adds to a stroke, as a share of the frame's width
@@ -25,7 +25,7 @@ MAX_LINES = 4
 NARROWEST = 0.2  # width of the narrowest letter, as a share of the font size
 # time limit for drawing: base seconds, and seconds per gigapixel of the export's frames
 SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0
-UNITS = 1000  # a stroke of this width is as wide as the frame
+UNITS = 1000  # a stroke's width is given in units of 1 / UNITS of the frame's width
 DEPTH = 4  # fractional bits of the coordinates given to OpenCV
 
 
@@ -144,7 +144,6 @@ def _fitting(text: str, font: Any, size: int, width: int) -> str:
 
 
 def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]) -> None:
-    """Draw the strokes of users' drawings."""
     for stroke in strokes:
         color = tuple(int(stroke["color"][at : at + 2], 16) for at in (5, 3, 1))
         points = [(frame.x + x * frame.width, frame.y + y * frame.height) for x, y in stroke["points"]]

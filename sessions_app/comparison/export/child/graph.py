@@ -30,14 +30,15 @@ QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progres
 GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
 SEEK_BEFORE = 1.0  # seconds subtracted from a seek's time to reach an earlier keyframe
-SEEKABLE = frozenset({"mov", "matroska"})  # container formats with a keyframe index
+SEEKABLE = frozenset({"mov", "matroska"})  # FFmpeg's names of container formats with a keyframe index
 # sample rates in Hz from which `rates_of` chooses
 RATES = range(SOUND_RATE, 8 * SOUND_RATE)
 # maximum duration of an export, and maximum timing error of its sound at the end, both in seconds
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4
-# number of packets whose timestamps are checked for rounding; timestamp error in seconds that is ignored
+# number of packets whose timestamps are checked for rounding errors, and tolerance of this check in seconds
 ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5
-NEAR_FRAME = 5e-4  # maximum seconds between an export's start and a source frame to copy the source without encoding
+# maximum seconds between an export's start and a source frame; above it, the source is encoded, not copied
+NEAR_FRAME = 5e-4
 CLOCK_LETTERS = 1 / 22  # height of the clock's text, as a share of the picture's height
 
 
@@ -49,9 +50,9 @@ class Pane:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A description of an export.
+    """An export to render.
 
-    sounds: audible videos. captions: transparent video to overlay. clock_font: font file of the displayed clock.
+    sounds: audible videos. captions: transparent video to overlay. clock_font: font file of the clock.
     """
 
     layout: str
@@ -127,7 +128,7 @@ def copied_part(export: Export) -> tuple[float, float] | None:
 
 
 def indexed(source: Source, path: Path, program: Ffmpeg) -> Source:
-    """Return a copy at ``path`` of a source without a keyframe index. Return any other source unchanged.
+    """Return ``source`` if it has a keyframe index; otherwise, copy it to ``path`` with an index and return the copy.
 
     Without an index, each part of a reel would read the source from its start.
     """
@@ -282,10 +283,10 @@ def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
 
 
 def rates_of(rate: float) -> list[tuple[int, int]]:
-    """Return pairs of sample rates (slow, fast) that make a sound play ``rate`` times as fast.
+    """Return pairs of sample rates (slow, fast) in Hz that together make a sound play ``rate`` times as fast.
 
-    The sound is resampled to ``slow`` and played at ``fast``. If ``rate`` is near 1, one pair is not exact enough,
-    so there are two.
+    For each pair in turn, the sound is resampled to ``slow`` and played at ``fast``. The list has two pairs if
+    ``rate`` is so near 1 that one pair is not exact enough.
     """
     if rate == 1.0:
         return []

@@ -74,5 +74,5 @@ def arrange(layout: str, shapes: Sequence[tuple[int, int]], height: int) -> Arra
 
 def _checked(width: int, height: int, boxes: Sequence[Box]) -> Arrangement:
     if max(width, height) > MAX_SIDE:
-        raise ValueError(f"The picture would be {width}×{height} pixels; no side may be longer than {MAX_SIDE}.")
+        raise ValueError(f"The video would be {width}×{height} pixels, but neither side may exceed {MAX_SIDE}.")
     return Arrangement(width, height, tuple(boxes))

@@ -33,7 +33,7 @@ class Caption:
     text: str = ""
     strokes: tuple[dict[str, Any], ...] = ()
     is_name: bool = False
-    is_notice: bool = False  # whether the text replaces the picture before the video's start or after its end
+    is_notice: bool = False  # whether the text replaces the missing picture outside the video
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Clock:
         return min(max(number, 0), self.frames)
 
     def span_of(self, placement: Placement, duration: float) -> Span | None:
-        """Return the frames that show a video of ``duration`` seconds; None if no frame shows it."""
+        """Return the frames that show a video of ``duration`` seconds."""
         first = self.frame_at(placement.global_time(0.0))
         stop = self.frame_at(placement.global_time(duration))
         if stop <= first:

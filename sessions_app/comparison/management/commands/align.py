@@ -41,7 +41,8 @@ def box(text: str) -> dict[str, Any]:
 
 class Command(BaseCommand):
     help = (
-        "Find the offsets of 2 or 3 recordings of one event by timer and sound. Exit code 3: a recording was refused."
+        "Find the offsets of 2 or 3 recordings of one event by timer and sound. "
+        "Exits with 3 if a recording cannot be aligned."
     )
     requires_system_checks: list[str] = []
 
@@ -55,10 +56,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         names: list[str] = options["videos"]
         if not MIN_VODS <= len(names) <= MAX_VODS:
-            raise CommandError(f"Give 2 or 3 videos, not {len(names)}.")
+            raise CommandError(f"Specify 2 or 3 videos, not {len(names)}.")
         for name in names:
             if not Path(name).is_file():
-                raise CommandError(f"There is no file {name}.")
+                raise CommandError(f"The file {name} does not exist.")
         with tempfile.TemporaryDirectory(prefix="vod-align-") as folder:
             result = self._align([Path(name).resolve() for name in names], Path(folder), options)
         answer = {

@@ -52,5 +52,5 @@ def decode_barcode(image: NDArray[np.uint8]) -> int:
     value = int("".join(map(str, bits)), 2)
     number, check = value >> CHECK_BITS, value & (1 << CHECK_BITS) - 1
     if check != _check(number):
-        raise ValueError("the frame barcode's check sum is wrong")
+        raise ValueError("the frame barcode's checksum is wrong")
     return number

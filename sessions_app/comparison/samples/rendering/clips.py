@@ -176,7 +176,6 @@ def render_pair(pair: Pair, folder: Path) -> tuple[Path, Path]:
 
 
 def render_clips(clips: Sequence[Clip], folder: Path) -> list[Path]:
-    """Render `clips` into `folder` in parallel."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{clip.spec.name}.mp4" for clip in clips]
     context = multiprocessing.get_context("spawn")
@@ -234,7 +233,7 @@ def render_demo(folder: Path, truth_file: Path, seed: int) -> list[Path]:
     Raises ValueError if `truth_file` is inside `folder`.
     """
     if truth_file.resolve().is_relative_to(folder.resolve()):
-        raise ValueError("the truth file must lie outside the recordings' folder")
+        raise ValueError("the ground-truth file must be outside the recordings' folder")
     clips = demo_specs(seed)
     stamp = folder / ".rendered.json"
     wanted = {"seed": seed, "version": VERSION}

@@ -56,7 +56,7 @@ def render(spec: RecordingSpec, match: Match, path: Path, on_progress: Progress 
     Raises ValueError if the match is too short.
     """
     if spec.start < 0 or spec.match_time(spec.duration) > match.duration:
-        raise ValueError(f"{spec.name} is not all within the match of {match.duration} s")
+        raise ValueError(f"{spec.name} must lie within the match of {match.duration} s")
     partial = path.with_name(f".{path.stem}.{os.getpid()}.mp4")
     cv2.setNumThreads(1)
     os.environ.setdefault("SVT_LOG", "1")  # prevents the AV1 encoder from writing its settings to stderr

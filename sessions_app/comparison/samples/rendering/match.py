@@ -76,7 +76,6 @@ class Match:
         return self._texts[max(0, bisect_right(self._times, match_time) - 1)]
 
     def flips(self, begin: float, end: float) -> list[tuple[float, str]]:
-        """Return (match time in seconds, new text) for each change of the clock's text in [begin, end)."""
         changes = zip(self._times[1:], self._texts[1:], self._texts, strict=False)
         return [(time, text) for time, text, before in changes if begin <= time < end and text != before]
 
@@ -89,7 +88,7 @@ class Match:
 
 
 def format_clock(ticks: int, clock_format: ClockFormat) -> str:
-    """Format a clock's value. ticks: seconds, tenths or hundredths, according to the format."""
+    """Format a clock's value. ticks: the value in units of the format's last digit."""
     unit = UNITS[clock_format]
     seconds, part = divmod(ticks, unit)
     minutes, second = divmod(seconds, 60)

@@ -9,7 +9,7 @@ from sessions_app.comparison.samples.rendering.match import Event, Match
 from sessions_app.comparison.samples.rendering.sprite import Canvas, Color, Image, Sprite, advance, write
 
 _NAMES = ("Kestrel", "m0th", "Juno", "brickz", "Sable", "Vanta", "ohm", "Tarn", "Pixel", "Rook")
-# BGR colours of the upper sky, the haze and the buildings. key: whether the scene is bright.
+# BGR colours of the upper sky, the haze and the buildings, for dark scenes (False) and bright scenes (True)
 _PALETTES: dict[bool, tuple[tuple[Color, Color, Color], ...]] = {
     False: (
         ((70, 42, 26), (128, 96, 70), (66, 54, 44)),

@@ -55,7 +55,7 @@ class RecordingSpec:
 
     def __post_init__(self) -> None:
         if self.width % 2 or self.height % 2 or self.rotate not in (0, 90, 180, 270):
-            raise ValueError("width and height must be even and rotate one of 0, 90, 180, 270")
+            raise ValueError("width and height must be even, and rotate must be 0, 90, 180 or 270")
 
 
 def offset(spec: RecordingSpec, reference: RecordingSpec) -> float:

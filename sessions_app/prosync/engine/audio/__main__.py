@@ -42,7 +42,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
         mouths, removal = bool(request.get("mouths")), request.get("remove_text")
         program = Ffmpeg.default(request.get("ffmpeg"), threads)
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise BadRequest(f"The request lacks a valid {exc}.") from exc
+        raise BadRequest(f"The request has a missing or invalid field: {exc}.") from exc
     if removal is None or lines:
         _check(lines)
     reports.progress(0, "Reading the video")
@@ -54,7 +54,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
 
         made = repaint(
             source, lines, folder, mouths=mouths, removal=removal, program=program,
-            tell=lambda done: reports.progress(1 + 100 * PAINTED * done, "Painting the pictures"),
+            tell=lambda done: reports.progress(1 + 100 * PAINTED * done, "Editing the picture"),
         )  # fmt: skip
         pictures, painted, share = made.source, made.as_json(), PAINTED
     sound: dict[str, Any] = {}
@@ -96,12 +96,12 @@ def _seconds(value: Any) -> float:
 
 def _check(lines: list[Line]) -> None:
     if not lines:
-        raise BadRequest("There is nothing to replace: give at least one line.")
+        raise BadRequest("The request has nothing to replace. Send at least one line.")
     spans = sorted((line.start, line.end) for line in lines)
     if any(end <= start for start, end in spans) or any(later[0] < earlier[1] for earlier, later in pairwise(spans)):
-        raise BadRequest("Lines must end after their start and must not overlap.")
+        raise BadRequest("Each line must end after it starts, and lines must not overlap.")
     if any(line.crop is not None and line.crop[1] <= line.crop[0] for line in lines):
-        raise BadRequest("A crop must end after its start.")
+        raise BadRequest("The chosen part of a sound must end after it starts.")
 
 
 def _fault(exc: Exception) -> dict[str, Any] | None:

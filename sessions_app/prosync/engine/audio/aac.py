@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from media_app.av.audio_splice import BLOCK, LAYOUTS, Samples
 
 ONLY_LONG, LONG_START, EIGHT_SHORT, LONG_STOP = range(4)  # values of window_sequence (ISO/IEC 14496-3, table 4.2)
-SINE = 0  # value of window_shape; 1 is Kaiser-Bessel derived
+SINE = 0  # window_shape of sine windows; 1 is Kaiser-Bessel derived
 LONG_BEGIN, LONG_END = (ONLY_LONG, LONG_START), (ONLY_LONG, LONG_STOP)
 SINGLE, PAIR, FILL = 0, 1, 6  # values of id_syn_ele (ISO/IEC 14496-3, table 4.71)
 SIGHT = 64  # number of bytes at a packet's start that are searched for its channel element
@@ -129,7 +129,7 @@ def without_adts(packet: bytes) -> tuple[bytes, bytes]:
         return packet, b""
     profile, rate, channels = packet[2] >> 6, packet[2] >> 2 & 15, (packet[2] & 1) << 2 | packet[3] >> 6
     if packet[6] & 3:
-        raise Damaged("several blocks in one frame")
+        raise Damaged("an AAC frame contains several blocks")
     config = (profile + 1) << 11 | rate << 7 | channels << 3
     return packet[ADTS_HEADER if packet[1] & 1 else ADTS_CHECKED :], config.to_bytes(2)
 
@@ -150,7 +150,7 @@ def decoded(packets: Sequence[bytes], config: bytes, channels: int) -> Samples:
             continue
         for frame in frames:
             if frame.samples != BLOCK or frame.layout.nb_channels != channels or frame.format.name != "fltp":
-                raise Damaged("its blocks are not those of AAC-LC")
+                raise Damaged("the decoded blocks are not AAC-LC")
             found[:, number * BLOCK : (number + 1) * BLOCK] = frame.to_ndarray()
     return found
 

@@ -42,7 +42,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A sound fitted to its segment. material: used samples. stretch: factor by which the sound was stretched."""
+    """A sound fitted to its segment.
+
+    material: the used part of the sound, already stretched by the factor ``stretch``.
+    """
 
     material: SampleFile
     mode: Mode
@@ -141,7 +144,6 @@ def _store_used_parts(
     found = {number: SampleFile(folder / f"sound-{number}", channels) for number in spans}
     for number, material in found.items():
         if not material.count:
-            raise SoundFailed(
-                SoundFailed.EMPTY, "The sound is empty in the selected part. Choose another part.", number
-            )
+            message = "The selected part of the sound contains no audio. Choose another part."
+            raise SoundFailed(SoundFailed.EMPTY, message, number)
     return found

@@ -13,8 +13,8 @@ from media_app.av.meter import Meter
 MAX_GAIN = 12.0
 MAX_PEAK = -1.0
 MIN_SECONDS = 0.5  # minimum seconds to measure loudness, which uses blocks of 0.4 s; shorter sounds are repeated
-# Minimum seconds of original sound to measure; around a shorter segment, its surroundings are measured, too. The value
-# is the short-term window of EBU Tech 3341.
+# Minimum seconds of original sound whose loudness is measured. If a segment is shorter, the sound around it
+# is also measured. The value is the short-term window of EBU Tech 3341.
 AROUND_SECONDS = 3.0
 
 

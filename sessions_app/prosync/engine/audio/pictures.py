@@ -23,9 +23,9 @@ MAX_WAITING = 64
 
 def why_not_copied(source: Source) -> str | None:
     if source.facts.codec not in CODECS:
-        return f"The video codec is {source.facts.codec}, which browsers do not play from an MP4."
+        return f"The video codec is {source.facts.codec}, which browsers cannot play in an MP4 file."
     if not source.times_pictures:
-        return "The video has no frame times."
+        return "The video's frames have no timestamps."
     return None
 
 
@@ -53,7 +53,7 @@ class Pictures:
         with open_media(path) as container:
             base = container.streams[track].time_base
         if not base:
-            raise ConversionFailed("Its pictures have no times.")
+            raise ConversionFailed("The video's frames have no timestamps.")
         self.base = Fraction(base)
 
     def add_to(self, out: OutputContainer) -> VideoStream:
@@ -78,7 +78,7 @@ class Pictures:
             yield float(packet.dts * self.base), packet
 
     def _decoded(self) -> Iterator[tuple[Packet[Any], int]]:
-        """Yield packets with decoding times. Matroska's first packets have none, so theirs are computed."""
+        """Yield packets with decoding times. Compute those of Matroska's first packets, which lack them."""
         waiting: list[Packet[Any]] = []
         last: int | None = None
         for packet in self._read():
@@ -87,7 +87,7 @@ class Pictures:
                 continue
             dts = packet.dts if packet.dts is not None else packet.pts if last is None else last + 1
             if dts is None:
-                raise ConversionFailed("Its pictures have no times.")
+                raise ConversionFailed("The video's frames have no timestamps.")
             for number, early in enumerate(waiting):
                 yield early, dts - (len(waiting) - number) * max(1, early.duration or 0)
             waiting.clear()
@@ -106,4 +106,4 @@ class Pictures:
                     if packet.size:
                         yield packet
             except av.error.FFmpegError as exc:
-                raise ConversionFailed("Its data is damaged.") from exc
+                raise ConversionFailed("The video's data is damaged.") from exc

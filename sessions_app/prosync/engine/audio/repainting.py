@@ -104,7 +104,7 @@ class _Repainting:
         self.said = [{"label": None, "why": None} for _ in self.lines]
         whole = smart_cut.why_not_copied(self.source)
         if whole is not None and not self.runs:
-            self._leave_all(f"{whole} Lip-sync would require encoding the complete video again.")
+            self._leave_all(f"{whole} Lip-sync would require re-encoding the complete video.")
             return
         try:
             faces = self.open.enter_context(Faces())

@@ -37,8 +37,8 @@ from sessions_app.prosync.engine.audio.track import NotSpliced, OwnSound, read_t
 
 WHOLE_BITS = 96_000
 MAX_TIMESCALE = 1 << 24
-# PICTURED: progress (0 to 1) once the pictures are encoded. FITTED, ENCODED: share of the remaining progress that is
-# reached once the sounds are fitted, and once they are encoded.
+# Progress (0 to 1). PICTURED: when the pictures are encoded. FITTED and ENCODED: when the sounds are fitted, and when
+# they are encoded, both as shares of the progress that remains after the pictures.
 PICTURED, FITTED, ENCODED = 0.8, 0.3, 0.6
 
 
@@ -247,4 +247,4 @@ def _output(target: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
     except av.error.FFmpegError as exc:
         if exc.errno in NO_ROOM:
             raise OSError(exc.errno, exc.strerror) from exc
-        raise ConversionFailed("The video is damaged, or its format does not fit into an MP4.") from exc
+        raise ConversionFailed("The video is damaged, or its format cannot be stored in an MP4 file.") from exc

@@ -66,12 +66,13 @@ def probe_sound(path: str | os.PathLike[str], peaks: Path | None = None) -> Soun
         for samples in _decoded(container, stream, rate, 1):
             count += samples.shape[1]
             if count > MAX_SECONDS * rate:
-                raise SoundFailed(SoundFailed.TOO_LONG, f"A sound may last {MAX_SECONDS / 60:.0f} minutes at most.")
+                message = f"The sound is longer than the maximum of {MAX_SECONDS / 60:.0f} minutes."
+                raise SoundFailed(SoundFailed.TOO_LONG, message)
             if peaks is not None:
                 outline.add(samples[0])
         codec = stream.codec_context.codec.canonical_name
     if not count:
-        raise SoundFailed(SoundFailed.UNREADABLE, "No sound can be decoded from it.")
+        raise SoundFailed(SoundFailed.UNREADABLE, "The file contains no sound.")
     if peaks is not None:
         peaks.write_bytes(outline.as_json(rate))
     return SoundFacts(count / rate, codec, rate, channels, kind.container, kind.extension, kind.mime_type)
@@ -100,7 +101,7 @@ def _opened(path: Path) -> tuple[Kind, InputContainer]:
         raise SoundFailed(SoundFailed.UNREADABLE, "The sound file is missing or cannot be read.") from exc
     # Accept files of the kinds MP4 and MOV here: many programs label a sound-only MP4 as a video.
     if kind is None or (kind not in AUDIO_KINDS and kind.container not in ("mp4", "mov")):
-        raise SoundFailed(SoundFailed.UNSUPPORTED, "The file is not an MP3, WAV, M4A, AAC, Ogg or FLAC sound.")
+        raise SoundFailed(SoundFailed.UNSUPPORTED, "The file is not an MP3, WAV, M4A, AAC, Ogg or FLAC file.")
     options = {**OPTIONS, "format_whitelist": FORMATS[kind.container]}
     try:
         container = av.open(
@@ -111,7 +112,7 @@ def _opened(path: Path) -> tuple[Kind, InputContainer]:
     if kind.family == "video":
         if any(not track.disposition & track.disposition.attached_pic for track in container.streams.video):
             container.close()
-            raise SoundFailed(SoundFailed.UNSUPPORTED, "This is a video, not a sound.")
+            raise SoundFailed(SoundFailed.UNSUPPORTED, "This is a video, not a sound file.")
         kind = M4A
     return kind, container
 
@@ -125,7 +126,8 @@ def _track(container: InputContainer) -> AudioStream:
         if name not in CODECS and not name.startswith(LINEAR):
             raise SoundFailed(SoundFailed.UNSUPPORTED, "The sound's codec is not supported.")
         if context.channels > MAX_CHANNELS or context.sample_rate > MAX_RATE:
-            raise SoundFailed(SoundFailed.UNSUPPORTED, "The sound has too many channels or samples a second.")
+            message = "The sound has too many channels, or its sample rate is too high."
+            raise SoundFailed(SoundFailed.UNSUPPORTED, message)
         context.thread_count = 1
         return stream
     raise SoundFailed(SoundFailed.UNSUPPORTED, "The file has no sound.")

@@ -20,12 +20,13 @@ from sessions_app.prosync.engine.audio.mixing import Voice, mixed
 from sessions_app.prosync.engine.audio.track import OwnSound
 
 LEADS = 8  # maximum number of extra blocks encoded before and after a segment to find a joint
-DB_PER_EXTRA_BLOCK = 3.0  # dB by which a joint's error must be smaller to justify one more encoded block
+# minimum decrease of the error at the joint, in dB, for which one more block is encoded
+DB_PER_EXTRA_BLOCK = 3.0
 # A joint is acceptable if its error is below FAINT (dB relative to the block's level) or below INAUDIBLE (dBFS).
 FAINT, INAUDIBLE = -35.0, -75.0
 WARM_UP = 4  # number of extra blocks encoded before the first used packet
 BEHIND = 3  # number of extra blocks encoded after the last used packet
-NEAR = 4  # if fewer original blocks than this lie between two new sounds, these blocks are encoded, too
+NEAR = 4  # if fewer original blocks than this lie between two new sounds, these blocks are encoded, not copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class Spliced:
     runs: Sequence[Run]
 
     def packets(self) -> Iterator[tuple[int, bytes, int]]:
-        """Yield (first sample after ``currentTime`` 0, packet, number of audible samples) for each packet."""
+        """Yield (position, packet, number of audible samples); the position is in samples after ``currentTime`` 0."""
         new = {run.first + at: packet for run in self.runs for at, packet in enumerate(run.packets)}
         theirs = self.own.packets()
         for number in range(self.first, self.end):

@@ -13,7 +13,7 @@ from media_app.av.audio_splice import Samples
 from sessions_app.prosync.engine.audio.stored import SampleFile
 
 HOP_SECONDS = 0.012
-# Maximum seconds by which a piece of sound is moved to fit the previous piece.
+# Maximum seconds by which a piece of sound is moved so that its waveform fits the previous piece.
 SEARCH_SECONDS = 0.007
 COARSE = 4
 FAR = 0.1
@@ -26,7 +26,6 @@ class _Lengths(NamedTuple):
 
 
 def stretched(sound: SampleFile, count: int, rate: int) -> Iterator[Samples]:
-    """Stretch ``sound`` to ``count`` samples, yielded in pieces."""
     lengths = _Lengths(round(HOP_SECONDS * rate), round(SEARCH_SECONDS * rate) // COARSE * COARSE)
     hop = lengths.hop
     window = np.asarray(0.5 - 0.5 * np.cos(np.pi * np.arange(2 * hop) / hop), np.float32)

@@ -38,8 +38,8 @@ class NotSpliced(Exception):
 class OwnSound:
     """An AAC-LC track without gaps. config: bytes of its AudioSpecificConfig.
 
-    head: position of block 0 in samples after ``currentTime`` 0, usually −1024. last: number of audible samples in the
-    last packet.
+    head: start of the first packet relative to ``currentTime`` 0, in samples, usually −1024. last: number of audible
+    samples in the last packet.
     """
 
     source: Source
@@ -56,11 +56,10 @@ class OwnSound:
         return (sample - self.head) // BLOCK
 
     def packet(self, number: int) -> bytes | None:
-        """Return a stored packet; for numbers outside the track, a silent packet."""
         return self.kept.get(number) if 0 <= number < self.count else self.silent
 
     def samples(self, first: int, end: int) -> Samples:
-        """Return samples of blocks. Their packets, and :data:`WARM_UP` packets before them, must be stored."""
+        """Return the samples of blocks. Their packets and :data:`WARM_UP` packets before must be stored."""
         packets = [self.packet(number) or self.silent for number in range(first - WARM_UP, end)]
         return decoded(packets, self.config, self.channels)[:, WARM_UP * BLOCK :]
 
@@ -121,10 +120,11 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
         if abs(place(row) - found.head - number * BLOCK) > ROUNDING * rate:
             raise NotSpliced("The sound has gaps.")
         if row.is_other or row.config != begin[0].config:
-            raise NotSpliced("The sound's format changes.")
+            raise NotSpliced("The sound's format changes during the video.")
         if number in wanted:
             found.kept[number] = row.content
-        # Use the number of inaudible samples if known: Matroska stores it exactly, but rounds the packet's length.
+        # Matroska rounds the packet's duration, but stores the number of inaudible samples exactly. If the packet has
+        # this number, compute the number of audible samples from it.
         found.count, found.last = number + 1, BLOCK - row.hidden if row.hidden else round(row.length * step)
     found.last = min(BLOCK, found.last) if found.last > 0 else BLOCK
     return found
@@ -160,7 +160,7 @@ def _rows(container: InputContainer, stream: Stream) -> Iterator[_Row]:
                 packet.has_sidedata("new_extradata"),
             )  # fmt: skip
     except av.error.FFmpegError as exc:
-        raise NotSpliced("The sound is truncated.") from exc
+        raise NotSpliced("The file ends in the middle of its sound.") from exc
 
 
 def _hidden(packet: Packet[Any]) -> int:

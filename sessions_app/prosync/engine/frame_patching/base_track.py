@@ -38,16 +38,16 @@ class BaseTrack:
 def why_not_copied(source: Source) -> str | None:
     facts = source.facts
     if facts.codec != "h264":
-        return f"The picture is {facts.codec}, not H.264."
+        return f"The video codec is {facts.codec}, not H.264."
     if facts.pixel_format not in COPYABLE or facts.is_interlaced:
-        return "The picture is not standard H.264."
+        return "The video is interlaced or has an unusual pixel format."
     if (facts.coded_width, facts.coded_height) != (
         round_down_even(facts.coded_width),
         round_down_even(facts.coded_height),
     ):
-        return "A side of the picture has an odd number of pixels."
+        return "The width or height of the video is an odd number of pixels."
     if not source.times_pictures:
-        return "The video has no frame times."
+        return "The video's frames have no timestamps."
     return None
 
 
@@ -59,10 +59,7 @@ def base_track_from_source(source: Source) -> BaseTrack:
 
 
 def convert_if_needed(own: BaseTrack, program: Ffmpeg, folder: Path, tell: Progress) -> BaseTrack:
-    """Return ``own`` if its pictures can be copied, otherwise a converted track.
-
-    Raise :class:`ConversionFailed` and OSError.
-    """
+    """Raise :class:`ConversionFailed` and OSError."""
     source = own.source
     why = why_not_copied(source)
     if why is None:
@@ -75,7 +72,7 @@ def convert_if_needed(own: BaseTrack, program: Ffmpeg, folder: Path, tell: Progr
         why = own.pictures.why_not
     made = _made(own, folder / "whole.mp4", program, tell, why=why)
     if made.pictures.why_not is not None or made.pictures.hidden:
-        raise ConversionFailed("The video's pictures cannot be converted.")
+        raise ConversionFailed("The video's frames cannot be converted to standard H.264.")
     return made
 
 

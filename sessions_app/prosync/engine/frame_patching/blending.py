@@ -110,7 +110,7 @@ class Blender:
         after = stored.copy()
         for patch in patches:
             if patch.image.shape != (*patch.alpha.shape, 3):
-                raise ValueError("image and alpha of a patch differ in their size")
+                raise ValueError("the image and the alpha mask of a patch differ in size")
             own = self.view.stored(patch)
             for box in _strips(own, after):
                 self._blend(planes, after, own, box)

@@ -79,7 +79,10 @@ class Encoder:
         self._free = None if copied is None else copied.unused_set_number()
         record = None if copied is None else copied.joined(self._opened().extradata or b"")
         if record is None:
-            raise ConversionFailed("The video's parameter sets leave no room for new pictures.")
+            raise ConversionFailed(
+                "Changed frames cannot be added to this H.264 video. Export the video again as MP4 (H.264), "
+                "then upload it."
+            )
         self.record = record
 
     def packets(self, piece: Piece) -> Iterator[tuple[int, Packet[Any]]]:
@@ -87,7 +90,9 @@ class Encoder:
         blender: Blender | None = None
         for number, frame in self._frames(piece):
             if (frame.width, frame.height) != (self._view.width, self._view.height):
-                raise ConversionFailed("The video's picture size changes.")
+                raise ConversionFailed(
+                    "The frame size changes during the video. Export the video with one frame size, then upload it."
+                )
             if blender is None:
                 blender = Blender(self._view, int(frame.colorspace), full=frame.format.name == FULL_RANGE)
             self._paint(number, frame, blender)
@@ -132,7 +137,9 @@ class Encoder:
         try:
             encoder.open()
         except av.error.FFmpegError as exc:
-            raise ConversionFailed("The video's pixel format cannot be encoded.") from exc
+            raise ConversionFailed(
+                "The video's pixel format cannot be encoded. Export the video as MP4 (H.264), then upload it."
+            ) from exc
         return encoder
 
     def _frames(self, piece: Piece) -> Iterator[tuple[int, VideoFrame]]:

@@ -21,7 +21,7 @@ class Patch:
 
 
 class Painter(Protocol):
-    """A painter of a run of frames. It is called once per frame, in display order."""
+    """A painter of the frames of a :class:`Run`. Its method is called once per frame, in display order."""
 
     def paint(self, image: Image, seconds: float) -> Sequence[Patch]:
         """Return a frame's patches; later ones cover earlier ones.

@@ -27,7 +27,7 @@ from sessions_app.prosync.engine.frame_patching.sounds import Timed, sounds_of, 
 
 CONVERTED_SHARE = 0.7
 ENCODED_WEIGHT = 40
-MAX_TICKS = 2**31 - 1  # maximum ticks per second in an MP4
+MAX_TICKS = 2**31 - 1  # maximum timescale of an MP4, in ticks per second
 
 
 def patch(
@@ -50,7 +50,7 @@ def patch(
         original = base_track_from_source(source)
         seconds = original.seconds
         if not any(holds(seconds, run) for run in runs):
-            raise ConversionFailed("None of the parts contains a frame.")
+            raise ConversionFailed("None of the selected parts contains a frame of the video.")
         carrier = convert_if_needed(original, program, own, lambda share: tell(CONVERTED_SHARE * share))
         converted = 0.0 if carrier is original else CONVERTED_SHARE
         seconds = carrier.seconds
@@ -122,9 +122,9 @@ class _Writer:
         return stream
 
     def _clock(self, source: Source, container: InputContainer) -> dict[str, str]:
-        """Return the muxer option for a time scale that stores the tracks' start times exactly.
+        """Return the muxer option for a time scale that stores the tracks' start times exactly, or {}.
 
-        The usual scale, milliseconds, would round them.
+        The usual scale, milliseconds, would round these times.
         """
         starts = {self.carrier.base: self.carrier.shown[0] * self.carrier.base}
         for stream in container.streams.audio:

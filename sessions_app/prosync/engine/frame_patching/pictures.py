@@ -25,8 +25,8 @@ class Pictures:
     """The index of a video track.
 
     decoded: display times in ticks, in decoding order. shown: the same times, sorted. hidden: number of initial frames
-    that are not shown. entries: numbers of packets where decoding may start. joints: numbers of packets before which
-    the track may be split, because all earlier packets are shown earlier.
+    that are not shown. entries: indices in ``decoded`` at which decoding may start. joints: indices in ``decoded``
+    before which the track may be split, because all earlier packets are shown earlier.
     """
 
     path: Path
@@ -43,7 +43,6 @@ class Pictures:
 
     @classmethod
     def of(cls, path: Path) -> Pictures:
-        """Index all packets of a file. Raise :class:`ConversionFailed`."""
         with open_media(path) as container:
             video = first_video(container)
             found = _Found(video)
@@ -59,7 +58,7 @@ class Pictures:
 class _Found:
     def __init__(self, video: VideoStream) -> None:
         if not video.time_base:
-            raise ConversionFailed("The video has no frame times.")
+            raise ConversionFailed("The video's frames have no timestamps.")
         self.track = video.index
         self.base = Fraction(video.time_base)
         self.record = bytes(video.codec_context.extradata or b"")
@@ -71,19 +70,19 @@ class _Found:
         self.entries: list[int] = []
         self.why_not: str | None = None
         if self.sets is None:
-            self.why_not = "Its pictures are stored in a way that MP4 does not allow."
+            self.why_not = "The video's frames are stored in a way that MP4 does not allow."
         elif len(self.sets) >= NUMBERS:
-            self.why_not = "The video uses all 32 parameter set ids."
+            self.why_not = "The video already has the maximum number of H.264 parameter sets."
 
     def add(self, packet: Packet[Any]) -> None:
         if not self.decoded and not packet.is_keyframe:
             return
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None:
-            self.why_not = self.why_not or "Some of its pictures have no time."
+            self.why_not = self.why_not or "Some frames have no timestamp."
             return
         if packet.has_sidedata("new_extradata"):
-            self.why_not = self.why_not or "The video's format changes."
+            self.why_not = self.why_not or "The format changes during the video."
         if packet.is_keyframe and self._is_entry(packet):
             self.entries.append(len(self.decoded))
         self.decoded.append(stamp)
@@ -102,14 +101,14 @@ class _Found:
             for one in (self.decoded, self.lengths, self.hidden):
                 one.pop()
         if not self.decoded:
-            raise ConversionFailed("The video has no pictures.")
+            raise ConversionFailed("The video contains no frames.")
         shown = sorted(self.decoded)
         first = min(stamp for stamp, hidden in zip(self.decoded, self.hidden, strict=True) if not hidden)
         why_not = self.why_not
         if len(set(shown)) < len(shown):
-            why_not = why_not or "Several frames have the same time."
+            why_not = why_not or "Several frames have the same timestamp."
         if any(hidden and stamp > first for stamp, hidden in zip(self.decoded, self.hidden, strict=True)):
-            why_not = why_not or "The video has hidden frames in the middle."
+            why_not = why_not or "Some frames in the middle of the video are hidden."
         joints = joints_of(self.decoded)
         last = self.lengths[self.decoded.index(shown[-1])]
         return Pictures(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sessions_app.prosync.engine.frame_patching.painting import Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-# maximum seconds at the end of a run that may stay unpainted, so that fewer frames are re-encoded
+# maximum seconds at the end of a `Run` (frames to paint) that may stay unpainted, so that fewer frames are re-encoded
 MAX_EARLY_END = 0.15
 NEAR = 1e-3
 
@@ -16,7 +16,7 @@ NEAR = 1e-3
 class Piece:
     """Frames to encode again, from ``first`` (inclusive) to ``behind`` (exclusive).
 
-    At both ends, the track can be split.
+    The track can be split before and after these frames.
     """
 
     first: int
@@ -25,9 +25,9 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Painted frames of a run, ``first`` (inclusive) to ``behind`` (exclusive).
+    """The frames of a :class:`Run` that are really painted: from ``first`` (inclusive) to ``behind`` (exclusive).
 
-    late: number of the run's unpainted frames before them.
+    late: number of unpainted frames at the start of the :class:`Run`.
     """
 
     run: int
@@ -42,7 +42,7 @@ def holds(seconds: Sequence[float], run: Run) -> bool:
 
 
 def plan(pictures: Pictures, seconds: Sequence[float], runs: Sequence[Run]) -> tuple[list[Piece], list[Stretch]]:
-    """Return the pieces to encode again, sorted, and the stretch to paint for each run, in the order of ``runs``."""
+    """Return the frames to encode again, sorted, and the frames to paint for each of ``runs``."""
     pieces: list[Piece] = []
     painted: dict[int, tuple[int, int, int]] = {}
     for number, run in sorted(enumerate(runs), key=lambda one: one[1].start):

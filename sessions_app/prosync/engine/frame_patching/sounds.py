@@ -38,7 +38,7 @@ def _copied(source: Source, stream: AudioStream, out: OutputContainer) -> Timed:
 
 
 def ticks_of(stream: AudioStream) -> Fraction:
-    """Return the time base of a copied track in seconds: that of the source, but at most the duration of one sample."""
+    """Return a copied track's time base in seconds."""
     context = stream.codec_context
     base = Fraction(stream.time_base or 1)
     if context.frame_size and context.sample_rate and base > Fraction(1, context.sample_rate):

@@ -31,7 +31,10 @@ class Faces:
         try:
             face_detection, face_mesh = solution("face_detection"), solution("face_mesh")
         except ImportError as exc:
-            raise FacesUnavailable(f"The face model is not installed. Run `make install` ({exc}).") from exc
+            raise FacesUnavailable(
+                f"The face model is not installed on this server ({exc}). "
+                "An administrator can install it with `make install`."
+            ) from exc
         self._detectors: list[Any] = [
             face_detection.FaceDetection(MIN_DETECTED, model_selection=model) for model in (FAR, CLOSE)
         ]

@@ -19,8 +19,8 @@ FADE_FRAMES = 4
 SAME_FRAME = 4e-3
 MIDDLES = (13, 14)  # mesh points in the middle of the inner lip edges
 MIN_SIDE = 16
-# Distances between the lips, in distances between the eyes. From SHOWS_INSIDE on, the mouth's inside is visible, and
-# from ENOUGH_INSIDE on, all of it. Above TOO_WIDE, the mouth is open wider than in speech.
+# Distances between the lips, as shares of the distance between the eyes. From SHOWS_INSIDE on, the mouth's
+# inside is visible; from ENOUGH_INSIDE on, completely. Above TOO_WIDE, the mouth is too wide open for speech.
 SHOWS_INSIDE = 0.06
 ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2
 DARK_COUNTS = 0.8
@@ -40,7 +40,7 @@ class Moved:
 
 class MouthPainter:
     """A :class:`sessions_app.prosync.engine.frame_patching.painting.Painter` of mouths. An object serves one pass
-    over the frames, because it counts them to fade in."""
+    over the frames, because it counts the frames to fade in."""
 
     def __init__(self, start: float, track: Track, found: Sequence[Mouth | None], inside: Inside, sound: Drive) -> None:
         self.start, self.times = start, track.times
@@ -77,9 +77,9 @@ def mouth_painter(
     track = follow(source.path, start, end, faces, threads=threads, on_face=best.see)
     found = mouths(track, FADE_FRAMES)
     if len(found) <= 2 * FADE_FRAMES:
-        raise FaceNotUsable("This part is too short.")
+        raise FaceNotUsable("The segment is too short for lip-sync.")
     if not any(found):
-        raise FaceNotUsable("The face cannot be followed through this part.")
+        raise FaceNotUsable("The face cannot be tracked through the segment.")
     return MouthPainter(start, track, found, best.inside(track, found), drive(samples, rate))
 
 

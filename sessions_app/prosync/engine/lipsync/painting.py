@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 Colour = NDArray[np.float64]
 Corners = tuple[int, int, int, int]
 
-# The unit of length is the distance between the eyes.
-# Maximum distance of painted pixels, sideways from the mouth's centre and down from the chin.
+# Maximum distance of painted pixels to the side of the mouth's centre, and below the chin. The unit of this length, and
+# of other lengths without a unit in this module, is the distance between the eyes.
 REACH_ASIDE, REACH_DOWN = 0.78, 0.45
 JAW_HALF = 0.5
 JAW_SHARE = 0.85  # movement of the chin, as a share of the lower lip's movement
@@ -35,13 +35,17 @@ AROUND = 1.06
 LIP_MARGIN = 0.09
 NEAR_CORNERS = 0.005
 LIP = 0.09
-# Lips that close by the distance x grow thicker by the share FULLER · x, but at most by MAX_FULLER.
+# Closing lips are painted thicker: a pixel at distance d from a lip's edge gets the colour from distance (1 − s) × d.
+# Near the edge, s = FULLER × (distance by which the lips close), at most MAX_FULLER. Farther away, s falls to 0.
 FULLER, MAX_FULLER = 2.2, 0.42
 TEETH_REACH, TEETH_STEPS = 0.05, 11
 PALE = 0.55  # maximum saturation of teeth, as a share of the lip's saturation
-# Shadow between closed lips: its size, and its strength for blue, green and red.
+# Shadow between closed lips: half of its minimum height, as a share of the distance between the eyes, and the shares by
+# which the shadow darkens blue, green and red.
 SEAM, SEAM_DARK = 0.018, (0.38, 0.38, 0.26)
-LIT = 0.085  # opening of the mouth from which its inside is fully lit
+# minimum distance between the lips at which the inside of the mouth is fully lit, as a share of the distance between
+# the eyes
+LIT = 0.085
 MIN_LIGHT = 0.35
 # BGR colours of a drawn mouth's inside, and the usual BGR colour of skin
 DARK, TEETH, TONGUE, USUAL_SKIN = (22, 16, 40), (165, 180, 190), (70, 70, 130), (120.0, 140.0, 190.0)
@@ -162,10 +166,7 @@ class _Skin:
     """
 
     def __init__(self, mouth: Mouth, wanted: Mouth, above: Floats, below: Floats) -> None:
-        """Set up the warp.
-
-        above, below: how far teeth extend above the upper and below the lower lip's edge, at :data:`NODES`.
-        """
+        """above, below: how far teeth reach above the upper and below the lower lip, at :data:`NODES`."""
         self.mouth, self.wanted = mouth, wanted
         closing = (mouth.lower - mouth.upper) - (wanted.lower - wanted.upper)
         far = np.clip(closing / 0.02, 0, 1)
@@ -178,7 +179,10 @@ class _Skin:
         self.fall = np.float32(max(BELOW_CHIN, MIN_FALL * abs(float(self.jaw)) / float(self.depth)))
 
     def aside(self, x: Field, y: Field) -> Field:
-        """Return the x coordinate of each position's source. It gives the mouth the wanted width."""
+        """For each position (x, y) in the new picture, return the x coordinate of its source in the original picture.
+
+        This gives the mouth the wanted width.
+        """
         near = np.exp(-((x / 0.5) ** 2) - (y / 0.3) ** 2)
         return np.asarray(x * (1 + (self.mouth.half / self.wanted.half - 1) * near), np.float32)
 

@@ -35,12 +35,13 @@ MIN_UNIT = 10.0
 UPPER_SHARE = 0.2  # the upper lip's share of a mouth's opening
 # where closing lips meet: share of the way from the upper lip (0) to the lower lip (1) of the open mouth
 REST_SHARE = 0.25
-MIN_OPEN, MAX_OPEN = 0.13, 0.19  # limits of the widest opening of a person's mouth
+# limits of the widest opening of a person's mouth, in distances between the outer corners of the eyes
+MIN_OPEN, MAX_OPEN = 0.13, 0.19
 OWN_PERCENTILE = 96
-# Shares of its width by which a mouth is wider if it is fully spread, and narrower if it is fully open.
+# A fully spread mouth is wider than usual by the share WIDER, a fully open mouth narrower by the share OPEN_NARROWER.
 WIDER, OPEN_NARROWER = 0.09, 0.05
 MAX_STRETCHED = 0.16
-KEPT_WIDTH = 0.35  # kept share of the difference from the usual mouth width, so that smiles remain
+KEPT_WIDTH = 0.35  # share of a mouth's difference from its usual width that is kept, so that smiles remain
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def habit(found: Sequence[Mouth | None]) -> Habit:
 
 
 def wanted(mouth: Mouth, own: Habit, opening: float, spread: float, weight: float) -> Mouth:
-    """Return ``mouth`` with the shape for a sound.
+    """Return ``mouth``, changed towards the shape for a sound.
 
     opening: share of the person's widest opening. spread: -1 (rounded) to 1 (wide). weight: share of the change made.
     """

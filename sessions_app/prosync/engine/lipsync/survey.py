@@ -29,7 +29,8 @@ AGAIN = 1.0  # seconds between two detections of faces
 MARGIN = 1.2
 ENOUGH_PIXELS = 400
 MIN_MOUTH = 24.0
-MUCH_LARGER = 1.8  # minimum ratio of the largest face's area to the next one's; below it, the frame counts as crowded
+# minimum ratio of the largest face's area to the second-largest face's; below it, the frame counts as crowded
+MUCH_LARGER = 1.8
 # minimum distance from nose to temple in a usable face, as a share of the distance between the temples
 MIN_NOSE_TO_TEMPLE = 0.23
 # maximum movement of a face between two frames of a shot, as a share of the distance between the eyes
@@ -88,7 +89,7 @@ def follow(
             points.append(np.full((len(KEPT), 2), np.nan, np.float32) if found is None else found)
             crowded += follower.is_crowded
     if not times:
-        raise FaceNotUsable("This part contains no frame.")
+        raise FaceNotUsable("The segment contains no frame.")
     return drop_unusable_frames(Track(np.array(times), np.stack(points)), crowded)
 
 
@@ -161,7 +162,7 @@ def drop_unusable_frames(track: Track, crowded: int) -> Track:
     count = len(track.times)
     seen = ~np.isnan(track.points[:, 0, 0])
     if not seen.any():
-        raise FaceNotUsable("No face was found in this part.")
+        raise FaceNotUsable("No face was found in the segment.")
     if crowded > count / 2:
         raise FaceNotUsable("Several people are visible, and none of them is clearly in front.")
     corners = track.of(*OUTER)
@@ -170,10 +171,10 @@ def drop_unusable_frames(track: Track, crowded: int) -> Track:
         raise FaceNotUsable("The face is too small.")
     turned = np.abs(_turned(track) - 0.5) > 0.5 - MIN_NOSE_TO_TEMPLE
     if (turned & seen).sum() > seen.sum() / 2:
-        raise FaceNotUsable("The face is turned away.")
+        raise FaceNotUsable("The face is turned away from the camera.")
     trusted = seen & ~turned & (widths >= MIN_MOUTH / 2)
     if trusted.sum() < MIN_FOLLOWED * count:
-        raise FaceNotUsable("The face cannot be followed through this part.")
+        raise FaceNotUsable("The face cannot be tracked through the segment.")
     points = track.points.copy()
     points[~trusted] = np.nan
     return Track(track.times, points)

@@ -18,7 +18,9 @@ from media_app.av.frames import Image
 
 MIN_SIDE = 96
 HALF = 0.5
-# Another frame has the weight 1 if it equals this frame, and 1/8 if the RMS difference is TOLERANCE grey levels.
+# Difference, in grey levels, at which a frame's weight is 1/8. The colour of a pixel under text is a weighted mean of
+# its colours in other frames; frames that differ more from the repaired frame around the pixel weigh less. The
+# difference is the RMS after subtraction of the mean difference.
 TOLERANCE = 7.0
 MIN_SHARE = 0.05
 ENOUGH = 0.5
@@ -88,7 +90,10 @@ class Background:
         return bool(np.count_nonzero(self._weight < ENOUGH) <= (1 - KNOWN_SHARE) * len(self._weight))
 
     def add(self, other: View, guess: Flow | None = None) -> None:
-        """Add the hidden pixels that another frame shows. guess: first estimate of the motion, see :func:`motion`."""
+        """Add the pixels that the text hides in this frame and that another frame shows.
+
+        guess: first estimate of the motion, see :func:`motion`.
+        """
         flow = motion(self.now, other, guess)
         trust, offset = self._compared(other, flow)
         height, width = self.now.hidden.shape
@@ -111,7 +116,7 @@ class Background:
             known = np.ones(self.now.hidden.shape, np.float32)
             known[rows[~seen], columns[~seen]] = 0
             whole = _spread(picture, known)
-            # Blur the filled pixels: otherwise the edges of the filling windows would be visible.
+            # ``_spread`` fills pixels with means of square windows. Blur these pixels, to hide the windows' edges.
             soft = cv2.GaussianBlur(whole, (0, 0), SOFT)
             picture = np.clip(np.rint(np.where(known[..., None] > 0, whole, soft)), 0, 255).astype(np.uint8)
         return picture
@@ -145,7 +150,7 @@ def motion(now: View, other: View, guess: Flow | None = None) -> Flow:
     """Return the background's motion to ``other``, in pixels of the half-size picture, shape (h, w, 2)."""
     estimate: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     height, width = now.plain.shape
-    # OpenCV 5.0 reads out of bounds for smaller pictures, so they are enlarged.
+    # The optical flow of OpenCV 5.0 reads out of bounds in small pictures, so extend sides below ``MIN_SIDE`` pixels.
     down, right = (max(0, MIN_SIDE - side) for side in (height, width))
     pictures = (cv2.copyMakeBorder(view.plain, 0, down, 0, right, cv2.BORDER_REPLICATE) for view in (now, other))
     begin = None if guess is None else np.pad(guess, ((0, down), (0, right), (0, 0)), mode="edge")

@@ -13,7 +13,7 @@ from sessions_app.prosync.engine.text_removal.region import Region
 
 MODEL = "PP-OCRv6_det_small.onnx"
 STRIDE = 32  # Width and height of the network's input are multiples of this, in pixels.
-MAX_PIXELS = 960 * 544  # maximum pixels of the network's input, to limit memory
+MAX_PIXELS = 960 * 544  # maximum number of pixels in the network's input, to limit memory
 TEXT_LEVEL, BOX_LEVEL = 0.3, 0.6  # minimum network score of a text pixel, and minimum mean score of a line (0 to 1)
 UNCLIP = 1.6  # factor that enlarges detected boxes; the network is trained on shrunken ones (arXiv:1911.08947)
 MIN_SIDE = 3
@@ -29,7 +29,9 @@ class TextDetector:
         package = find_spec("rapidocr")
         path = Path(package.origin).parent / "models" / MODEL if package and package.origin else None
         if path is None or not path.is_file():
-            raise DetectorMissing(f"Text is found by {MODEL} of the package rapidocr 3.10, which is not installed.")
+            raise DetectorMissing(
+                f"Text cannot be found: the model {MODEL} of rapidocr 3.10 is not installed on this server."
+            )
         runtime: Any = importlib.import_module("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1

@@ -29,8 +29,9 @@ FOLLOW_PIXELS = 960 * 544
 CHANGED_LEVELS, CHANGED_PIXELS = 24, 30
 COVERED = 0.5  # a found line is new if less than this share of its area is covered by known lines
 LONGER = 1.5
-# If the caller gives no regions, lines are ignored if their shorter side exceeds ``LARGE`` of the picture's height and
-# their longer side is below ``LONG`` times the shorter side.
+# Large, compact areas, such as faces, do not count as lines of text: their shorter side exceeds ``LARGE`` of the
+# picture's height, and their longer side is below ``LONG`` times the shorter side. If the caller gives regions, every
+# detected area counts.
 LARGE, LONG = 0.12, 3.0
 MAX_LINES = 48
 MARGIN = 0.4  # width of the background examined around a line, in line heights
@@ -114,9 +115,9 @@ class _Held:
 
 
 class _Finding:
-    """A search for text through a video. within: searched regions in displayed pixels.
+    """A search for text in the frames of a video. Text on objects in the scene is ignored, unless ``boxes`` are given.
 
-    Text on objects in the scene is ignored, unless ``boxes`` are given.
+    within: the searched regions, in displayed pixels.
     """
 
     def __init__(self, video: VideoFile, boxes: Sequence[Box], detector: TextDetector) -> None:
@@ -291,7 +292,7 @@ def _slices(region: Region, shape: tuple[int, ...]) -> tuple[slice, slice]:
 
 
 def _is_line(region: Region, height: int) -> bool:
-    """Return whether a detected region can be a line of text. The detector also reports faces."""
+    """Return whether the shape of a detected region fits a line of text. The text detector also reports faces."""
     shorter, longer = sorted((region.width, region.height))
     return shorter <= LARGE * height or longer >= LONG * shorter
 

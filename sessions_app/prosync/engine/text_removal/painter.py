@@ -38,8 +38,8 @@ FEATHER = 1.0
 COLOURS = 1500
 RIDGE = 50.0
 MAX_VIEWS = 4
-# Distances in time to the frames from which hidden pixels are copied. At distance 1, the background has moved by the
-# width of a stroke.
+# Hidden pixels are copied from earlier and later frames at these distances. The unit is the number of frames in which
+# the background moves by the width of a stroke.
 STEPS = (1.0, 1.6, 0.6)
 
 
@@ -50,9 +50,9 @@ class _Frame:
 
 
 class TextPainter:
-    """Removal of found text, a context manager.
+    """A context manager that replaces found text with its background.
 
-    Painting is fastest if the frames are in ascending order of time: each step back seeks and decodes the video anew.
+    Paint the frames in ascending order of time, because each step back in time needs a seek, which is slow.
     """
 
     def __init__(self, source: Source, found: Found, threads: int = 1) -> None:
@@ -124,7 +124,7 @@ class TextPainter:
                     break
             clean = _recoloured(ground.picture(), own, shown)
         alpha = cv2.GaussianBlur(hidden.astype(np.float32) / 255, (0, 0), FEATHER)
-        # The patch is opaque inside strokes, so that the text does not shine through.
+        # Make the new pixels fully opaque inside the strokes, so that the text does not shine through.
         alpha = np.where(cv2.erode(hidden, np.ones((3, 3), np.uint8)) > 0, 1.0, alpha) * (allowed > 0)
         return Patch(region.x, region.y, clean, np.asarray(alpha, np.float32))
 
@@ -280,9 +280,10 @@ def _margin(height: int) -> int:
 
 
 def _recoloured(clean: Image, own: View, shown: Image) -> Image:
-    """Return ``shown`` with its text replaced by pixels of ``clean``, whose colours are adapted to ``shown``.
+    """Return ``shown`` with its text replaced by pixels of ``clean``.
 
-    The painter and the caller convert frames to BGR by different linear maps, so an affine map adapts the colours.
+    An affine map adapts the colours of ``clean`` to those of ``shown``, because the painter and the caller convert
+    frames to BGR by different linear maps.
     """
     seen, hidden = np.flatnonzero(own.hidden == 0), own.hidden > 0
     picture = shown.copy()
@@ -293,7 +294,7 @@ def _recoloured(clean: Image, own: View, shown: Image) -> Image:
     mine = own.image.reshape(-1, 3)[chosen].astype(np.float32)
     shift = shown.reshape(-1, 3)[chosen].astype(np.float32) - mine
     centre, apart = mine.mean(axis=0), shift.mean(axis=0)
-    # Ridge regression limits the colour adaptation if there are few colours.
+    # Use ridge regression, because least squares is unstable if the visible pixels have almost the same colour.
     spread = mine - centre
     slope = np.linalg.solve(spread.T @ spread + RIDGE * np.eye(3, dtype=np.float32), spread.T @ (shift - apart))
     values = clean[hidden].astype(np.float32)

@@ -39,7 +39,7 @@ class Region:
         ).inside(width, height)  # fmt: skip
 
     def box(self, width: int, height: int) -> Box:
-        """Return the rectangle as fractions of a picture, which convert back to the same rectangle."""
+        """Return the rectangle in fractions of a picture's size. ``Region.of`` restores the same rectangle."""
         x0, y0 = (self.x + 0.25) / width, (self.y + 0.25) / height
         return Box(x0, y0, self.right / width - x0, self.bottom / height - y0)
 

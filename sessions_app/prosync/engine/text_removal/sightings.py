@@ -19,14 +19,15 @@ from sessions_app.prosync.engine.text_removal.region import Region
 
 Grey = NDArray[np.uint8]
 PRESENT = 0.35  # minimum correlation at which a line counts as visible
-# Shares of a line's usual correlation. If the correlation is below STRAY, the search extends further from the expected
-# place. If it is below OTHER, the line counts as replaced by another line.
+# Limits of the correlation between a line of text and its picture in a frame, as fractions of the line's usual
+# correlation. Below STRAY, the line is also searched further from its expected position. Below OTHER, the line has
+# disappeared, or another line has replaced it.
 OTHER = 0.55
 STRAY = 0.85
 NEAR, FAR = 1, 10
 STEADY = 0.75
 FAINT = 2.5
-STRAIGHT = 1.25  # maximum deviation of overlaid text from even motion, in pixels
+STRAIGHT = 1.25  # overlaid text deviates from even motion by at most this many pixels in 90 % of the frames
 MIN_FRAMES = 3
 KEPT = 6
 
@@ -35,7 +36,8 @@ KEPT = 6
 class Sighting:
     """A picture of a line and its surroundings.
 
-    line, ground: masks of the pixels in the line's box, and of pixels without text; bool, shape (h, w).
+    - line: mask of the pixels in the line's box; bool, shape (h, w).
+    - ground: mask of the pixels without text; bool, shape (h, w).
     """
 
     image: Image
@@ -52,7 +54,8 @@ class Text:
     - mask: PNG of the region, 255 on strokes.
     - times: seconds at which the line moves.
     - shifts: for each of ``times``, the line's new (x, y) distance from ``region``, in pixels.
-    - appears, vanishes: whether the frame before ``start``, and the frame at ``end``, certainly lack the line.
+    - appears: whether the frame before ``start`` certainly lacks the line.
+    - vanishes: whether the frame at ``end`` certainly lacks the line.
     """
 
     start: float
@@ -97,7 +100,7 @@ class Pattern:
         return bool(self._norm > FAINT * max(1, len(self._values)) ** 0.5)
 
     def find(self, grey: Grey, x: float, y: float, reach: int) -> tuple[float, float, float]:
-        """Return the best correlation within ``reach`` pixels, and its position."""
+        """Find the line at most ``reach`` pixels from (``x``, ``y``). Return (correlation, x, y) of the best match."""
         at = self.region.moved(round(x), round(y)).grown(reach)
         relief = self._relief(grey, at)
         if reach > 2 * NEAR:
@@ -149,7 +152,7 @@ class Track:
         self._usual = self.pattern.likeness
 
     def follow(self, grey: Grey, seconds: float, *, backward: bool = False) -> bool:
-        """Search for the line in the next frame, or the previous one if ``backward``. Return whether it was found."""
+        """Search for the line in the next frame, or the previous one if ``backward``."""
         x, y = self._expected(backward)
         score, right, down = self.pattern.find(grey, x, y, NEAR)
         if score < STRAY * self._usual:

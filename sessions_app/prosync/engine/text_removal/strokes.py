@@ -16,19 +16,20 @@ from numpy.typing import NDArray
 from media_app.av.frames import Image
 
 BINS = 16
-# Minimum i / (i + a) of a text colour. i, a: frequency of the colour inside and around the line's box.
+# A colour belongs to text if i / (i + a) is above this value. i, a: frequencies of the colour inside and around the
+# line's box.
 LIKELY = 0.62
-FREQUENT = 0.007  # minimum share of the box's pixels that have the colour of strokes
-# Minimum ratio of background pixels to pixels in the line's box. Below it, all pixels outside the box count as
-# background.
+FREQUENT = 0.007  # minimum share of the box's pixels that must have a colour for it to be a reliable text colour
+# If there are fewer background pixels than this share of the pixels in the line's box, all pixels outside the box count
+# as background.
 MIN_RING = 0.1
 SPECK = 0.015  # area below which a speck is removed, in squared line heights
-SURE = 0.9  # minimum certainty (0 to 1) of a speck that is kept, such as a full stop
+SURE = 0.9  # certainty (0 to 1) above which a smaller speck, such as a full stop, is kept
 FRINGE = 0.03
 
 
 def stroke_mask(pictures: Sequence[Image], line: NDArray[np.bool_], ground: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return a mask, 255 on strokes and fringes, shape (h, w).
+    """Return a mask, shape (h, w): 255 on strokes and on a narrow margin around them, otherwise 0.
 
     pictures: BGR pictures of a line, shape (h, w, 3). line: pixels in the line's box. ground: pixels without text.
     """

@@ -15,12 +15,12 @@ def line(text: str) -> LineRequest:
     try:
         return LineRequest.parse(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not START-END=SOUND, in seconds") from None
+        raise ArgumentTypeError(f"{text!r} is not of the form START-END=SOUND, with times in seconds") from None
 
 
 class Command(BaseCommand):
     help = (
-        "Replace the sound in parts of a video, with lip-sync if a face can be followed. "
+        "Replace the sound in parts of a video, with lip-sync if a face can be tracked. "
         "Exits with 3 if a file cannot be used."
     )
     requires_system_checks: list[str] = []
@@ -30,12 +30,13 @@ class Command(BaseCommand):
         parser.add_argument("video", metavar="VIDEO", type=Path)
         parser.add_argument(
             "lines", metavar="START-END=SOUND[@FROM-TO]", nargs="*", type=line,
-            help="seconds of the video, a sound file, and optionally the part of the sound in seconds",
+            help="replace the video's sound between START and END (seconds) with the file SOUND, or only with its part "
+            "between FROM and TO (seconds)",
         )  # fmt: skip
         parser.add_argument("-o", "--output", metavar="MP4", type=Path, required=True, help="output file")
         parser.add_argument(
             "--mode", choices=MODES, default=USUAL_MODE,
-            help=f"treatment of a sound whose length differs from its part; default {USUAL_MODE}",
+            help=f"what to do with a sound that is shorter or longer than its part; default {USUAL_MODE}",
         )  # fmt: skip
         parser.add_argument("--sound-only", action="store_true", help="do not change the picture")
         parser.add_argument("--remove-text", action="store_true", help="remove text from the picture")
@@ -47,7 +48,7 @@ class Command(BaseCommand):
         output: Path = options["output"]
         lines: list[LineRequest] = options["lines"]
         if not lines and not options["remove_text"]:
-            usage_error("Give at least one START-END=SOUND, or --remove-text.")
+            usage_error("Specify at least one START-END=SOUND, or --remove-text.")
         check(video, lines)
         check_output(output, [video, *(one.sound for one in lines)], force=options["force"])
         with writing_output(self.stderr):

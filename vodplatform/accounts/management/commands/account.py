@@ -23,7 +23,10 @@ AUDIT_ACTOR = "command"  # name in the audit log for changes made by a command
 
 
 class Command(DatabaseCommand):
-    help = "Accounts: list, show, create, role, plan, group, token, revoke, password, disable, enable, rename, delete."
+    help = (
+        "Manage accounts: list, show, create, role, plan, group, token, revoke, password, disable, enable, rename, "
+        "delete."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -35,7 +38,7 @@ class Command(DatabaseCommand):
                 action.add_argument("name", help="the account's user name")
             return action
 
-        listing = add("list", "list accounts by name", is_about_one=False)
+        listing = add("list", "list accounts, sorted by name", is_about_one=False)
         listing.add_argument("--search", default="", help="part of the user name, full name or e-mail address")
         listing.add_argument("--role", choices=Role.values)
         listing.add_argument("--disabled", action="store_true", help="list only disabled accounts")
@@ -43,19 +46,24 @@ class Command(DatabaseCommand):
         add("show", "print one account with its plan, groups and tokens, as JSON")
         making.add_account_arguments(add("create", "create an account; reserved names are allowed", is_about_one=False))
         add("role", "change the role of an account").add_argument("role", choices=Role.values)
-        plan = add("plan", "change the plan of an account from now on; free ends the current one")
+        plan = add("plan", "change the plan of an account at once; `free` ends its current plan")
         plan.add_argument("tier", choices=Tier.values)
-        plan.add_argument("--days", type=float, help="duration of the plan; default unlimited")
-        group = add("group", "add an account to groups, which library folders name, or remove it from them")
+        plan.add_argument("--days", type=float, help="days until the plan ends; default: no end")
+        group = add("group", "change the groups of an account; groups decide which library folders it can use")
         group.add_argument("--add", action="append", default=[], metavar="GROUP")
         group.add_argument("--remove", action="append", default=[], metavar="GROUP")
         token = add("token", "create an API token; prints its key, which cannot be shown again", is_about_one=False)
         making.add_token_arguments(token)
         token.add_argument("--label", default="command line", help="name of the token")
-        token.add_argument("--days", type=float, help="validity of the token; default unlimited")
-        add("revoke", "revoke all API tokens of an account, or those with one label").add_argument("--label")
-        making.add_password_argument(add("password", "set a password, which ends browser sessions"))
-        add("disable", "refuse an account, its tokens and its sessions until it is enabled again; its files stay")
+        token.add_argument("--days", type=float, help="days until the token expires; default: never")
+        add("revoke", "revoke all API tokens of an account; with --label, only those with this name").add_argument(
+            "--label"
+        )
+        making.add_password_argument(add("password", "set a new password and sign the account out of all browsers"))
+        add(
+            "disable",
+            "disable an account: refuse its sign-ins, tokens and sessions until it is enabled again; its files stay",
+        )
         add("enable", "allow sign-in to a disabled account again")
         add("rename", "change the user name of an account").add_argument("to")
         add("delete", "delete an account with all its videos, comparisons and jobs").add_argument(
@@ -203,8 +211,8 @@ def delete(options: dict[str, Any]) -> dict[str, Any]:
     user = making.account_of(options["name"])
     if not options["yes"]:
         raise CommandError(
-            f"This deletes {user.username!r} with all its videos, comparisons and jobs. Repeat the command with "
-            f"--yes, or keep them: `manage.py account disable {user.username}`."
+            f"This deletes {user.username!r} and all its videos, comparisons and jobs. To confirm, repeat the "
+            f"command with --yes. To keep the data, run `manage.py account disable {user.username}` instead."
         )
     answer = {"id": str(user.pk), "username": user.username, "deleted": True}
     try:
@@ -213,7 +221,8 @@ def delete(options: dict[str, Any]) -> dict[str, Any]:
             user.delete()
     except (ProtectedError, RestrictedError) as exc:
         raise CommandError(
-            f"{user.username!r} cannot be deleted while other accounts use its objects; disable it."
+            f"{user.username!r} cannot be deleted, because other accounts use its videos or jobs. Disable "
+            f"the account instead: `manage.py account disable {user.username}`."
         ) from exc
     return answer
 

@@ -6,7 +6,7 @@ from vodplatform.core.processes.commands import DatabaseCommand
 
 
 class Command(DatabaseCommand):
-    help = "Create an account; prints one JSON line with its id and username. The same as `account create`."
+    help = "Create an account and print its id and username as one JSON line. The same as `account create`."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

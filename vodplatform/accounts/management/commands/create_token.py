@@ -6,7 +6,7 @@ from vodplatform.core.processes.commands import DatabaseCommand
 
 
 class Command(DatabaseCommand):
-    help = "Create an API token; prints only its key, which cannot be shown again. The same as `account token`."
+    help = "Create an API token and print only its key, which cannot be shown again. The same as `account token`."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

@@ -11,7 +11,7 @@ from vodplatform.site.backup import ArchiveError, write_archive
 
 
 class Command(BaseCommand):
-    help = "Write a snapshot of the database and the stored files to FILE, while the program runs."
+    help = "Write a snapshot of the database and the stored files to FILE. The program can keep running."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

@@ -38,12 +38,17 @@ START_DELAY_SECONDS = 4.0
 
 
 class Command(BaseCommand):
-    help = "Render three recordings of one match, align them, print found and true offsets, and serve the comparison."
+    help = (
+        "Render three recordings of one match, align them, print the found and the true offsets, and serve the "
+        "comparison."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        parser.add_argument("--check", action="store_true", help="do not serve; exit 1 if an offset is wrong")
-        parser.add_argument("--seed", type=int, default=1, help="number that selects the match")
+        parser.add_argument(
+            "--check", action="store_true", help="only check the offsets, without serving; exit with 1 if one is wrong"
+        )
+        parser.add_argument("--seed", type=int, default=1, help="number that selects which demo match is rendered")
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -51,7 +56,8 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(1))
         recordings = settings.DATA_DIR / "demo" / "recordings"
-        # Keep the true offsets outside the data and library folders, where no worker can read them.
+        # Store the true offsets outside the folders that workers can read (data, library): the demo compares
+        # the offsets that workers compute with the true ones.
         truth_file = CACHE_DIR / "demo" / f"truth-{options['seed']}.json"
         render(recordings, truth_file, options["seed"])
         truth = json.loads(truth_file.read_text())["recordings"]
@@ -79,16 +85,16 @@ class Command(BaseCommand):
             alignment = align(client, base, console)
             if alignment["proposals"]:
                 session = client.send("POST", f"{base}/alignments/{alignment['job_id']}/apply", {})["session"]
-            # Start at a moment that all three recordings show.
+            # Begin playback at a moment that all three recordings show.
             begin = max(vod["offset"] for vod in session["vods"]) + START_DELAY_SECONDS
             client.send("PUT", f"{base}/global-seek", {"timestamp": max(begin, 0.0)})
             good = report(console, session, alignment, truth)
             if options["check"]:
                 if not good:
-                    raise CommandError("An offset is off by more than one frame of the slower VOD.")
+                    raise CommandError("A recording was not aligned, or its offset is off by more than one frame.")
                 return
-            console.print(f"\nThe comparison is at [bold]{address}[/bold] (it opens signed in on this machine).")
-            console.print(f"To sign in by hand: name {ACCOUNT}, password {password}. Ctrl-C stops everything.")
+            console.print(f"\nThe comparison is at [bold]{address}[/bold]. On this machine, you are signed in there.")
+            console.print(f"To sign in yourself: user name {ACCOUNT}, password {password}. Ctrl-C stops everything.")
             with contextlib.suppress(KeyboardInterrupt):
                 process.wait()
 
@@ -187,7 +193,7 @@ def align(client: Client, base: str, console: Console) -> dict[str, Any]:
             if found["status"] == "completed":
                 return found
             if found["status"] in ("failed", "cancelled"):
-                raise CommandError(f"The alignment was {found['status']}: {found['message']}")
+                raise CommandError(f"The alignment ended with the status {found['status']}: {found['message']}")
             if time.monotonic() > deadline:
                 raise CommandError(f"The alignment did not finish within {ALIGN_SECONDS} s.")
             time.sleep(0.2)

@@ -34,14 +34,16 @@ from vodplatform.settings.environment import PRIVATE_FILES, is_accessible_to_oth
 from vodplatform.site.management.commands.up import check_database, check_disk_space, library_folders
 from vodplatform.version import version_text
 
-# For CORS preflights: key of an object, which need not exist; seconds of timeout and of the URL's lifetime.
+# The check of the CORS rules sends preflights for an object with the key NAMELESS, which need not exist. CORS_SECONDS
+# is the timeout of a preflight and the lifetime of its URL.
 NAMELESS, CORS_SECONDS = "doctor", 10
 CLOCK_SECONDS = 5.0  # maximum seconds between the clocks of host and database
 
 
 class Command(BaseCommand):
     help = (
-        "Check database, broker, storage, library folders, timer reader and helper processes. Exits 1 if a check fails."
+        "Check database, broker, storage, library folders, timer reader and helper processes. Exits with 1 if a "
+        "check fails."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -49,8 +51,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--fix", action="store_true",
             help=(
-                "first mark rows that have lost their files, delete stored files that no row has named for a day, and "
-                "create missing triggers of append-only tables"
+                "before the checks, repair: mark database rows whose files are lost, delete stored files that no row "
+                "has used for a day, and create missing triggers of append-only tables"
             ),
         )  # fmt: skip
         parser.add_argument("--yes", action="store_true", help="with --fix: continue even if many files are missing")
@@ -101,8 +103,8 @@ class Command(BaseCommand):
             installation.check()
             if not is_sure and (found := consistency.describe_mass_loss()):
                 raise CommandError(
-                    f"{found} have no file in this store; nothing was changed. If this is the right store and they are "
-                    "really lost, run `doctor --fix --yes`."
+                    f"{found} have no file in this store; nothing was changed. If this is the right store and the "
+                    "files are really lost, run `doctor --fix --yes`."
                 )
             protected = protect_again()
             lost, back = consistency.mark_lost()
@@ -134,7 +136,7 @@ def data_folder() -> str | None:
     ]
     if not found:
         return None
-    return f"others may read {', '.join(map(str, found))}, which belong to another user; `chmod go-rwx` them."
+    return f"other users can access {', '.join(map(str, found))}; run `chmod go-rwx` on them as their owner."
 
 
 def database() -> str | None:
@@ -149,20 +151,22 @@ def database() -> str | None:
 
 
 def idle_limit() -> str | None:
-    """Return a problem if PostgreSQL does not limit idle transactions."""
     if connection.vendor != "postgresql":
         return None
     with connect_outside_pool(connection) as fresh:
         if fresh.execute("SHOW idle_in_transaction_session_timeout").fetchone() != ("0",):
             return None
     return (
-        "a process that is stopped in a transaction keeps its locks for good; run `manage.py migrate` as the role that "
-        "runs the program, or have that role's idle_in_transaction_session_timeout set to 15s."
+        "a process that stops in the middle of a transaction keeps its locks forever; run `manage.py migrate` as the "
+        "role that runs the program, or set that role's idle_in_transaction_session_timeout to 15s."
     )
 
 
 def clock() -> str | None:
-    """Return a problem if this host's clock, which signs URLs, differs from the database's."""
+    """Return a problem if this host's clock differs from the database's by more than ``CLOCK_SECONDS``.
+
+    The expiry of signed URLs depends on the clock of the host.
+    """
     if connection.vendor != "postgresql":
         return None
     with connection.cursor() as cursor:
@@ -173,7 +177,7 @@ def clock() -> str | None:
         return None
     return (
         f"this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database's; "
-        "let NTP set both."
+        "synchronise both clocks with NTP."
     )
 
 
@@ -201,9 +205,9 @@ def broker() -> tuple[str | None, str]:
     except NoRedisServer as exc:
         return str(exc), ""
     except redis.RedisError as exc:
-        return f"REDIS_URL does not answer ({describe_error(exc)}); start it or unset REDIS_URL.", ""
+        return f"Redis at REDIS_URL does not answer ({describe_error(exc)}); start Redis, or unset REDIS_URL.", ""
     name = "Valkey" if "valkey_version" in told else "Redis"
-    return None, f"{name} {told.get('valkey_version') or told['redis_version']} of REDIS_URL"
+    return None, f"{name} {told.get('valkey_version') or told['redis_version']} at REDIS_URL"
 
 
 def converter(path: str = "") -> str | None:
@@ -242,13 +246,13 @@ def confinement() -> str | None:
         try:
             [said] = run_child([sys.executable, "-c", code, secret.name], access=Access()).messages
         except (ChildError, ValueError) as exc:
-            return f"a confined helper process does not start ({exc}); run `make install` again."
+            return f"a sandboxed helper process could not be started ({exc}); run `make install` again."
     words = {
-        "read": "read all files that the program's user can (the kernel has no Landlock, or it is switched off: Linux "
-        "5.13 and later have it, see /sys/kernel/security/lsm)",
-        "network": "use the network (the kernel refuses seccomp)",
+        "read": "helper processes can read all files of the program's user, because the kernel has no Landlock or "
+        "Landlock is off (Linux 5.13 and later have it; see /sys/kernel/security/lsm).",
+        "network": "helper processes can use the network, because the kernel refuses seccomp.",
     }
-    return f"helper processes can {' and '.join(words[name] for name in said['can'])}." if said["can"] else None
+    return " ".join(words[name] for name in said["can"]) or None
 
 
 def reader() -> str | None:
@@ -276,7 +280,7 @@ def scanner() -> str | None:
         if scan.passes_oversized_files():
             return "clamd reports files over its size limit as clean; set `AlertExceedsMax yes` in clamd.conf."
     except scan.ScannerDown as exc:
-        return f"{exc} Start clamd, or unset VOD_CLAMD; until then uploads wait."
+        return f"{exc} Start clamd, or unset VOD_CLAMD. Until then, uploads wait."
     return None
 
 
@@ -310,10 +314,10 @@ def pages_at_the_bucket() -> str | None:
     for method, header in (("PUT", "content-type"), ("GET", "range")):
         asking = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
         try:
-            # Ask the servers that pages use: the bucket for uploads; for downloads, the CDN if there is one.
+            # Send the preflight to the server that pages use: the bucket for PUT; for GET, the CDN if there is one.
             address = presigned(NAMELESS, CORS_SECONDS)
             if method == "GET" and cdn.is_set():
-                # CloudFront refuses unsigned requests, whatever the method.
+                # Sign the CDN's URL: CloudFront refuses unsigned requests, even preflights.
                 address = cdn.signed_url(NAMELESS, int(time.time()) + CORS_SECONDS)
             answer = httpx.options(address, headers=asking, timeout=CORS_SECONDS)
         except (httpx.HTTPError, StoreUnavailable) as exc:
@@ -323,8 +327,8 @@ def pages_at_the_bucket() -> str | None:
         )
         if not (_has(origins, origin) and _has(methods, method) and _has(headers, header)):
             return (
-                f"the bucket does not let pages of {origin} use {method} with the header {header}: allow it in its "
-                "CORS rules, or set AWS_S3_CORS=0."
+                f"the bucket's CORS rules do not let pages of {origin} use {method} with the header {header}; allow "
+                "this in the rules, or set AWS_S3_CORS=0."
             )
     return None
 
@@ -342,13 +346,11 @@ def files() -> str | None:
     gone = [video.location for video in lost if not consistency.is_away(video)]
     away = [video.location for video in lost if consistency.is_away(video)]
     if gone:
-        return f"{len(gone)} videos have lost their file (first: {gone[0]}); run `doctor --fix` to mark them as failed."
+        return f"videos without a file: {len(gone)} (first: {gone[0]}); run `doctor --fix` to mark them as failed."
     if away:
-        return f"{len(away)} videos are in unavailable library folders (first: {away[0]}); mount the disk."
+        return f"videos in unavailable library folders: {len(away)} (first: {away[0]}); mount the disk."
     if made:
-        return (
-            f"{len(made)} renditions have lost their file (first: {made[0].folder}); run `doctor --fix` to repair them."
-        )
+        return f"renditions without a file: {len(made)} (first: {made[0].folder}); run `doctor --fix` to repair them."
     return None
 
 
@@ -362,8 +364,8 @@ def leftovers() -> str | None:
         return None
     names = [file.key for file in found.files] + [item.key for item in found.unfinished]
     return (
-        f"{len(names)} files ({size(found.size)}) belong to nothing, the first is {names[0]}; `doctor --fix` "
-        f"deletes those that did not {settings.UNREFERENCED_HOURS:g} hours ago either, now {old.count}."
+        f"{len(names)} files ({size(found.size)}) are not in use (first: {names[0]}); `doctor --fix` deletes those "
+        f"that have not been in use for {settings.UNREFERENCED_HOURS:g} hours, currently {old.count}."
     )
 
 

@@ -31,8 +31,8 @@ EMPTY_SECONDS = 3600  # minimum age in seconds of empty folders to delete; newer
 
 class Command(BaseCommand):
     help = (
-        "Remove expired sign-ins, kept answers, unfinished uploads, old jobs, previews, and what dead processes left; "
-        "`up` does it hourly."
+        "Delete expired sign-ins, expired unfinished uploads, answers kept for repeated requests, old jobs, old "
+        "previews, and files of processes that have ended. `up` does this every hour."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -48,7 +48,7 @@ class Command(BaseCommand):
         audit.purge()
         services.purge()
         links.delete_expired_links()
-        if away is not None:  # the store could not be checked; it may be another installation's, so delete no files
+        if away is not None:  # delete no files: the unchecked store may belong to another installation
             event("cleanup.left", reason=away.reason)
             raise CommandError(away.message) from away
         ended = cleanup.expire_uploads()
@@ -73,8 +73,8 @@ class Command(BaseCommand):
             files=files, folders=removed,
         )  # fmt: skip
         self.stdout.write(
-            f"{jobs} old jobs, {ended} uploads, {analyses} analyses, {ended_merges} merges, {dubs} pro jobs, "
-            f"{binned} videos in bins, {files} unused files, {removed} old folders removed"
+            f"Removed: old jobs {jobs}, uploads {ended}, analyses {analyses}, merges {ended_merges}, pro jobs {dubs}, "
+            f"videos in bins {binned}, unused files {files}, old folders {removed}"
         )
 
 

@@ -12,19 +12,19 @@ from vodplatform.core.processes.commands import Command as BaseCommand
 
 
 class Command(BaseCommand):
-    help = "Show the installation of database and store. Exits 1 if they do not belong together; --adopt joins them."
+    help = "Show the installation of this database and file storage. Exits with 1 if they do not match; see --adopt."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument(
             "--adopt", action="store_true",
-            help="make this database, store and SECRET_KEY one installation; other hosts that use one of them "
-                "will refuse to start",
+            help="make this database, file storage and SECRET_KEY one new installation; hosts that use only the "
+                "database or only the file storage will then refuse to start",
         )  # fmt: skip
 
         parser.add_argument(
             "--backed-up", action="store_true",
-            help="record that another tool has just made a backup; vod_backup_age_seconds restarts at 0",
+            help="record that another tool has just made a backup, so that vod_backup_age_seconds restarts at 0",
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -37,4 +37,4 @@ class Command(BaseCommand):
         if options["backed_up"]:
             installation.note_backup()
         row = Installation.objects.get()
-        self.stdout.write(f"installation {row.pk}, files in {row.store}, since {row.created_at:%Y-%m-%d %H:%M} UTC")
+        self.stdout.write(f"installation {row.pk}, files in {row.store}, created {row.created_at:%Y-%m-%d %H:%M} UTC")

@@ -20,7 +20,7 @@ from vodplatform.core.records.database import connect_outside_pool
 from vodplatform.core.records.former import REFUSAL, is_former
 
 LOCK = zlib.crc32(b"vodplatform.migrate")
-# Idle time after which PostgreSQL ends a transaction, so that a stopped process keeps no locks.
+# Time after which PostgreSQL ends an idle transaction, so that a stopped process keeps no locks.
 IDLE_TRANSACTION_TIMEOUT = "15s"
 POLL_SECONDS = 0.2
 
@@ -42,7 +42,7 @@ class Command(Migrate):
             if connection.vendor == "postgresql" and not (options["plan"] or options["check_unapplied"]):
                 try:
                     set_limits(connection)
-                except DatabaseError as exc:  # this database role may not change its own settings
+                except DatabaseError as exc:  # PostgreSQL may forbid the role to change its own settings
                     self.stderr.write(
                         "Idle transactions will not be ended, because the role's timeout could not be set: "
                         f"{' '.join(str(exc).split())}"

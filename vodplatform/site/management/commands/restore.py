@@ -14,14 +14,15 @@ from vodplatform.site.management.commands.up import lock_data_dir
 
 
 class Command(BaseCommand):
-    help = "Fill an empty database and storage from FILE. Refuses if the database has rows."
+    help = "Restore the backup FILE into an empty database and storage. Fails if the database has rows."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.add_argument("file", type=Path)
         parser.add_argument(
             "--adopt", action="store_true",
-            help="take over the store, with the files that the backup knows, from the installation it belongs to",
+            help="take over the file storage of another installation, which contains the files that the backup refers "
+                 "to",
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -11,7 +11,7 @@ from vodplatform.settings.variables import PROJECT_ROOT
 
 
 class Command(BaseCommand):
-    help = "Replace this process with pytest; all arguments are passed on."
+    help = "Run pytest with the given arguments."
 
     def run_from_argv(self, argv: list[str]) -> None:
         """Pass all arguments to pytest, unparsed."""

@@ -103,17 +103,16 @@ def check_disk_space() -> str | None:
     if disk.free_bytes() >= settings.DISK_RESERVE_BYTES:
         return None
     return (
-        f"{size(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than "
-        "VOD_DISK_RESERVE_MB: "
-        "uploads are refused and jobs wait. Delete some files."
+        f"Only {size(disk.free_bytes())} is free on the disk of {settings.DATA_DIR}, less than VOD_DISK_RESERVE_MB. "
+        "Uploads are refused and jobs wait until you free space."
     )
 
 
 def library_folders() -> str | None:
     missing = [str(root) for root, _ in settings.LIBRARY_ROOTS if not _is_folder(root)]
     return (
-        f"VOD_LIBRARY_ROOTS: {', '.join(missing)} does not exist or cannot be read. Mount it, or remove it from the "
-        "setting."
+        f"Folders of VOD_LIBRARY_ROOTS are missing or cannot be read: {', '.join(missing)}. Mount them, or remove them "
+        "from the setting."
         if missing
         else None
     )
@@ -135,7 +134,7 @@ def lock_data_dir(data_dir: Path) -> IO[str]:
         file.seek(0)
         pid = file.read().strip() or "unknown"
         raise CommandError(
-            f"Another `up` (process {pid}) runs on {data_dir}; stop it, or choose another --data-dir."
+            f"Another `up` (process {pid}) is using {data_dir}; stop it, or choose another --data-dir."
         ) from exc
     file.truncate(0)
     file.write(str(os.getpid()))
@@ -156,7 +155,7 @@ def check_services() -> None:
         try:
             connect(settings.REDIS_URL, CONNECT_SECONDS).ping()
         except redis.RedisError as exc:
-            raise CommandError(f"The Redis of REDIS_URL cannot be used: {describe_error(exc)}") from exc
+            raise CommandError(f"Redis at REDIS_URL cannot be used: {describe_error(exc)}") from exc
 
 
 def check_database() -> None:
@@ -169,7 +168,7 @@ def check_database() -> None:
         given = connection.get_connection_params()
         connect_outside_pool(connection, connect_timeout=given.get("connect_timeout", CONNECT_SECONDS)).close()
     except psycopg.Error as exc:
-        raise CommandError(f"The database of DATABASE_URL cannot be used: {' '.join(str(exc).split())}") from exc
+        raise CommandError(f"The database at DATABASE_URL cannot be used: {' '.join(str(exc).split())}") from exc
 
 
 def free_port(host: str, port: int) -> int:
@@ -184,12 +183,12 @@ def free_port(host: str, port: int) -> int:
 
 
 def redis_child(data_dir: Path) -> Child:
-    """Return the child process for a Redis on a Unix socket, accessible to this user only, without persistence."""
+    """Return the child process of a Redis that saves nothing. Only this user can open its Unix socket."""
     path = private_redis_socket(data_dir)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.parent.stat()
     if found.st_uid != os.getuid():
-        raise CommandError(f"{path.parent} belongs to another user; choose a shorter --data-dir.")
+        raise CommandError(f"{path.parent} belongs to another user. Choose another --data-dir.")
     os.chmod(path.parent, 0o700)
     path.unlink(missing_ok=True)
     argv = [

@@ -22,8 +22,8 @@ class Command(BaseCommand):
             "--trusted-proxies",
             metavar="ADDRESS,…",
             default=os.environ.get("FORWARDED_ALLOW_IPS", ""),
-            help="addresses and networks of proxies whose X-Forwarded-For is believed "
-            "(default FORWARDED_ALLOW_IPS, else none)",
+            help="addresses and networks of proxies whose X-Forwarded-For is trusted "
+            "(default: the environment variable FORWARDED_ALLOW_IPS, or no proxies)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

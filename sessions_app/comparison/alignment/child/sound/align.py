@@ -14,16 +14,21 @@ from sessions_app.comparison.alignment.child.sound.search import KnownFlux, Peak
 
 CANDIDATES = 12
 SCAN_WINDOWS = 4  # number of windows (short pieces of sound) by which candidate lags are first compared
-MAX_MEASURED_PLACES = 3  # maximum number of lags that are measured with more windows
-# If another lag reaches this share of the best lag's sharpness, the sound counts as repetitive.
+MAX_MEASURED_PLACES = 3  # maximum number of candidate lags that are measured again, with more windows
+# If the correlation peaks at another lag are at least this share as high as at the best lag, the sound counts as
+# repetitive.
 RIVAL_SHARE = 0.6
-REPEATED_RATIO = 1.25  # best / second-best lag's score; below this ratio, the sound counts as repetitive
-CLEAR_RATIO = 1.5  # best / second-best lag's score; below this ratio, all of the second recording is read, not parts
+# Ratios of the best lag's score to the second-best lag's score. Below REPEATED_RATIO, the sound counts as repetitive.
+# Below CLEAR_RATIO, the second recording is read completely. Below PLAIN_RATIO, all candidate lags are measured, not
+# only the best lag.
+REPEATED_RATIO = 1.25
+CLEAR_RATIO = 1.5
 CLEAR_SCORE = 9.0
-PLAIN_RATIO = 3.0  # best / second-best lag's score; below this ratio, the other lags are measured, too
+PLAIN_RATIO = 3.0
 LEAST_SCORE = 6.0
 STRETCHED_SCORE = 12.0
-# minimum ratio of the score at a changed speed to the score at equal speed, for reporting different speeds
+# An alignment is refused with `speed_differs` only if the best score at a changed speed is at least this multiple of
+# the best score at equal speed.
 STRETCHED_RATIO = 1.3
 STRETCH_SECONDS = 20.0
 
@@ -37,8 +42,8 @@ SHARP = 7.0  # minimum sharpness of a window, in standard deviations; below it, 
 MIN_AGREEING = 3
 MIN_SHARE = 0.5  # minimum share of windows that must agree on a proposed offset
 JUMP_SECONDS = 0.01
-# An offset is refused if at least LEAST_APART consecutive windows, and at least the share PART_APART of all windows,
-# disagree with it.
+# An offset is refused if a run of consecutive windows disagrees with it: at least LEAST_APART windows, and at
+# least the share PART_APART of all windows.
 LEAST_APART, PART_APART = 4, 0.25
 LEAST_BOUND = 2e-4
 
@@ -160,7 +165,7 @@ def _measure_place(pair: _Pair, peak: Peak, windows: int, within: tuple[float, f
     count = windows if length <= LONG_SECONDS else min(MOST_WINDOWS, round(windows * length / LONG_SECONDS))
     count = min(count, int(length / seconds))
     starts = [_busiest(pair.whole, begin + length * n / count, length / count, seconds) for n in range(count)]
-    # Measure from the middle outwards, so that the drift is known for the outer windows.
+    # Measure the middle windows first: their offsets show the drift, needed for the outer windows.
     middle = begin + length / 2
     for start in sorted(starts, key=lambda start: abs(start - middle)):
         expected = place.line.at(start) if place.line is not None and len(place.line.on) > 2 else peak.lag
@@ -207,9 +212,9 @@ def _judge(
         before, after, at = jump
         return SoundRefusal(
             "not_one_recording",
-            f"One recording jumps: the offset is {before:.3f} s before {play_time(at)} of the first recording, "
-            f"and {after:.3f} s "
-            "after it. Cut the recording at this moment and align the parts.",
+            f"Part of one recording is missing: the offset is {before:.3f} s until {play_time(at)} of the first "
+            f"recording, and {after:.3f} s after that. Cut the recordings at this moment and align the parts "
+            "separately.",
             windows,
         )
     if best.line is None or len(best.on) < MIN_AGREEING:
@@ -220,8 +225,9 @@ def _judge(
         begin, end = play_time(best.on[0].time), play_time(best.on[-1].time)
         return SoundRefusal(
             "sound_agrees_in_part",
-            f"The sounds match in only {len(best.on)} of {len(best.windows)} places, from {begin} to {end} of the "
-            "first recording. Both may only share music: align by the timer, or set the offset by hand.",
+            f"The sounds match in only {len(best.on)} of {len(best.windows)} places, all between {begin} and {end} of "
+            "the first recording. Perhaps the recordings share only background music. Align by the timer, or set the "
+            "offset by hand.",
             windows,
             match,
         )

@@ -18,7 +18,6 @@ COLORS = ((255, 161, 78), (65, 165, 247))
 
 
 def draw_outlines(first: Samples, second: Samples, path: Path) -> None:
-    """Write a PNG with the first waveform above the middle line and the second below."""
     picture = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
     middle = HEIGHT // 2
     for samples, color, direction in ((first, COLORS[0], -1), (second, COLORS[1], 1)):
@@ -35,7 +34,6 @@ def draw_outlines(first: Samples, second: Samples, path: Path) -> None:
 
 
 def write_listening_sample(first: Samples, second: Samples, path: Path) -> None:
-    """Write a WAV with both sounds at equal loudness, the first on the left channel."""
     both = np.stack([_levelled(first), _levelled(second)], axis=1)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)

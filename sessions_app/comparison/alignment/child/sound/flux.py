@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy import fft  # loaded now, because numpy's lazy loading of np.fft fails in two threads at once
+from numpy import fft  # import np.fft now: numpy would load it lazily, which fails in two threads at once
 from numpy.typing import NDArray
 
 from sessions_app.comparison.alignment.child.sound.track import RATE, Run, Samples
@@ -18,7 +18,7 @@ EDGES_HZ = (120, 240, 400, 620, 920, 1330, 1900, 2650, 3650)
 BANDS = len(EDGES_HZ) - 1
 FLOOR = 1e-7  # maximum energy of silence, relative to full scale
 LAG = 2  # steps of 16 ms between the two levels whose difference is a flux value
-AROUND_SECONDS = 2.0  # a flux value is normalised by the values this many seconds before and after it
+AROUND_SECONDS = 2.0  # a flux value is normalised by the values up to this many seconds before and after it
 QUIET = 0.15  # constant added to the standard deviation, so that normalising does not amplify tiny changes
 HIGHEST = 4.0
 BLOCK = 1 << 12
@@ -31,7 +31,7 @@ class FluxMeter:
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
         self._bins = np.searchsorted(fft.rfftfreq(WINDOW, 1 / RATE), EDGES_HZ)
         self._scale = 1.0 / float(np.sum(self._window)) ** 2
-        # (number of the first step, band levels with shape (steps, BANDS))
+        # pieces: (number of the first 16 ms step, band levels with shape (steps, BANDS))
         self._parts: list[tuple[int, NDArray[np.float32]]] = []
         self._rest = np.zeros(0, np.float32)
         self._at = 0  # index of the first sample of ``_rest`` in the recording

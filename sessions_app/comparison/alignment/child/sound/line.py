@@ -10,8 +10,8 @@ from sessions_app.comparison.timeline import MAX_DRIFT_PPM
 
 Values = NDArray[np.float64]
 
-TOLERANCE = 0.002  # maximum seconds between a line and an offset that supports it
-LEAST_ERROR = 2e-5  # minimum error of a measured offset, seconds
+TOLERANCE = 0.002  # maximum seconds between a fitted line and a measured offset that supports the line
+LEAST_ERROR = 2e-5  # lower limit of a measured offset's standard error, in seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Line:
 
 
 def fit_line(times: Sequence[float], offsets: Sequence[float]) -> Line | None:
-    """Return the line that most measurements support; None for fewer than two measurements."""
+    """Return the line that most measurements support."""
     t, o = np.asarray(times, float), np.asarray(offsets, float)
     if len(t) < 2:
         return None

@@ -45,7 +45,6 @@ class Recording:
 
     @property
     def duration(self) -> float:
-        """Return the sound's duration in seconds, or the file's duration until all sound is read."""
         return len(self._whole.mask) * HOP_SECONDS if self._whole is not None else self.track.duration
 
     def read_all(self, on_share: OnShare | None = None) -> KnownFlux:
@@ -58,14 +57,13 @@ class Recording:
                     on_share(min(1.0, run.start / self.track.duration))
             found = KnownFlux(*meter.end())
             if found.seconds < MIN_SECONDS:
-                raise NoSound("Less than a second of its sound can be decoded.")
+                raise NoSound("Less than a second of the sound can be decoded.")
             if meter.loudest < QUIET:
-                raise NoSound("Its sound track is silent.")
+                raise NoSound("The sound track is silent.")
             self._whole = found
         return self._whole
 
     def read_probes(self) -> KnownFlux:
-        """Return the flux of three parts of 30 s. If these are silent or the recording is short, read all sound."""
         if self._whole is not None or self.track.duration <= SHORT_SECONDS:
             return self.read_all()
         if self._probes is None:

@@ -16,10 +16,10 @@ from sessions_app.comparison.alignment.child.sound.flux import BANDS, HOP_SECOND
 
 APART_SECONDS = 0.5  # minimum distance in seconds of separate correlation peaks
 MIN_OVERLAP_SECONDS = 5.0
-# length in seconds of parts that are correlated separately; in longer parts, drift would blur the peak
+# length in seconds of the blocks that are correlated separately; in longer blocks, drift would blur the peak
 BLOCK_SECONDS = 600.0
 MAX_DRIFT = 1e-3  # maximum relative speed difference between two recordings
-SPREAD_HOPS = 1  # steps by which each part's correlation peak is widened before the parts are added
+SPREAD_HOPS = 1  # minimum number of 16 ms steps by which a block's peaks are widened before the blocks are summed up
 STRETCHES = tuple(round(1 + sign * permille / 1000, 4) for permille in range(4, 62, 2) for sign in (1, -1))
 
 
@@ -61,7 +61,8 @@ def find_peaks(first: KnownFlux, second: KnownFlux, count: int) -> list[Peak]:
         if not part.mask.any():
             continue
         found, base = correlate(first, part)
-        # Drift moves the peaks of a recording's outer parts, so widen these peaks more.
+        # Drift moves the peaks of blocks near the start and end of a recording most, so widen these peaks more than
+        # those of blocks in the middle.
         drift = round(abs(start + length / blocks / 2 - length / 2) * MAX_DRIFT / HOP_SECONDS)
         found = _highest_around(np.maximum(found, 0.0), SPREAD_HOPS + (drift if blocks > 1 else 0))
         scores = found**2 if scores is None else scores + found**2
@@ -93,7 +94,7 @@ def correlate(first: KnownFlux, second: KnownFlux) -> tuple[NDArray[np.float32],
 
 
 def find_stretch(first: KnownFlux, second: KnownFlux, start: float, seconds: float) -> tuple[float, Peak]:
-    """Return the relative speed at which a part of the second recording best fits the first, and that fit's peak."""
+    """Return the speed at which a part of ``second`` best fits ``first``, and the correlation peak."""
     begin, count = round(start / HOP_SECONDS), round(seconds / HOP_SECONDS)
     piece = second.flux[:, begin : begin + count]
     best = (1.0, Peak(0.0, 0.0))

@@ -132,7 +132,7 @@ class SoundTrack:
             try:
                 yield from stream.decode(packet)
             except av.error.InvalidDataError:
-                continue  # the next packet may be intact
+                continue  # skip the damaged packet
             except av.error.FFmpegError:
                 return
 
@@ -143,7 +143,7 @@ class SoundTrack:
                 stream.codec_context.thread_count = 1
                 tracks.append((stream, number))
         if not tracks:
-            what = "Its sound uses a codec that this server cannot decode." if self.count else "It has no sound."
+            what = "The sound uses a codec that this server cannot decode." if self.count else "The file has no sound."
             raise NoSound(what)
         if len(tracks) == 1:
             return tracks[0]
@@ -176,11 +176,11 @@ class _Mixer:
         self._fifo: AudioFifo | None = None
         self._resampler: AudioResampler | None = None
         self._rate = 1
-        self._start = 0.0  # start of the current run, seconds
-        # numbers of samples received and already resampled, at the file's sampling rate
+        self._start = 0.0  # start of the current gapless sound, seconds
+        # two counts of samples at the file's sampling rate: received, and already resampled
         self._taken = self._mixed = 0
         self._given = 0  # number of samples yielded since ``_start``
-        # sum in seconds of the differences between timestamps and the times expected from the samples
+        # sum of the delays of all frames, in seconds; delay: timestamp minus the time computed from the sample count
         self._late = 0.0
         self._counted = 0
 
@@ -193,7 +193,7 @@ class _Mixer:
         frame.pts = None
         try:
             self._fifo.write(frame)  # type: ignore[union-attr]
-        except ValueError:  # the sample format has changed within the track
+        except ValueError:  # the frame has another sample format than the frames before
             yield from self._begin(at, rate)
             behind = 0.0
             self._fifo.write(frame)  # type: ignore[union-attr]
