@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Drafts, getText, isSendKey } from "./js/base/drafts.js";
+import { Drafts, getText, isSendKey, keepTypedText } from "./js/base/drafts.js";
 
 let failure = "";
 
@@ -52,6 +52,23 @@ test("an Enter that ends a composition sends nothing, also in Safari, which ends
 
 test("a drawing's text is that of its strokes", () => {
   assert.equal(getText({ text: "", strokes: [{ tool: "box" }, { text: "Push" }, { text: "here" }] }), "Push\nhere");
+});
+
+test("a field shows what is typed into it in another tab", () => {
+  globalThis.document = { body: { dataset: { userId: "anna" } } };
+  const tabs = [0, 1].map(() => Object.assign(new EventTarget(), { value: "saved" }));
+  const forget = tabs.map((field) => keepTypedText("name", { name: field }));
+  const type = (number, value) => {
+    tabs[number].value = value;
+    tabs[number].dispatchEvent(new Event("input"));
+    window.dispatchEvent(Object.assign(new Event("storage"), { key: "vod-draft/anna/name/name" }));
+  };
+  type(0, "first");
+  assert.equal(tabs[1].value, "first");
+  type(1, "first and second");
+  assert.equal(tabs[0].value, "first and second");
+  forget[1]();
+  assert.deepEqual(Object.keys(localStorage), []);
 });
 
 const DAY = 24 * 3600 * 1000;

@@ -173,6 +173,12 @@ export function keepTypedText(place, fields) {
     field.addEventListener("input", () =>
       drafts.set(name, field.value === saved[name] ? undefined : { text: field.value, base: saved[name] }),
     );
+    // Show what is typed into this field in another tab.
+    drafts.addEventListener("change", () => {
+      const draft = drafts.get(name);
+      const text = draft?.text ?? draft ?? saved[name];
+      if (field.value !== text) field.value = text;
+    });
   }
   return () => {
     for (const [name, field] of Object.entries(fields)) {

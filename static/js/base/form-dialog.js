@@ -1,11 +1,10 @@
 // Dialogs with a form: fields with hints and errors, and a draft of the typed text.
 
-import { createRef, html, nothing, ref } from "../../vendor/lit/lit.min.js";
 import { ApiError } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { keepTypedText } from "./drafts.js";
 import { createErrorNote, joinSentences } from "./notice.js";
-import { createRoot, iconView } from "./view.js";
+import { createRef, createRoot, html, iconView, nothing, ref } from "./view.js";
 
 /**
  * @typedef {import("./view.js").View} View

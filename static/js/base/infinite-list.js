@@ -1,9 +1,10 @@
 // The infinite list of the library, catalogue and challenges pages, with filters in the URL.
 
-import { debounce, h, icon, requireElement, setText } from "./dom.js";
+import { debounce, requireElement, setText } from "./dom.js";
 import { formatCount } from "./format.js";
 import { matchKeys, listenForKeys } from "./keys.js";
-import { createErrorNote } from "./notice.js";
+import { errorView } from "./notice.js";
+import { html, iconView, mount } from "./view.js";
 
 export const LIMIT = 24;
 const SHAPES_AFTER = 300;
@@ -15,6 +16,7 @@ const AHEAD = 600;
 const TRIES = 3;
 
 /**
+ * @typedef {import("./view.js").View} View
  * @typedef {{element: HTMLElement, title: HTMLElement}} ListCard
  * @typedef {{page: number, limit: number, total: number, totalPages: number}} Pagination
  * @typedef {{items: any[], pagination: Pagination}} Answer
@@ -30,8 +32,8 @@ const TRIES = 3;
  * @property {(answer: Answer) => void} [begun] Receives the first page.
  * @property {() => void} [drawn] Called after each update of the counts.
  * @property {(query: any) => boolean} isNarrowed
- * @property {() => HTMLElement} empty
- * @property {(query: any) => HTMLElement} nothing Returns the element to show if no item matches the filters.
+ * @property {() => View} empty
+ * @property {(query: any) => View} nothing Returns what to show if no item matches the filters.
  * @property {(query: any) => void} drawFilters Updates all filter controls except selects and the search
  * text.
  */
@@ -54,7 +56,7 @@ export class EndlessList {
   constructor(options) {
     this.options = options;
     this.grid = requireElement("[data-grid]");
-    this.state = requireElement("[data-list-state]");
+    this.drawState = mount(requireElement("[data-list-state]"));
     this.more = requireElement("[data-more]");
     this.said = requireElement("[data-said]");
     this.news = requireElement("[data-news]");
@@ -70,7 +72,7 @@ export class EndlessList {
     this.#request = new AbortController();
     const { signal } = this.#request;
     const shapes = setTimeout(
-      () => !this.cards.size && this.state.replaceChildren(createPlaceholderCards(`Loading ${this.options.noun}s`)),
+      () => !this.cards.size && this.drawState(placeholdersView(`Loading ${this.options.noun}s`)),
       SHAPES_AFTER,
     );
     this.grid.setAttribute("aria-busy", "true");
@@ -220,7 +222,7 @@ export class EndlessList {
           ? "Nothing found"
           : `No ${options.noun}s yet`,
     );
-    this.state.replaceChildren(...(cards.size ? [] : [narrowed ? options.nothing(query) : options.empty()]));
+    this.drawState(cards.size ? null : narrowed ? options.nothing(query) : options.empty());
     options.drawn?.();
   }
 
@@ -252,10 +254,10 @@ export class EndlessList {
   /** @param {string} title @param {unknown} error @param {() => void} again */
   #trouble(title, error, again) {
     this.hasFailed = true;
-    this.state.replaceChildren(
-      createErrorNote(title, error, () => {
+    this.drawState(
+      errorView(title, error, () => {
         this.hasFailed = false;
-        this.state.replaceChildren();
+        this.drawState(null);
         again();
       }),
     );
@@ -352,37 +354,26 @@ export function toAnswer({ videos, pagination }) {
  * @param {string} places
  * @param {string} otherwise
  * @param {() => void} clear
- * @param {HTMLElement|false|""} [elsewhere]
+ * @param {View} [elsewhere]
  */
-export function createNothingFound(search, places, otherwise, clear, elsewhere = false) {
-  return h(
-    "div",
-    { class: "panel empty" },
-    icon("search"),
-    h(
-      "h2",
-      { class: "anywhere", dir: "auto" },
-      search ? `Nothing matches “${search}”` : "No videos match these filters",
-    ),
-    h("p", {}, search ? places : otherwise),
-    h(
-      "div",
-      { class: "row wrap" },
-      h("button", { class: "btn", type: "button", onclick: clear }, search ? "Clear search" : "Show all videos"),
-      elsewhere,
-    ),
-  );
-}
+export const nothingFoundView = (search, places, otherwise, clear, elsewhere) => html`
+  <div class="panel empty">
+    ${iconView("search")}
+    <h2 class="anywhere" dir="auto">${search ? `Nothing matches “${search}”` : "No videos match these filters"}</h2>
+    <p>${search ? places : otherwise}</p>
+    <div class="row wrap">
+      <button class="btn" type="button" @click=${clear}>${search ? "Clear search" : "Show all videos"}</button>
+      ${elsewhere}
+    </div>
+  </div>`;
 
 /** @param {string} label */
-function createPlaceholderCards(label) {
-  const one = () =>
-    h(
-      "div",
-      { class: "col" },
-      h("i", { class: "skeleton wide-pic" }),
-      h("i", { class: "skeleton" }),
-      h("i", { class: "skeleton short" }),
-    );
-  return h("div", { class: "grid", role: "status", "aria-label": label }, ...Array.from({ length: 8 }, one));
-}
+const placeholdersView = (label) => html`
+  <div class="grid" role="status" aria-label=${label}>
+    ${Array.from(
+      { length: 8 },
+      () => html`<div class="col">
+        <i class="skeleton wide-pic"></i><i class="skeleton"></i><i class="skeleton short"></i>
+      </div>`,
+    )}
+  </div>`;

@@ -1,8 +1,8 @@
 import { cancelJob, readJob } from "./api.js";
-import { h, icon } from "./dom.js";
 import { LiveChannel } from "./live-channel.js";
 import { explainError, showToast } from "./notice.js";
 import { Furthest, describeProgress } from "./progress.js";
+import { html, iconView, mount } from "./view.js";
 
 const ENDED = new Set(["completed", "failed", "cancelled", "expired"]);
 const CHECK = 5000; // ms between status requests, in case the broker loses messages while it restarts
@@ -22,13 +22,9 @@ export class JobProgress {
    * @param {string} label
    */
   constructor(holder, label) {
-    this.holder = holder;
-    this.bar = /** @type {HTMLProgressElement} */ (
-      h("progress", { class: "bar spacer", max: "100", "aria-label": label })
-    );
-    this.message = h("span", { class: "truncate" });
-    this.percent = h("span", { class: "mono text-small" });
     this.label = label;
+    this.holder = holder;
+    this.draw = mount(holder);
   }
 
   get isRunning() {
@@ -44,26 +40,6 @@ export class JobProgress {
     this.#stop();
     this.#job = job;
     this.#furthest = new Furthest();
-    this.holder.replaceChildren(
-      h(
-        "div",
-        { class: "job-progress" },
-        h("span", { class: "status run" }, icon("run", "spin"), this.message),
-        this.bar,
-        this.percent,
-        h(
-          "button",
-          {
-            class: "btn icon-only quiet",
-            type: "button",
-            "aria-label": `Cancel: ${this.label}`,
-            title: "Cancel",
-            onclick: () => cancelJob(job).catch((error) => showToast(explainError(error), "bad")),
-          },
-          icon("x"),
-        ),
-      ),
-    );
     this.#show({ status: "queued", progress: 0, message: "" });
     return new Promise((resolve) => {
       this.#ended = resolve;
@@ -89,16 +65,27 @@ export class JobProgress {
     if (job !== this.#job) return;
     if (!ENDED.has(now.status)) return this.#show(now);
     this.#stop();
-    this.holder.replaceChildren();
+    this.draw(null);
     this.#ended(now);
   }
 
   /** @param {Pick<Job, "status"|"progress"|"seconds_left"|"attempt"|"message">} job */
   #show(job) {
     const progress = this.#furthest.of(job);
-    this.bar.value = progress;
-    this.message.textContent = job.message || (job.status === "queued" ? "Waiting to start" : this.label);
-    this.percent.textContent = describeProgress(progress, job.seconds_left);
+    const { label } = this;
+    const cancel = () => cancelJob(this.#job).catch((error) => showToast(explainError(error), "bad"));
+    this.draw(html`
+      <div class="job-progress">
+        <span class="status run">
+          ${iconView("run", "spin")}
+          <span class="truncate">${job.message || (job.status === "queued" ? "Waiting to start" : label)}</span>
+        </span>
+        <progress class="bar spacer" max="100" .value=${progress} aria-label=${label}></progress>
+        <span class="mono text-small">${describeProgress(progress, job.seconds_left)}</span>
+        <button class="btn icon-only quiet" type="button" aria-label="Cancel: ${label}" title="Cancel" @click=${cancel}>
+          ${iconView("x")}
+        </button>
+      </div>`);
   }
 
   #stop() {

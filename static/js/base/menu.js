@@ -1,7 +1,7 @@
 // Menu buttons, with the keyboard control of the ARIA pattern.
 
-import { h, icon } from "./dom.js";
 import { makeFinder } from "./focus.js";
+import { createRoot, html, iconView, nothing } from "./view.js";
 
 /**
  * @typedef {object} MenuItem
@@ -28,11 +28,10 @@ export function toggleMenu(button, label, items) {
   const again = openedBy() === button;
   closeMenu();
   if (again) return;
-  const box = h(
-    "div",
-    { class: "menu-list", role: "menu", "aria-label": label, popover: "manual" },
-    ...items.map(createItem),
-  );
+  const box = createRoot()(html`
+    <div class="menu-list" role="menu" aria-label=${label} popover="manual" @keydown=${handleKey}>
+      ${items.map(itemView)}
+    </div>`);
   // Insert the menu into an open dialog or fullscreen element, which would hide a menu outside it.
   (button.closest("dialog, [data-menu-home], main, header") ?? document.body).append(box);
   box.showPopover();
@@ -40,7 +39,6 @@ export function toggleMenu(button, label, items) {
   open = box;
   openedBy = makeFinder(button);
   button.setAttribute("aria-expanded", "true");
-  box.addEventListener("keydown", handleKey);
   /** @type {HTMLElement} */ (box.querySelector("[aria-checked=true]") ?? box.firstElementChild).focus();
 }
 
@@ -56,24 +54,21 @@ function closeMenu() {
 }
 
 /** @param {MenuItem} item */
-function createItem(item) {
-  const one = item.checked !== undefined;
-  const mark = one ? (item.checked ? icon("check") : h("span", { class: "icon" })) : item.icon ? icon(item.icon) : null;
-  const props = {
-    role: one ? "menuitemradio" : "menuitem",
-    "aria-checked": one ? String(item.checked) : null,
-    class: `${item.danger ? "danger" : ""}${item.apart ? " apart" : ""}`.trim(),
-    tabindex: "-1",
-    onclick: () => chooseItem(item),
-  };
-  const inside = [
-    mark,
-    h("span", {}, item.label),
-    item.note && h("span", { class: "faint text-small mono" }, item.note),
-  ];
-  return item.href
-    ? h("a", { ...props, href: item.href, download: item.download }, ...inside)
-    : h("button", { ...props, type: "button" }, ...inside);
+function itemView(item) {
+  const { label, note, href, download, checked, danger, apart } = item;
+  const isChoice = checked !== undefined;
+  const classes = `${danger ? "danger" : ""}${apart ? " apart" : ""}`.trim();
+  const role = isChoice ? "menuitemradio" : "menuitem";
+  const choose = () => chooseItem(item);
+  const mark = isChoice && !checked ? html`<span class="icon"></span>` : isChoice ? iconView("check") : null;
+  const inside = html`${mark ?? (item.icon ? iconView(item.icon) : null)}<span>${label}</span>${
+    note ? html`<span class="faint text-small mono">${note}</span>` : null
+  }`;
+  return href
+    ? html`<a role=${role} class=${classes} tabindex="-1" href=${href} download=${download ?? nothing}
+        @click=${choose}>${inside}</a>`
+    : html`<button type="button" role=${role} class=${classes} tabindex="-1"
+        aria-checked=${isChoice ? String(checked) : nothing} @click=${choose}>${inside}</button>`;
 }
 
 /** @param {MenuItem} item */

@@ -1,7 +1,9 @@
 // Toasts and error notes.
 
-import { h, icon } from "./dom.js";
 import { ApiError } from "./api.js";
+import { createRoot, html, iconView } from "./view.js";
+
+/** @typedef {import("./view.js").View} View */
 
 const ICONS = { ok: "check", warn: "alert", bad: "alert" };
 
@@ -17,13 +19,11 @@ export function showToast(text, tone = "ok", action = null) {
     note.remove();
     action?.run();
   };
-  const note = h(
-    "div",
-    { class: `note ${tone}` },
-    icon(ICONS[tone]),
-    h("span", { class: "spacer" }, text),
-    action && h("button", { class: "btn", type: "button", onclick: act }, action.label),
-  );
+  const note = createRoot()(html`
+    <div class="note ${tone}">
+      ${iconView(ICONS[tone])}<span class="spacer">${text}</span>
+      ${action ? html`<button class="btn" type="button" @click=${act}>${action.label}</button>` : null}
+    </div>`);
   holder.append(note);
   while (holder.children.length > 3) holder.firstElementChild?.remove();
   const remove = () => {
@@ -60,18 +60,24 @@ export function joinSentences(errors) {
  * @param {string} title
  * @param {unknown} error
  * @param {(() => void)|null} [retry]
- * @returns {HTMLElement}
+ * @returns {View}
  */
-export function createErrorNote(title, error, retry = null) {
+export function errorView(title, error, retry = null) {
   const ofFields = error instanceof ApiError && error.type === "invalid" ? joinSentences(error.body?.errors) : "";
-  return h(
-    "div",
-    { class: "note bad", role: "alert" },
-    icon("alert"),
-    h("div", { class: "spacer" }, h("b", {}, title), h("p", { class: "text-small" }, ofFields || explainError(error))),
-    retry && h("button", { class: "btn", type: "button", onclick: retry }, icon("loop"), "Try again"),
-  );
+  return html`
+    <div class="note bad" role="alert">
+      ${iconView("alert")}
+      <div class="spacer"><b>${title}</b><p class="text-small">${ofFields || explainError(error)}</p></div>
+      ${retry ? html`<button class="btn" type="button" @click=${retry}>${iconView("loop")}Try again</button>` : null}
+    </div>`;
 }
+
+/**
+ * @param {string} title
+ * @param {unknown} error
+ * @param {(() => void)|null} [retry]
+ */
+export const createErrorNote = (title, error, retry = null) => createRoot()(errorView(title, error, retry));
 
 /**
  * Render a countdown after which the request is sent again.
@@ -81,36 +87,33 @@ export function createErrorNote(title, error, retry = null) {
  */
 export function createThrottledNote(error, send) {
   let left = Math.max(1, error.retryAfter ?? 5);
-  const seconds = h("span", { class: "mono" }, `${left} s`);
-  const stop = () => {
-    clearInterval(timer);
-    note.remove();
-  };
-  const note = h(
-    "div",
-    { class: "note warn" },
-    icon("clock"),
-    h(
-      "div",
-      { class: "spacer" },
-      h("b", {}, "Too many requests."),
-      h(
-        "p",
-        { class: "text-small" },
-        "You sent too many requests in a short time. Your request will be sent again automatically in ",
-        seconds,
-        ".",
-      ),
-    ),
-    h("button", { class: "btn", type: "button", onclick: stop }, "Do not resend the request"),
-  );
+  const root = createRoot();
+  const draw = () =>
+    root(html`
+      <div class="note warn">
+        ${iconView("clock")}
+        <div class="spacer">
+          <b>Too many requests.</b>
+          <p class="text-small">
+            You sent too many requests in a short time. Your request will be sent again automatically in
+            <span class="mono">${left} s</span>.
+          </p>
+        </div>
+        <button class="btn" type="button" @click=${stop}>Do not resend the request</button>
+      </div>`);
+  const note = draw();
   const timer = setInterval(() => {
     if (!note.isConnected) return stop();
     left -= 1;
-    seconds.textContent = `${left} s`;
+    draw();
     if (left > 0) return;
     stop();
     send();
   }, 1000);
+
+  function stop() {
+    clearInterval(timer);
+    note.remove();
+  }
   return note;
 }

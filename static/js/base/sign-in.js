@@ -1,99 +1,69 @@
 // The dialog for signing in again after the login session has ended.
 
 import { readCookie, readAccount } from "./api.js";
-import { h, icon, requireElement } from "./dom.js";
+import { closeDialog, openView } from "./dialog.js";
 import { formatCount } from "./format.js";
 import { explainError } from "./notice.js";
+import { createRef, html, iconView, nothing, ref } from "./view.js";
 
 const OFFLINE = "The server cannot be reached. Check the network, then try again.";
 
 /** Open the dialog. Signing in dispatches `signedin`; signing in to a different account reloads the page. */
 export function signInAgain() {
-  const before = /** @type {HTMLElement|null} */ (document.activeElement);
-  const problem = h(
-    "p",
-    { class: "field-error", role: "alert", id: "again-error", hidden: true },
-    icon("alert"),
-    h("span", {}),
+  const [name, password] = [createRef(), createRef()];
+  let problem = "";
+  let isSending = false;
+  const dialog = openView(
+    () => html`
+      <dialog class="dialog small" aria-labelledby="again-title">
+        <form class="pad col" @submit=${submitForm}>
+          <h2 id="again-title">Sign in again to continue</h2>
+          <p class="text-small muted">Your session has ended. Nothing on this page is lost.</p>
+          <div class="field">
+            <label for="again-name">User name</label>
+            <input class="input" id="again-name" type="text" autocomplete="username" autocapitalize="none" required
+              .value=${document.body.dataset.user ?? ""} ${ref(name)} />
+          </div>
+          <div class="field">
+            <label for="again-password">Password</label>
+            <input class="input" id="again-password" type="password" autocomplete="current-password" required autofocus
+              aria-describedby="again-error" aria-invalid=${problem ? "true" : nothing} ${ref(password)} />
+          </div>
+          <p class="field-error" role="alert" id="again-error" ?hidden=${!problem}>
+            ${iconView("alert")}<span>${problem}</span>
+          </p>
+          <div class="row wrap end">
+            <button class="btn" type="button" @click=${closeDialog}>Not now</button>
+            <button class="btn primary" aria-disabled=${isSending ? "true" : nothing}>Sign in</button>
+          </div>
+        </form>
+      </dialog>`,
   );
-  const name = /** @type {HTMLInputElement} */ (
-    h("input", {
-      class: "input",
-      id: "again-name",
-      type: "text",
-      autocomplete: "username",
-      autocapitalize: "none",
-      required: true,
-      value: document.body.dataset.user ?? "",
-    })
-  );
-  const password = /** @type {HTMLInputElement} */ (
-    h("input", {
-      class: "input",
-      id: "again-password",
-      type: "password",
-      autocomplete: "current-password",
-      required: true,
-      autofocus: true,
-      "aria-describedby": "again-error",
-    })
-  );
-  const send = h("button", { class: "btn primary" }, "Sign in");
-  const dialog = /** @type {HTMLDialogElement} */ (
-    h(
-      "dialog",
-      { class: "dialog small", "aria-labelledby": "again-title", onclose: onClosed },
-      h(
-        "form",
-        { class: "pad col", onsubmit: submitForm },
-        h("h2", { id: "again-title" }, "Sign in again to continue"),
-        h("p", { class: "text-small muted" }, "Your session has ended. Nothing on this page is lost."),
-        h("div", { class: "field" }, h("label", { for: "again-name" }, "User name"), name),
-        h("div", { class: "field" }, h("label", { for: "again-password" }, "Password"), password),
-        problem,
-        h(
-          "div",
-          { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Not now"),
-          send,
-        ),
-      ),
-    )
-  );
-  document.body.append(dialog);
-  dialog.showModal();
-
-  function onClosed() {
-    dialog.remove();
-    before?.focus();
-  }
-
-  /** @param {string} text */
-  function showMessage(text) {
-    requireElement("span", problem).textContent = text;
-    problem.hidden = false;
-    password.setAttribute("aria-invalid", "true");
-    password.focus();
-  }
 
   /** @param {Event} event */
   async function submitForm(event) {
     event.preventDefault();
-    send.setAttribute("aria-disabled", "true");
+    isSending = true;
+    dialog.draw();
     try {
-      const trouble = await signIn(name.value, password.value);
-      if (trouble) return showMessage(trouble);
+      problem = await signIn(getValue(name), getValue(password));
+      if (problem) return;
       const { username } = await readAccount();
       if (username !== document.body.dataset.user) return location.reload();
       window.dispatchEvent(new Event("signedin"));
       dialog.close();
     } catch (error) {
-      showMessage(error instanceof TypeError ? OFFLINE : explainError(error));
+      problem = error instanceof TypeError ? OFFLINE : explainError(error);
     } finally {
-      send.removeAttribute("aria-disabled");
+      isSending = false;
+      dialog.draw();
+      if (problem) /** @type {HTMLElement} */ (password.value).focus();
     }
   }
 }
+
+/** @param {import("./view.js").Ref<Element>} input */
+const getValue = (input) => /** @type {HTMLInputElement} */ (input.value).value;
 
 /**
  * Sign in; return an error message, or "" on success.

@@ -2,7 +2,7 @@
 
 import { ApiError } from "../base/api.js";
 import { h, icon, requireElement, readPageData, setText } from "../base/dom.js";
-import { EndlessList, LIMIT, toAnswer, createNothingFound } from "../base/infinite-list.js";
+import { EndlessList, LIMIT, toAnswer, nothingFoundView } from "../base/infinite-list.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
 import { explainError, showToast } from "../base/notice.js";
@@ -44,7 +44,7 @@ const list = new EndlessList({
   isNarrowed: (query) => Object.values(query).some(Boolean),
   empty: createEmptyState,
   nothing: ({ search }) =>
-    createNothingFound(
+    nothingFoundView(
       search,
       "No title, category, tag or description contains these words. Check the spelling.",
       "No video in the catalogue matches these filters.",

@@ -1,10 +1,9 @@
 // Dialogs for reporting, deleting and hiding a video.
 
-import { html } from "../../vendor/lit/lit.min.js";
 import { ApiError } from "../base/api.js";
 import { requireElement, setText } from "../base/dom.js";
 import { openFormDialog } from "../base/form-dialog.js";
-import { iconView } from "../base/view.js";
+import { html, iconView } from "../base/view.js";
 import { changeCatalogueVideo, deleteCatalogueVideo, reportVideo } from "./api.js";
 
 /** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */

@@ -1,7 +1,7 @@
 // The page that lists published challenges, the user's drafts, and merges in progress.
 
 import { h, icon, requireElement, setText } from "../base/dom.js";
-import { EndlessList, createNothingFound } from "../base/infinite-list.js";
+import { EndlessList, nothingFoundView } from "../base/infinite-list.js";
 import { formatCount } from "../base/format.js";
 import { listChallenges } from "./api.js";
 import { Card } from "./challenge-card.js";
@@ -52,7 +52,7 @@ const list = new EndlessList({
   nothing: ({ search, show }) => {
     if (search && hasDrafts) return createBlank();
     if (search)
-      return createNothingFound(search, "Only titles are searched. Check the spelling.", "", () =>
+      return nothingFoundView(search, "Only titles are searched. Check the spelling.", "", () =>
         list.clear({ search: "", show: "" }),
       );
     return show === "mine" ? isOwnList() : createAllPlayedState();

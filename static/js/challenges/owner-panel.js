@@ -1,11 +1,11 @@
 // The owner's panel of a challenge: status, link, results, and actions.
 
-import { html } from "../../vendor/lit/lit.min.js";
 import { ApiError } from "../base/api.js";
 import { copyWithFeedback } from "../base/clipboard.js";
 import { askToDelete } from "../base/dialog.js";
 import { h, icon, requireElement } from "../base/dom.js";
 import { openFormDialog } from "../base/form-dialog.js";
+import { html } from "../base/view.js";
 import { formatCount } from "../base/format.js";
 import { createErrorNote, showToast } from "../base/notice.js";
 import { changeChallenge, deleteChallenge, changeVisibility, readChallenge } from "./api.js";

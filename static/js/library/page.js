@@ -3,7 +3,7 @@
 import { ApiError, fetchFragment, listJobs, readAccount } from "../base/api.js";
 import { debounce, h, icon, requireElement, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
-import { EndlessList, LIMIT, toAnswer, createNothingFound } from "../base/infinite-list.js";
+import { EndlessList, LIMIT, toAnswer, nothingFoundView } from "../base/infinite-list.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
 import { showToast } from "../base/notice.js";
@@ -103,7 +103,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
   nothing: ({ search, status, tag }) =>
     status === BIN && !search && !tag
       ? emptyBin()
-      : createNothingFound(
+      : nothingFoundView(
           search,
           "You can search by name, tag or description. Check the spelling, or search the catalogue.",
           "None of your videos has this status and tag.",

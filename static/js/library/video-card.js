@@ -1,9 +1,8 @@
 import { formatCount, formatDuration } from "../base/format.js";
 import { Sprite } from "../base/sprite.js";
-import { createRoot, iconView } from "../base/view.js";
+import { createRef, createRoot, html, iconView, live, nothing, ref } from "../base/view.js";
 import { formatBytes, formatDay, LETTERS, formatPicture } from "../videos/api.js";
 import { posterView } from "../videos/thumbnail.js";
-import { createRef, html, live, nothing, ref } from "../../vendor/lit/lit.min.js";
 
 /**
  * @typedef {import("../videos/api.js").Video} Video
@@ -12,7 +11,7 @@ import { createRef, html, live, nothing, ref } from "../../vendor/lit/lit.min.js
 
 /**
  * @template {Element} T
- * @typedef {import("../../vendor/lit/lit.min.js").Ref<T>} Ref
+ * @typedef {import("../base/view.js").Ref<T>} Ref
  */
 
 const STEPS = 20; // number of arrow key presses that move the preview from start to end

@@ -1,8 +1,7 @@
 // The thumbnail of a video, or a placeholder.
 
 import { h, icon } from "../base/dom.js";
-import { iconView } from "../base/view.js";
-import { html } from "../../vendor/lit/lit.min.js";
+import { html, iconView } from "../base/view.js";
 
 /**
  * @param {string|null|undefined} address

@@ -643,10 +643,17 @@ def test_what_two_write_at_once_and_what_is_drawn_are_kept(
         x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
         drag(page, (x, y), (x + 40, y + 40), steps=3) if name == "Box" else page.mouse.click(x, y)
     page.keyboard.type("Push")
+    # Another tab shows the same draft, and what is drawn in each of them.
+    tab = page.context.new_page()
+    tab.goto(page.url)
+    drafts(tab).get_by_role("button").first.click()
+    page.keyboard.type(" now")
+    expect(tab.locator(".sketch text")).to_have_text("Push now")
+    tab.close()
     page.reload()
     expect(drafts(page)).to_contain_text("Drawing")
     drafts(page).get_by_role("button").first.click()
-    expect(page.locator(".sketch text")).to_have_text("Push")
+    expect(page.locator(".sketch text")).to_have_text("Push now")
     page.get_by_role("toolbar", name="Drawing on A").get_by_role("button", name="Save").click()
     wait_until(
         lambda: (

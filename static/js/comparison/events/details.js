@@ -58,11 +58,13 @@ export class EventDetails {
     this.holder = holder;
     this.act = act;
     this.letterOf = letterOf;
-    // While the page is hidden, the user does not see changed values. When the page is shown again, restart the time
-    // after which a changed value counts as seen.
-    document.addEventListener("visibilitychange", () => {
+    // While the page or the panel is hidden, the user does not see changed values. When they are shown again, restart
+    // the time after which a changed value counts as seen.
+    const restart = () => {
       for (const name of Object.keys(this.#changedAt)) this.#changedAt[name] = performance.now();
-    });
+    };
+    document.addEventListener("visibilitychange", restart);
+    new IntersectionObserver(restart).observe(holder);
     holder.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || isComposing(event)) return;
       event.stopPropagation();
@@ -484,7 +486,11 @@ export class EventDetails {
       strokes.length
         ? h(
             "button",
-            { class: "btn quiet", type: "button", onclick: () => this.act.change(one, { drawing: null }) },
+            {
+              class: "btn quiet",
+              type: "button",
+              onclick: () => this.act.change(one, { drawing: null }, { drawing: one.event.drawing }),
+            },
             "Remove drawing",
           )
         : "",

@@ -104,6 +104,7 @@ export class DrawingLayer {
 
 export class Sketch {
   /** @type {import("./strokes.js").Stroke[]} */ #strokes;
+  /** The strokes in the draft. @type {import("./strokes.js").Stroke[]} */ #drafted;
   /** @type {import("./strokes.js").Tool} */ #tool = "pen";
   #color = COLORS.Yellow;
   #width = WIDTHS.Medium;
@@ -122,8 +123,12 @@ export class Sketch {
   constructor(pane, strokes, { changed, done }) {
     this.pane = pane;
     this.#strokes = strokes;
+    this.#drafted = strokes;
     this.#begun = strokes.length;
-    this.changed = changed;
+    this.changed = (/** @type {import("./strokes.js").Stroke[]} */ all) => {
+      this.#drafted = all;
+      changed(all);
+    };
     this.done = done;
     this.place = createFrameArea(pane, "sketch");
     this.bar = this.#bar();
@@ -175,6 +180,11 @@ export class Sketch {
     this.#strokes = [...now, ...this.#strokes.filter((stroke) => !known.has(JSON.stringify(stroke)))];
     this.changed(this.#strokes);
     this.#draw(null);
+  }
+
+  /** Apply the changes that another tab has made to this draft. @param {import("./strokes.js").Stroke[]} strokes */
+  follow(strokes) {
+    if (JSON.stringify(strokes) !== JSON.stringify(this.#drafted)) this.merge(strokes, this.#drafted);
   }
 
   /** Remove the last stroke. */

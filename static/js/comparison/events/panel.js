@@ -3,13 +3,14 @@
 import { ApiError, makeIdempotencyKey } from "../../base/api.js";
 import { askToDelete } from "../../base/dialog.js";
 import { h, requireElement, setText } from "../../base/dom.js";
-import { createDiscardButton } from "../../base/draft-list.js";
+import { discardButtonView } from "../../base/draft-list.js";
 import { Drafts, getText, isComposing, isSendKey } from "../../base/drafts.js";
 import { formatCount, formatPosition } from "../../base/format.js";
 import { labelButton } from "../../base/keys.js";
 import { toggleMenu } from "../../base/menu.js";
 import { createErrorNote, explainError, showToast } from "../../base/notice.js";
 import { toVideoTime } from "../../base/timeline.js";
+import { html, mount, repeat } from "../../base/view.js";
 import { EventDetails } from "./details.js";
 import { DrawingLayer, SHOWN_SECONDS, Sketch } from "./drawings.js";
 import { filterEvents, countKinds, findLastBegun, makeEmptyFilters, listPeople } from "./filters.js";
@@ -35,6 +36,7 @@ const REACHED = 0.02; // the clock counts as being at an event if it is less tha
  *
  * @typedef {object} NewDraft The draft of a new event.
  * @property {string} kind
+ * @property {string} [offered] The kind that the form offered at first.
  * @property {string} vodId
  * @property {number} at The event's time on the shared clock, in seconds.
  * @property {number} time The position in the event's video, in seconds.
@@ -54,7 +56,7 @@ export class EventsPanel {
   #rightsDrawn = "";
   /** Ids of events with unsent text. @type {Set<string>} */ #withDraft = new Set();
   /** @type {Set<string>} */ #sentDrafts = new Set();
-  /** Video, time and draft key of the new event's form. @type {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}|null} */ #marked =
+  /** Video, time, draft key and offered kind of the new event's form. @type {{pane: import("../panes.js").Pane, at: number, time: number, draft: string, offered: string}|null} */ #marked =
     null;
   /** @type {{sketch: Sketch, eventId: string, draft: string}|null} */ #sketch = null;
   #isSketching = false;
@@ -85,6 +87,7 @@ export class EventsPanel {
     this.username = person.username;
     const offers = new NameOffers(nameable);
     this.store = new EventStore(api, vods, person.username, person.user_id);
+    this.drawRows = mount(requireElement("[data-drafts]"));
     this.layers = new Map(panes.map((pane) => [pane.id, new DrawingLayer(pane)]));
     this.drafts = new Drafts(person.user_id, `comparison/${sessionId}`);
     this.list = new EventList(requireElement("[data-event-list]"), {
@@ -207,6 +210,8 @@ export class EventsPanel {
 
   /** Redraw after a draft changed in this or another tab. */
   #drawDrafts() {
+    const strokes = this.#sketch && this.drafts.get(this.#sketch.draft)?.strokes;
+    if (strokes) this.#sketch?.sketch.follow(strokes);
     const name = requireElement("[data-naming-name]");
     if (this.#marked && name.value.trim()) {
       const draft = this.drafts.get(this.#marked.draft);
@@ -250,40 +255,37 @@ export class EventsPanel {
       key.startsWith(NEW)
         ? key === this.#marked?.draft || key === this.#sketch?.draft
         : (canComment || !key.endsWith("/reply")) && (!store.isLoaded || store.get(key.split("/")[0]));
-    requireElement("[data-drafts]").replaceChildren(
-      ...this.drafts.all.filter(([key]) => !isListed(key)).map(([key, { value }]) => this.#draftRow(key, value)),
+    const rows = this.drafts.all.filter(([key]) => !isListed(key));
+    this.drawRows(
+      repeat(
+        rows,
+        ([key]) => key,
+        ([key, { value }]) => this.#draftRowView(key, value),
+      ),
     );
   }
 
   /** @param {string} key @param {any} value */
-  #draftRow(key, value) {
+  #draftRowView(key, value) {
     const isNew = key.startsWith(NEW);
-    const text = value.strokes ? "Drawing" : value.text;
-    return h(
-      "li",
-      { class: "row" },
-      h(
-        "button",
-        {
-          class: "btn quiet spacer",
-          type: "button",
-          title: isNew ? "Continue this draft" : "Use this text in a new comment",
-          onclick: () => (isNew ? this.#continue(key, value) : this.#rescue(key, value.text)),
-        },
-        h("span", { class: "pill" }, "Draft"),
-        h(
-          "span",
-          { class: "mono text-small" },
-          isNew ? formatPosition(value.at) : this.store.get(key.split("/")[0]) ? "reply" : "deleted",
-        ),
-        h("span", { class: "truncate", dir: "auto" }, text),
-      ),
-      createDiscardButton(text, () => {
-        this.drafts.set(key, undefined);
-        this.actions.playAfterWriting();
-        return () => this.drafts.get(key) ?? this.drafts.set(key, value);
-      }),
-    );
+    const text = value.strokes ? "Drawing" : value.text || getLook(value.kind).name;
+    const open = () => (isNew ? this.#continue(key, value) : this.#rescue(key, value.text));
+    const discard = () => {
+      this.drafts.set(key, undefined);
+      this.actions.playAfterWriting();
+      return () => this.drafts.get(key) ?? this.drafts.set(key, value);
+    };
+    const place = isNew ? formatPosition(value.at) : this.store.get(key.split("/")[0]) ? "reply" : "deleted";
+    return html`
+      <li class="row">
+        <button class="btn quiet spacer" type="button" @click=${open}
+          title=${isNew ? "Continue this draft" : "Use this text in a new comment"}>
+          <span class="pill">Draft</span>
+          <span class="mono text-small">${place}</span>
+          <span class="truncate" dir="auto">${text}</span>
+        </button>
+        ${discardButtonView(text, discard)}
+      </li>`;
   }
 
   /** @param {string} key @param {NewDraft} draft */
@@ -306,9 +308,9 @@ export class EventsPanel {
   }
 
   /** @param {string} key @param {NewDraft} draft */
-  #markedBy(key, { vodId, at, time }) {
+  #markedBy(key, { vodId, at, time, kind, offered = kind }) {
     const pane = this.panes.find(({ id }) => id === vodId) ?? this.panes[0];
-    return { pane, at, time, draft: key };
+    return { pane, at, time, draft: key, offered };
   }
 
   /** Mark mentions in the open event as read, and show the number of unread mentions. @param {Shown} [selected] */
@@ -533,7 +535,7 @@ export class EventsPanel {
 
   /**
    * Show the form for a new event. Text of an open form is kept as a draft.
-   * @param {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}} marked
+   * @param {{pane: import("../panes.js").Pane, at: number, time: number, draft: string, offered: string}} marked
    * @param {NewDraft} draft
    */
   #openNaming(marked, { kind, isOfAll, text }) {
@@ -559,8 +561,10 @@ export class EventsPanel {
     const marked = this.#marked;
     if (!marked) return;
     const text = requireElement("[data-naming-name]").value;
+    const kind = toKind(requireElement("[data-naming-kind]").value) || this.#kind;
     /** @type {NewDraft} */ const draft = {
-      kind: toKind(requireElement("[data-naming-kind]").value) || this.#kind,
+      kind,
+      offered: marked.offered,
       vodId: marked.pane.id,
       at: marked.at,
       time: marked.time,
@@ -568,7 +572,7 @@ export class EventsPanel {
       text,
       isOpen,
     };
-    this.drafts.set(marked.draft, text.trim() ? draft : undefined);
+    this.drafts.set(marked.draft, text.trim() || kind !== marked.offered ? draft : undefined);
   }
 
   async #saveMark() {

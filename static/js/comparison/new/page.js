@@ -5,7 +5,7 @@ import { createSession, listLibraryFiles, makeIdempotencyKey } from "../../base/
 import { h, icon, requireElement, setText } from "../../base/dom.js";
 import { keepTypedText } from "../../base/drafts.js";
 import { formatCount } from "../../base/format.js";
-import { EndlessList, toAnswer, createNothingFound } from "../../base/infinite-list.js";
+import { EndlessList, toAnswer, nothingFoundView } from "../../base/infinite-list.js";
 import { createErrorNote, showToast } from "../../base/notice.js";
 import { listCatalogue } from "../../catalogue/api.js";
 import { ACCEPT, takeChosen } from "../../uploads/file-picker.js";
@@ -66,7 +66,7 @@ const tray = new Tray(requireElement("[data-tray]"), choice, {
   isNarrowed: ({ search, tag }) => Boolean(search || tag),
   empty: createEmptyState,
   nothing: ({ search }) =>
-    createNothingFound(
+    nothingFoundView(
       search,
       "Check the spelling, or search the library, the catalogue or the folders.",
       "None of your videos has this tag.",
