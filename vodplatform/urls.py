@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from vodplatform.accounts import pages as account_pages
 from vodplatform.core.errors import ERROR_TYPES
 from vodplatform.core.web import health, views
-from vodplatform.site import home, metrics, moderation, profile, worker_health
+from vodplatform.site import account_data, home, metrics, moderation, profile, worker_health
 from vodplatform.site.schema_view import SchemaView
 
 urlpatterns = [
@@ -36,6 +36,7 @@ urlpatterns = [
     path("api/v1/me", profile.MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     path("api/v1/health/processing", worker_health.ProcessingView.as_view()),
     path("account", profile.account, name="account"),
+    path("account/data", account_data.download, name="account-data"),
     path("account/pictures/<uuid:user_id>", profile.picture, name="picture"),
     path("moderation", moderation.page, name="moderation"),
     path("", include("vodplatform.accounts.urls")),

@@ -11,11 +11,12 @@ from django.test import Client
 
 from tests.contract.places import browser
 from tests.support.api import Api
-from tests.support.factories import make_key, make_user
+from tests.support.factories import PASSWORD, make_key, make_user
 from vodplatform.accounts import services
 from vodplatform.accounts.limits import tier_of
 from vodplatform.accounts.models import ApiToken, Role, Subscription, User
 from vodplatform.core.models import AuditEntry
+from vodplatform.site.account_deletion import delete_requested
 
 pytestmark = pytest.mark.django_db
 USERS, TOKENS, SUBSCRIPTIONS = (
@@ -125,8 +126,10 @@ class TestUsers:
         services.grant_subscription(owner, "pro", None, None)
         make_key(owner)
         assert staff.post(f"{USERS}{owner.pk}/delete/", {"post": "yes"}).status_code == 302
+        assert Client().login(username="owner", password=PASSWORD) is False
+        assert delete_requested() == 1
         assert not User.objects.filter(pk=owner.pk).exists()
-        assert AuditEntry.objects.filter(action="user.deleted", target_id=str(owner.pk)).exists()
+        assert AuditEntry.objects.filter(action="user.deleted", target_id=str(owner.pk)).count() == 2
 
     @pytest.mark.parametrize(("action", "tier"), [("grant_pro", "pro"), ("grant_enterprise", "enterprise")])
     def test_a_month_is_granted_to_many(self, staff: Client, owner: User, other: User, action: str, tier: str) -> None:

@@ -37,6 +37,7 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "signup": (OPEN, ["?next=/compare/{session_id}"]),
     "account": (SIGNED_IN, []),
     "account/password": (SIGNED_IN, []),
+    "account/delete": (SIGNED_IN, []),
     "jobs": (SIGNED_IN, ["?part=rows&id={job_id}", "?part=list", "?show=failed", "?kind=comparison.align", "?page=2"]),
     "library": (SIGNED_IN, ["?part=rail", "?status=failed", "?tag=none", "?search=none", "?select={video_id}"]),
     "upload": (SIGNED_IN, []),
@@ -56,7 +57,7 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     # tests/comparison/test_samples.py, lost passwords in tests/accounts/test_lost_password.py, guests in
     # tests/challenges/test_guests.py, byte doors in test_door_roles.py, the admin in test_admin_roles.py, the two pages
     # that are there with VOD_SIGNUP_CONFIRM alone in tests/accounts/test_confirmation.py, pictures of people in
-    # tests/accounts/test_me.py.
+    # tests/accounts/test_me.py, the download of one's data in tests/accounts/test_deletion.py.
     "login/lost": (DOOR, []),
     "login/new-password/<uidb64>/<token>": (DOOR, []),
     "signup/sent": (DOOR, []),
@@ -66,6 +67,7 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "logout": (DOOR, []),
     "account/pictures/<uuid:user_id>": (DOOR, []),
     "compare/sample": (DOOR, []),
+    "account/data": (DOOR, []),
     "account/sessions": (DOOR, []),
     "challenges/<uuid:challenge_id>/guess": (DOOR, []),
     "r/<str:token>": (DOOR, []),

@@ -100,7 +100,17 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
         found, counts, _, protected = super().get_deleted_objects(objs, request)
         return found, counts, set(), protected
 
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        services.request_deletion(obj, by=request_user(request))
+        self.message_user(request, "Disabled. The account and its data are deleted within about an hour.")
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            self.delete_model(request, user)
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if obj.is_active:
+            obj.deletion_requested_at = None
         super().save_model(request, obj, form, change)
         if change and "role" in form.changed_data:
             audit.record("role.changed", actor=request.user, target=obj, old=form.initial["role"], new=obj.role)

@@ -12,7 +12,7 @@ from django.forms import BooleanField, CharField, EmailField, Form
 from django.http import HttpRequest
 from unfold.forms import AuthenticationForm as UnfoldAuthenticationForm
 
-from vodplatform.accounts.models import PendingSignUp, User, plain_text
+from vodplatform.accounts.models import PendingSignUp, Role, User, plain_text
 from vodplatform.accounts.services import client_address
 from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import counted
@@ -84,6 +84,28 @@ class PasswordForm(ThrottledForm, PasswordChangeForm):
         except ValidationError:
             audit.record("password.refused", actor=self.user, target=self.user)
             raise
+
+
+class DeleteAccountForm(ThrottledForm, Form):
+    password = CharField(strip=False)
+
+    def __init__(self, user: User, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        self.user, self.request = user, request
+        super().__init__(*args, **kwargs)
+
+    def clean_password(self) -> str:
+        self.count(self.request, self.user.get_username())
+        password: str = self.cleaned_data["password"]
+        if not self.user.check_password(password):
+            audit.record("password.refused", actor=self.user, target=self.user)
+            raise ValidationError("The password is wrong.", code="invalid")
+        return password
+
+    def clean(self) -> dict[str, Any]:
+        others = User.objects.filter(role=Role.ADMIN, is_active=True).exclude(pk=self.user.pk)
+        if self.user.is_admin and not others.exists():
+            raise ValidationError("You are the only administrator. Make another account an administrator first.")
+        return self.cleaned_data
 
 
 class NewPasswordForm(SetPasswordForm):  # type: ignore[type-arg]

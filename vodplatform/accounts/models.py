@@ -104,6 +104,9 @@ class User(AbstractUser):
     # Not unique: older accounts may have look-alike names, which have equal skeletons.
     username_skeleton = models.CharField(max_length=500, db_default="", db_index=True, editable=False)
 
+    # Time when the user or an operator asked to delete the account. The hourly cleanup deletes it if it is disabled.
+    deletion_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
+
     without_admin_scope = False  # whether the user signed in by a token without the scope ``admin``
     may_have_reserved_name = False  # True if an operator chooses the name: operators may use reserved names
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.auth import login
+from django.contrib.auth import login, logout
 from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import (
     LoginView,
     LogoutView,
@@ -29,6 +30,7 @@ from vodplatform.accounts import confirmation
 from vodplatform.accounts.browser_sessions import end_browsers
 from vodplatform.accounts.forms import (
     ConfirmForm,
+    DeleteAccountForm,
     LostPasswordForm,
     NewPasswordForm,
     PasswordForm,
@@ -38,7 +40,7 @@ from vodplatform.accounts.forms import (
 )
 from vodplatform.accounts.lost_password import send_link
 from vodplatform.accounts.models import ApiToken, User
-from vodplatform.accounts.services import revoke_tokens
+from vodplatform.accounts.services import request_deletion, revoke_tokens
 from vodplatform.core.records import audit
 
 NOT_FOUND, CONFLICT, TOO_MANY, UNAVAILABLE = 404, 409, 429, 503
@@ -171,6 +173,22 @@ class NewPasswordView(PasswordResetConfirmView):
                 revoke_tokens(ApiToken.objects.filter(user=form.user, revoked_at__isnull=True), by=form.user)
         messages.success(self.request, "Your password was changed. Sign in with the new password.")
         return response
+
+
+class DeleteAccountView(LoginRequiredMixin, FormView):  # type: ignore[type-arg]
+    template_name = "accounts/delete.html"
+    form_class = DeleteAccountForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "user": self.request.user, "request": self.request}
+
+    def form_invalid(self, form: DeleteAccountForm) -> HttpResponse:
+        return _throttled(form, super().form_invalid(form))
+
+    def form_valid(self, form: DeleteAccountForm) -> HttpResponse:
+        request_deletion(form.user, by=form.user)
+        logout(self.request)
+        return self.render_to_response({"is_requested": True})
 
 
 def sign_up_sent(request: HttpRequest) -> HttpResponse:

@@ -64,6 +64,14 @@ def revoke_tokens(tokens: Iterable[ApiToken], *, by: User | None) -> int:
 
 
 @transaction.atomic
+@transaction.atomic
+def request_deletion(user: User, *, by: User | None) -> None:
+    """Disable an account, which also signs it out everywhere. The hourly cleanup deletes it with its data."""
+    User.objects.filter(pk=user.pk).update(is_active=False, deletion_requested_at=Now())
+    revoke_tokens(ApiToken.objects.valid().filter(user=user), by=by)
+    audit.record("user.deletion_requested", actor=by, target=user)
+
+
 def issue_jwt(user: User, scopes: list[str]) -> jwt.Pair:
     pair = jwt.issue(user, scopes)
     audit.record("sign_in", actor=user, target=user, by="jwt")

@@ -19,5 +19,6 @@ urlpatterns = [
     path("signup/sent", pages.sign_up_sent, name="signup-sent"),
     path("signup/confirm/<str:token>", pages.confirm_sign_up, name="signup-confirm"),
     path("account/password", pages.PasswordView.as_view(), name="account-password"),
+    path("account/delete", pages.DeleteAccountView.as_view(), name="account-delete"),
     path("account/sessions", pages.end_sessions, name="account-sessions"),
 ]

@@ -248,6 +248,7 @@ THROTTLES["guest_guess"] = 20  # anonymous guesses at challenges, per minute and
 # Limits per hour.
 THROTTLES["sign_up"] = env.integer("VOD_SIGNUPS_PER_HOUR")
 THROTTLES["lost_password"] = 10
+THROTTLES["account_data"] = 10
 THROTTLES["sign_up_email"] = 3  # limit per day
 THROTTLE_STORAGE = "redis"
 

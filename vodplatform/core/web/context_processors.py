@@ -57,7 +57,7 @@ NAVIGATION: tuple[NavItem, ...] = (
 
 def theme_of(request: HttpRequest) -> str:
     theme = request.COOKIES.get(THEME_COOKIE, "")
-    return theme if theme in {choice["value"] for choice in THEMES} else "dark"
+    return theme if theme in {choice["value"] for choice in THEMES} else "auto"
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:

@@ -40,6 +40,7 @@ LOG_SECONDS = 60.0
 WINDOWS = {
     "sign_up": RateLimitItemPerHour,
     "lost_password": RateLimitItemPerHour,
+    "account_data": RateLimitItemPerHour,
     "sign_up_email": RateLimitItemPerDay,
 }
 MAX_NAME = 254

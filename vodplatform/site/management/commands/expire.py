@@ -22,7 +22,7 @@ from vodplatform.core.files.storage import StoreUnavailable
 from vodplatform.core.logs import event
 from vodplatform.core.processes.commands import Command as BaseCommand
 from vodplatform.core.records import audit
-from vodplatform.site import host_metrics
+from vodplatform.site import account_deletion, host_metrics
 
 PREVIEWS = "previews"
 PREVIEW_SECONDS = 3600
@@ -56,6 +56,7 @@ class Command(BaseCommand):
         ended_merges = merges.expire()
         dubs = prosync.delete_expired()
         binned = empty_bin()
+        accounts = account_deletion.delete_requested()
         jobs = maintenance.purge()
         removed = host_metrics.delete_unused_scratch()
         restore_files_of_dead_jobs()
@@ -70,11 +71,11 @@ class Command(BaseCommand):
         removed += sum(store.delete_empty_folders(prefix, EMPTY_SECONDS) for prefix in ("videos/", "sounds/"))
         event(
             "cleanup", jobs=jobs, uploads=ended, analyses=analyses, merges=ended_merges, dubs=dubs, binned=binned,
-            files=files, folders=removed,
+            accounts=accounts, files=files, folders=removed,
         )  # fmt: skip
         self.stdout.write(
             f"Removed: old jobs {jobs}, uploads {ended}, analyses {analyses}, merges {ended_merges}, pro jobs {dubs}, "
-            f"videos in bins {binned}, unused files {files}, old folders {removed}"
+            f"videos in bins {binned}, accounts {accounts}, unused files {files}, old folders {removed}"
         )
 
 

@@ -9,15 +9,17 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.core.management.base import CommandError
 from django.db import transaction
-from django.db.models import ProtectedError, Q, RestrictedError
+from django.db.models import Q
 
 from vodplatform.accounts import services
 from vodplatform.accounts.limits import plan_of, tiers_of_many
 from vodplatform.accounts.management import making
 from vodplatform.accounts.models import ApiToken, Role, Subscription, Tier, User
+from vodplatform.core.errors import DomainError
 from vodplatform.core.processes.cli_progress import table
 from vodplatform.core.processes.commands import DatabaseCommand
 from vodplatform.core.records import audit
+from vodplatform.site.account_deletion import delete_account
 
 AUDIT_ACTOR = "command"  # name in the audit log for changes made by a command
 
@@ -188,8 +190,8 @@ def disable(options: dict[str, Any]) -> dict[str, Any]:
 
 def enable(options: dict[str, Any]) -> dict[str, Any]:
     user = making.account_of(options["name"])
-    user.is_active = True
-    return _save(user, "is_active")
+    user.is_active, user.deletion_requested_at = True, None
+    return _save(user, "is_active", "deletion_requested_at")
 
 
 def rename(options: dict[str, Any]) -> dict[str, Any]:
@@ -200,10 +202,10 @@ def rename(options: dict[str, Any]) -> dict[str, Any]:
     return _save(user, "username")
 
 
-def _save(user: User, field: str) -> dict[str, Any]:
+def _save(user: User, *fields: str) -> dict[str, Any]:
     with transaction.atomic():
-        user.save(update_fields=[field])
-        audit.record("user.changed", actor=None, target=user, fields=[field], by=AUDIT_ACTOR)
+        user.save(update_fields=fields)
+        audit.record("user.changed", actor=None, target=user, fields=fields, by=AUDIT_ACTOR)
     return account_facts(user)
 
 
@@ -215,15 +217,11 @@ def delete(options: dict[str, Any]) -> dict[str, Any]:
             f"command with --yes. To keep the data, run `manage.py account disable {user.username}` instead."
         )
     answer = {"id": str(user.pk), "username": user.username, "deleted": True}
+    services.request_deletion(user, by=None)  # no request of the user may add data during the deletion
     try:
-        with transaction.atomic():
-            audit.record("user.deleted", actor=None, target=user, by=AUDIT_ACTOR)
-            user.delete()
-    except (ProtectedError, RestrictedError) as exc:
-        raise CommandError(
-            f"{user.username!r} cannot be deleted, because other accounts use its videos or jobs. Disable "
-            f"the account instead: `manage.py account disable {user.username}`."
-        ) from exc
+        delete_account(user, by=AUDIT_ACTOR)
+    except DomainError as exc:
+        raise CommandError(f"Not everything could be deleted: {exc.message} Repeat the command.") from exc
     return answer
 
 

@@ -1,0 +1,107 @@
+"""An account is deleted with all that it owns, after its data was downloaded, and nothing of others goes with it."""
+
+import io
+import json
+import zipfile
+
+import pytest
+from django.core.files.storage import default_storage
+from django.core.management import call_command
+from django.test import Client
+
+from media_app.videos.models import Video, VideoScope
+from sessions_app.comparison.models import ComparisonSession, EventReply
+from tests.support import factories
+from tests.support.api import Api
+from tests.support.factories import PASSWORD, make_key
+from tests.support.pages import html_of
+from vodplatform.accounts.models import ApiToken, User
+from vodplatform.site import account_data
+from vodplatform.site.account_deletion import delete_requested
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def browser(owner: User) -> Client:
+    client = Client(headers={"Accept": "text/html"})
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def of_other(owner: User, other: User) -> ComparisonSession:
+    """Another's comparison, of a video of each of the two, with a comment and a reply by the owner."""
+    videos = [factories.make_video(user, title=f"{user.username}.mp4") for user in (owner, other)]
+    session = factories.make_session(other, videos=videos, name="Of another")
+    reply = factories.make_reply(session)
+    EventReply.objects.filter(pk=reply.pk).update(created_by=owner, created_by_name="owner")
+    factories.make_share(session, owner)
+    return session
+
+
+@pytest.fixture
+def key(owner: User) -> str:
+    """A token of the owner, who has something of each kind."""
+    factories.make_session(owner, name="Grand final")
+    factories.make_reply(factories.make_session(owner))
+    factories.make_video(owner, place=VideoScope.CATALOGUE)
+    factories.make_text_track(factories.make_video(owner))
+    factories.make_analysis(owner, status="completed")
+    factories.make_analysis(owner)
+    factories.make_pro_job(owner, status="completed")
+    factories.make_merge(owner)
+    factories.make_challenge(owner, is_published=True)
+    factories.make_job(owner, "processing")
+    return make_key(owner)
+
+
+def test_all_goes_but_what_others_have(
+    browser: Client, owner: User, other: User, key: str, of_other: ComparisonSession
+) -> None:
+    browser.raise_request_exception = False
+    answer = browser.post("/account/delete", {"password": "wrong"})
+    assert "The password is wrong." in html_of(answer)
+    assert Api(key).get("/api/v1/me").status_code == 200
+    assert "You are signed out." in html_of(browser.post("/account/delete", {"password": PASSWORD}))
+    assert Api(key).get("/api/v1/me", fails=True).status_code == 401
+    assert browser.get("/account").status_code == 302
+    call_command("expire")
+    assert not User.objects.filter(pk=owner.pk).exists()
+    for name, rows in account_data.rows_of(owner):
+        assert not rows.exists(), name
+    assert [default_storage.listdir(folder) for folder in ("videos", "sounds", "renditions")] == [([], [])] * 3
+    # The video is a gap now, and the owner's reply is still there.
+    assert of_other.vods.count() == 2
+    assert EventReply.objects.get().created_by_name == "owner"
+    assert Video.objects.filter(owner=other).exists()
+
+
+def test_an_operator_deletes_at_once_and_one_that_is_enabled_again_stays(browser: Client, owner: User, key: str) -> None:
+    browser.post("/account/delete", {"password": PASSWORD})
+    call_command("account", "enable", "owner")
+    assert delete_requested() == 0
+    call_command("account", "delete", "owner", "--yes")
+    assert not User.objects.exists()
+
+
+def test_the_only_administrator_stays(owner: User, browser: Client) -> None:
+    User.objects.filter(pk=owner.pk).update(role="admin")
+    assert "only administrator" in html_of(browser.post("/account/delete", {"password": PASSWORD}))
+    assert User.objects.get().is_active
+
+
+def test_the_data_is_that_of_the_account_without_secrets(
+    browser: Client, owner: User, key: str, of_other: ComparisonSession
+) -> None:
+    assert Client(headers={"Accept": "text/html"}).get("/account/data")["Location"].startswith("/login")
+    answer = browser.get("/account/data")
+    content = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        found = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert {row["name"] for row in json.loads(found["comparisons.json"])} >= {"Grand final"}
+    assert json.loads(found["comparison_replies.json"])[-1]["created_by_name"] == "owner"
+    assert json.loads(found["account.json"])[0]["username"] == "owner"
+    together = "".join(found.values())
+    for secret in (owner.password, ApiToken.objects.get().digest, "Of another", "other.mp4"):
+        assert secret not in together

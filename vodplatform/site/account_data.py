@@ -1,0 +1,109 @@
+"""The download of all data of an account."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterable, Iterator
+from tempfile import TemporaryFile
+from typing import IO, Any, cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import Q, QuerySet
+from django.http import FileResponse, HttpRequest, HttpResponseBase
+from django.utils.timezone import now
+from django.views.decorators.http import require_safe
+
+from jobs_app.models import Job
+from media_app.catalogue.models import CrdtOperation, VideoReport
+from media_app.uploads.models import Upload
+from media_app.videos.models import TextTrack, Video, VideoView
+from sessions_app.analysis.models import AnalysisSession
+from sessions_app.challenges.models import Challenge, ChallengeReport, Guess, MergeSession
+from sessions_app.comparison.models import (
+    Alignment,
+    ComparisonSession,
+    ComparisonVod,
+    EventReply,
+    OffsetChange,
+    SessionEvent,
+    SessionShare,
+)
+from sessions_app.prosync.models import ProJob
+from vodplatform.accounts.models import ApiToken, Subscription, User
+from vodplatform.core.errors import error_response
+from vodplatform.core.pauses import pause_for_others
+from vodplatform.core.web.throttles import count_request
+
+ROWS_AT_ONCE = 200
+# Columns that are secret, name staff, or are only of use to the program.
+LEFT_OUT = {
+    "password", "digest", "lease_token", "lock_token", "settled_by_id", "withheld_by_id", "username_key",
+    "username_skeleton", "search_text", "location", "key", "tail_key", "multipart_id", "parts", "params", "checkpoint",
+    "worker", "lease_until", "lock_until", "lock_wanted", "generation_id", "generations",
+}  # fmt: skip
+ABOUT = """These files contain what this server stores about the account: one JSON list per file, one row per line.
+
+The videos themselves are not included. Download them on the library page.
+"""
+
+
+def rows_of(user: User) -> Iterator[tuple[str, QuerySet[Any]]]:
+    """Return the name of each file, with the rows that it lists."""
+    own = Q(owner=user)
+    yield "account", User.objects.filter(pk=user.pk)
+    yield "subscriptions", Subscription.objects.filter(user=user)
+    yield "tokens", ApiToken.objects.filter(user=user)
+    yield "videos", Video.objects.filter(own)
+    yield "video_texts", TextTrack.objects.filter(video__owner=user)
+    yield "video_views", VideoView.objects.filter(viewer=str(user.pk))
+    yield "catalogue_changes", CrdtOperation.objects.filter(writer=str(user.pk))
+    yield "catalogue_reports", VideoReport.objects.filter(reporter=user)
+    yield "uploads", Upload.objects.filter(own)
+    yield "jobs", Job.objects.filter(own)
+    yield "comparisons", ComparisonSession.objects.filter(own)
+    yield "comparison_videos", ComparisonVod.objects.filter(session__owner=user)
+    yield "comparison_offsets", OffsetChange.objects.filter(vod__session__owner=user)
+    yield "comparison_alignments", Alignment.objects.filter(session__owner=user)
+    yield "comparison_shares", SessionShare.objects.filter(Q(session__owner=user) | Q(user=user))
+    yield "comparison_events", SessionEvent.objects.filter(Q(session__owner=user) | Q(created_by=user))
+    yield "comparison_replies", EventReply.objects.filter(Q(event__session__owner=user) | Q(created_by=user))
+    yield "analyses", AnalysisSession.objects.filter(own)
+    yield "pro_jobs", ProJob.objects.filter(own)
+    yield "merges", MergeSession.objects.filter(own)
+    yield "challenges", Challenge.objects.filter(own)
+    yield "challenge_guesses", Guess.objects.filter(player=user)
+    yield "challenge_reports", ChallengeReport.objects.filter(reporter=user)
+
+
+def write(user: User, file: IO[bytes]) -> None:
+    """Write a ZIP file with the account's data."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("README.txt", ABOUT)
+        for name, rows in rows_of(user):
+            with archive.open(f"{name}.json", "w") as listing:
+                listing.writelines(_lines(rows))
+
+
+def _lines(rows: QuerySet[Any]) -> Iterable[bytes]:
+    columns = [field.attname for field in rows.model._meta.concrete_fields if field.attname not in LEFT_OUT]
+    sign = "["
+    for number, row in enumerate(rows.order_by("pk").values(*columns).iterator(ROWS_AT_ONCE)):
+        if number % ROWS_AT_ONCE == 0:
+            pause_for_others()
+        yield f"{sign}\n{json.dumps(row, cls=DjangoJSONEncoder, ensure_ascii=False)}".encode()
+        sign = ","
+    yield b"\n]\n" if sign == "," else b"[]\n"
+
+
+@require_safe
+@login_required
+def download(request: HttpRequest) -> HttpResponseBase:
+    user = cast(User, request.user)
+    if wait := count_request("account_data", str(user.pk)):
+        return error_response("throttled", retry_after=wait)
+    file = TemporaryFile()  # closed by the response
+    write(user, file)
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename=f"{user.username}-{now():%Y-%m-%d}.zip")
