@@ -77,7 +77,9 @@ def test_all_goes_but_what_others_have(
     assert Video.objects.filter(owner=other).exists()
 
 
-def test_an_operator_deletes_at_once_and_one_that_is_enabled_again_stays(browser: Client, owner: User, key: str) -> None:
+def test_an_operator_deletes_at_once_and_one_that_is_enabled_again_stays(
+    browser: Client, owner: User, key: str
+) -> None:
     browser.post("/account/delete", {"password": PASSWORD})
     call_command("account", "enable", "owner")
     assert delete_requested() == 0

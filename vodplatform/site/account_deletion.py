@@ -44,7 +44,9 @@ def delete_account(user: User, **by: Any) -> None:
     _each(AnalysisSession.objects.filter(**own), lambda row: analyses.clean_up(row, None))
     _each(ProJob.objects.filter(**own), lambda row: prosync.delete(row, None))
     _each(Upload.objects.filter(**own, status__in=LIVE, expires_at__gt=Now()), uploads.cancel)
-    _each(Video.objects.filter(**own, place=VideoScope.CATALOGUE), lambda row: catalogue.delete(row.pk, user, hard=True))
+    _each(
+        Video.objects.filter(**own, place=VideoScope.CATALOGUE), lambda row: catalogue.delete(row.pk, user, hard=True)
+    )
     _each(Video.objects.filter(**own), lambda row: delete_video(row, None, leave_gaps=True))
     with transaction.atomic():
         audit.record("user.deleted", actor=None, target=user, **by)
