@@ -1,14 +1,16 @@
 """The moderation queue: what people have reported, videos and challenges alike, and what becomes of it."""
 
+import re
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 
 from media_app.catalogue.models import VideoReport
 from media_app.videos.models import Video, VideoScope
 from sessions_app.challenges.models import Challenge, ChallengeReport
-from tests.support.factories import make_challenge, make_user, make_video
+from tests.support.factories import make_challenge, make_job, make_user, make_video
 from tests.support.pages import html_of
 from vodplatform.accounts.models import Role, User
 from vodplatform.core.models import AuditEntry
@@ -173,4 +175,25 @@ def test_how_many_wait_stands_at_home_and_in_the_administration(client: Client, 
     assert "/moderation" not in html_of(client.get("/", headers={"Accept": "text/html"})).split("menu-box")[0]
     report(video, "anna", "juno")
     assert "1 video or challenge was reported" in html_of(client.get("/", headers={"Accept": "text/html"}))
-    assert 'href="/moderation"' in html_of(client.get("/admin/"))
+    page = html_of(client.get("/admin/"))
+    assert 'href="/moderation"' in page
+    assert "Free disk space" not in page
+    client.force_login(make_user("root", role=Role.ADMIN))
+    make_job(make_user(), "failed", finished_at=Now())
+    figures = {one.label: (one.value, one.is_bad) for one in client.get("/admin/").context["figures"]}
+    assert [figures[label] for label in ("Open reports", "Failed jobs", "Hosts")] == [("1", True)] * 2 + [("0", True)]
+    assert figures["Videos"] == ("1000 B", False)
+
+
+@pytest.mark.usefixtures("moderator")
+def test_closed_reports_are_reopened_and_one_report_alone_suggests_no_takedown(
+    client: Client, video: Video, challenge: Challenge
+) -> None:
+    for thing, reporters, primary in ((video, ["anna"], "settle"), (challenge, ["anna", "juno"], "take_down")):
+        report(thing, *reporters)
+        page = html_of(client.get(PAGE, {"item": f"{type(thing).__name__.lower()}:{thing.pk}"}))
+        assert re.findall(r'class="btn primary"\s+name="act"\s+value="(\w+)"', page) == [primary]
+        decide(client, thing, "dismiss", "Fine")
+        assert "Reopened" in html_of(decide(client, thing, "reopen", "A second look"))
+        assert not thing.reports.filter(settled_at__isnull=False).exists()  # type: ignore[attr-defined]
+        assert AuditEntry.objects.filter(action__endswith="reports_reopened", data__reason="A second look").exists()

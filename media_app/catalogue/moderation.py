@@ -49,6 +49,17 @@ def settle(video_id: UUID, by: User, *, reason: str) -> None:
         mark_reviewed(video_id, by, reason=reason)
 
 
+def reopen(video_id: UUID, by: User, *, reason: str) -> None:
+    """Reopen the reports that were closed last."""
+    with transaction.atomic():
+        video = _locked(video_id)
+        rows = VideoReport.objects.filter(video=video, settled_at__isnull=False)
+        if last := rows.order_by("-settled_at").first():
+            closed = rows.filter(outcome=last.outcome, settled_by=last.settled_by)
+            count = closed.update(settled_at=None, settled_by=None, outcome="")
+            audit.record("video.reports_reopened", actor=by, target=video, reason=reason, reports=count)
+
+
 def settle_report(report_id: UUID, by: User, *, reason: str) -> bool:
     with transaction.atomic():
         report = VideoReport.objects.filter(pk=report_id).first()

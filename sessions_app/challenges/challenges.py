@@ -283,6 +283,17 @@ def settle(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
         settle_report(pk, by, reason=reason)
 
 
+def reopen(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
+    """Reopen the reports that were closed last."""
+    with transaction.atomic():
+        challenge = _locked(challenge_id)
+        rows = ChallengeReport.objects.filter(challenge=challenge, settled_at__isnull=False)
+        if last := rows.order_by("-settled_at").first():
+            closed = rows.filter(outcome=last.outcome, settled_by=last.settled_by)
+            count = closed.update(settled_at=None, settled_by=None, outcome="")
+            audit.record("challenge.reports_reopened", actor=by, target=challenge, reason=reason, reports=count)
+
+
 def delete(challenge: Challenge, by: User) -> None:
     """Delete a challenge with its guesses, its reports and its merge.
 

@@ -507,6 +507,7 @@ UNFOLD = {
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
     "ENVIRONMENT": "vodplatform.accounts.admin.environment",
+    "DASHBOARD_CALLBACK": "vodplatform.site.dashboard.add_figures",
     "LOGIN": {"form": "vodplatform.accounts.forms.AdminSignInForm"},
     "SIDEBAR": {
         "show_search": True,

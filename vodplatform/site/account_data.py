@@ -103,7 +103,7 @@ def download(request: HttpRequest) -> HttpResponseBase:
     user = cast(User, request.user)
     if wait := count_request("account_data", str(user.pk)):
         return error_response("throttled", retry_after=wait)
-    file = TemporaryFile()  # closed by the response
+    file = TemporaryFile()  # noqa: SIM115  # closed by the response
     write(user, file)
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=f"{user.username}-{now():%Y-%m-%d}.zip")

@@ -38,8 +38,14 @@ ENTRIES = 10  # maximum number of entries in an item's history
 # Labels of audit log entries that moderators see. Other entries are shown only to admins.
 ACTION_LABELS = {
     "video.hide": "Taken down", "video.publish": "Shown again", "video.reports_settled": "Reports closed",
+    "video.reports_reopened": "Reports reopened", "challenge.reports_reopened": "Reports reopened",
     "video.delete": "Deleted", "video.restore": "Restored", "challenge.withhold": "Taken down",
     "challenge.release": "Shown again",
+}  # fmt: skip
+# Outcomes that the page confirms, by decision.
+DONE = {
+    "dismiss": "Dismissed", "settle": "Resolved", "take_down": "Taken down", "restore": "Shown again",
+    "reopen": "Reopened",
 }  # fmt: skip
 NOTHING_WRONG = "No violation"
 
@@ -102,7 +108,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """Render the moderation queue and one item.
 
     ``state`` (open or closed) and ``kind`` filter the queue, and ``item`` selects the item. POST decides about the item
-    by ``act`` (dismiss, settle, take_down or restore) and ``reason``.
+    by ``act`` (dismiss, settle, take_down, restore or reopen) and ``reason``.
     """
     user = cast(User, request.user)
     if not user.is_moderator:
@@ -250,23 +256,24 @@ def _apply_decision(request: HttpRequest, user: User, key: str) -> bool:
     kind, _, pk = key.partition(":")
     act, reason = request.POST.get("act", ""), " ".join(request.POST.get("reason", "").split())[:MAX_REASON]
     thing = _thing_of(user, kind, pk)
-    if act not in ("dismiss", "settle", "take_down", "restore"):
+    if act not in DONE:
         raise Http404
     if not reason and act != "dismiss":
         messages.error(request, "Nothing was changed. Enter a reason and try again.")
         return False
     words = {
         "dismiss": f"Dismissed: {reason or NOTHING_WRONG}", "settle": f"Resolved: {reason}",
-        "take_down": f"Taken down: {reason}", "restore": reason,
-    }[act][:MAX_REASON]  # fmt: skip
+        "take_down": f"Taken down: {reason}",
+    }.get(act, reason)[:MAX_REASON]  # fmt: skip
     is_video = kind == VIDEO
     take_down: Callable[..., None] = moderation.hide if is_video else challenges.withhold
     restore: Callable[..., None] = moderation.publish if is_video else challenges.release
+    reopen: Callable[..., None] = moderation.reopen if is_video else challenges.reopen
     settle: Callable[..., None] = moderation.settle if is_video else challenges.settle
     try:
         with transaction.atomic():
-            if act == "restore":
-                restore(thing.pk, user, reason=reason)
+            if act in ("restore", "reopen"):
+                (restore if act == "restore" else reopen)(thing.pk, user, reason=reason)
             else:
                 if not thing.reports.select_for_update().filter(settled_at=None).exists():
                     messages.warning(request, f"Another moderator has already closed the reports of “{thing.title}”.")
@@ -277,8 +284,7 @@ def _apply_decision(request: HttpRequest, user: User, key: str) -> bool:
     except DomainError as exc:
         messages.error(request, f"“{thing.title}”: {exc.message}")
         return False
-    done = {"dismiss": "Dismissed", "settle": "Resolved", "take_down": "Taken down", "restore": "Shown again"}[act]
-    messages.success(request, f"{done}: “{thing.title}”.")
+    messages.success(request, f"{DONE[act]}: “{thing.title}”.")
     return True
 
 
