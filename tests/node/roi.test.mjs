@@ -2,7 +2,7 @@
 
 import test from "node:test";
 
-import { chooseTimes } from "./js/comparison/timer-readings.js";
+import { chooseTimes } from "./js/comparison/reading-times.js";
 import { makeBox, fitIntoFrame, findFittedArea } from "./js/base/timer-box.js";
 import { assertMatches, near } from "./near.mjs";
 

@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { Sprite, parseSprite } from "./js/base/sprite.js";
 import { Place } from "./js/videos/playback-memory.js";
-import { makeOutline } from "./js/watch/overview.js";
+import { makeOutline } from "./js/watch/waveform.js";
 
 const SHEET = `WEBVTT
 

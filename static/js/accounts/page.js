@@ -1,29 +1,20 @@
 // The account page.
 
 import { ApiError, changeAccount } from "../base/api.js";
-import { h, requireElement, setText } from "../base/dom.js";
+import { requireElement, setText } from "../base/dom.js";
 import { showDrafts } from "../base/draft-list.js";
 import { keepTypedText } from "../base/drafts.js";
 import { areKeysOn, setKeysOn } from "../base/keys.js";
-import { createErrorNote } from "../base/notice.js";
 import { showLocalTimes } from "../base/local-times.js";
+import { errorView } from "../base/notice.js";
+import { createRoot, html, mount } from "../base/view.js";
 import { startTokens } from "./tokens.js";
 
 const form = /** @type {HTMLFormElement} */ (requireElement("[data-profile]"));
 const said = requireElement("[data-profile-said]");
+const drawProblem = mount(requireElement("[data-profile-error]"));
 
 const PICTURE_SIDE = 256; // side of the stored profile picture, in pixels
-
-/** @param {string} name @param {string} text */
-function showSectionMessage(name, text) {
-  const line = requireElement(`[data-error-of=${name}]`);
-  line.hidden = !text;
-  setText(requireElement("span", line), text);
-  const field = requireElement(`#${name}`);
-  if (text) field.setAttribute("aria-invalid", "true");
-  else field.removeAttribute("aria-invalid");
-  return text ? field : null;
-}
 
 const nameField = /** @type {HTMLInputElement} */ (requireElement("#full_name"));
 const forgetName = keepTypedText("profile", { name: nameField });
@@ -37,22 +28,31 @@ form.addEventListener("submit", (event) => {
 
 async function saveProfile() {
   const typed = nameField.value;
-  const problem = requireElement("[data-profile-error]");
-  problem.replaceChildren();
+  drawProblem(null);
   setText(said, "");
   try {
     await changeAccount({ full_name: typed.trim() });
-    showSectionMessage("full_name", "");
+    showNameError("");
     if (nameField.value !== typed) return;
     forgetName();
     setText(said, "Saved.");
   } catch (error) {
     const errors = error instanceof ApiError ? (error.body?.errors ?? {}) : {};
-    const field = showSectionMessage("full_name", [errors.full_name].flat().filter(Boolean).join(" "));
-    if (field) field.focus();
-    else problem.replaceChildren(createErrorNote("The profile was not saved.", error));
+    const text = [errors.full_name].flat().filter(Boolean).join(" ");
+    showNameError(text);
+    if (text) nameField.focus();
+    else drawProblem(errorView("The profile was not saved.", error));
   }
 }
+
+/** @param {string} text */
+function showNameError(text) {
+  const line = requireElement("[data-error-of=full_name]");
+  line.hidden = !text;
+  setText(requireElement("span", line), text);
+  nameField.ariaInvalid = text ? "true" : null;
+}
+
 form.addEventListener("input", () => setText(said, ""));
 
 const chooser = /** @type {HTMLInputElement} */ (requireElement("[data-choose-picture]"));
@@ -69,20 +69,20 @@ remover.addEventListener("click", () =>
 
 /** @param {() => Promise<{avatar_url: string|null, username: string}>} act @param {string} failed */
 async function changePicture(act, failed) {
-  const problem = requireElement("[data-profile-error]");
-  problem.replaceChildren();
+  drawProblem(null);
   setText(said, "");
   try {
     const { avatar_url, username } = await act();
     const letters = username.slice(0, 2).toUpperCase();
-    const face = (/** @type {string} */ alt) => (avatar_url ? h("img", { src: avatar_url, alt }) : letters);
+    const face = (/** @type {string} */ alt) =>
+      avatar_url ? createRoot()(html`<img src=${avatar_url} alt=${alt} />`) : letters;
     requireElement("[data-picture]").replaceChildren(face("Your picture"));
     requireElement("[data-menu] > .avatar").replaceChildren(face(""));
     if (!avatar_url && document.activeElement === remover) chooser.focus();
     remover.hidden = !avatar_url;
     setText(said, avatar_url ? "Picture changed." : "Picture removed.");
   } catch (error) {
-    problem.replaceChildren(createErrorNote(failed, error));
+    drawProblem(errorView(failed, error));
   }
 }
 
@@ -115,10 +115,7 @@ off.addEventListener("change", () => setKeysOn(!off.checked));
 const links = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll("[data-sections] a")]);
 const updateButtons = () => {
   const here = links.find((link) => link.hash === location.hash) ?? links[0];
-  for (const link of links) {
-    if (link === here) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
-  }
+  for (const link of links) link.ariaCurrent = link === here ? "true" : null;
 };
 window.addEventListener("hashchange", updateButtons);
 updateButtons();

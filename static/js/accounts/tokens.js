@@ -2,19 +2,21 @@
 
 import { fetchFragment, issueToken, revokeToken } from "../base/api.js";
 import { copyWithFeedback } from "../base/clipboard.js";
-import { h, icon, requireElement, setText } from "../base/dom.js";
+import { openView, questionView } from "../base/dialog.js";
+import { requireElement, setText } from "../base/dom.js";
 import { formatRelative } from "../base/format.js";
-import { createErrorNote, explainError, showToast } from "../base/notice.js";
 import { showLocalTimes } from "../base/local-times.js";
+import { createErrorNote, explainError, showToast } from "../base/notice.js";
+import { createRoot, html, iconView, mount } from "../base/view.js";
 
 const DAY_SECONDS = 86_400;
 
 const list = requireElement("[data-token-list]");
 const form = /** @type {HTMLFormElement} */ (requireElement("[data-token-form]"));
 const opener = requireElement("[data-new-token]");
-const made = requireElement("[data-token-made]");
-const dialog = /** @type {HTMLDialogElement} */ (requireElement("[data-revoke]"));
+const drawMade = mount(requireElement("[data-token-made]"));
 const nameField = /** @type {HTMLInputElement} */ (requireElement("#token-name"));
+/** Id of the created token whose key is shown. */ let shownToken = "";
 
 export function startTokens() {
   opener.addEventListener("click", () => toggleForm(form.hidden));
@@ -24,13 +26,10 @@ export function startTokens() {
   });
   form.addEventListener("submit", createToken);
   list.addEventListener("click", (/** @type {Event} */ event) => {
-    const row = /** @type {HTMLElement|null} */ (
-      /** @type {Element} */ (event.target).closest("[data-revoke-token]")?.closest("[data-token]") ?? null
-    );
+    const button = /** @type {Element} */ (event.target).closest("[data-revoke-token]");
+    const row = /** @type {HTMLElement|null} */ (button?.closest("[data-token]") ?? null);
     if (row) askToRevoke(row);
   });
-  for (const button of dialog.querySelectorAll("button"))
-    button.addEventListener("click", () => dialog.close(button.value));
   showTimes();
 }
 
@@ -51,9 +50,7 @@ function showError(text) {
 /** @param {Event} event */
 async function createToken(event) {
   event.preventDefault();
-  const scopes = [...form.querySelectorAll("[name=scope]:checked")].map(
-    (box) => /** @type {HTMLInputElement} */ (box).value,
-  );
+  const scopes = new FormData(form).getAll("scope").map(String);
   const name = nameField.value.trim();
   if (nameField.readOnly) return; // the server is creating the token
   if (!name) return showError("Enter a name, so that you can recognise the token later.");
@@ -74,43 +71,32 @@ async function createToken(event) {
 }
 
 /** @param {{id: string, name: string, token: string}} token */
-function showToken(token) {
-  const key = h("code", { tabindex: "0", "aria-label": "New token" }, token.token);
-  const copyButton = h(
-    "button",
-    { class: "btn", type: "button", onclick: () => copyWithFeedback(copyButton, token.token, key) },
-    icon("copy"),
-    h("span", {}, "Copy"),
-  );
-  const had = () => {
-    made.replaceChildren();
-    opener.focus();
-  };
-  made.replaceChildren(
-    h(
-      "div",
-      { class: "made" },
-      h(
-        "div",
-        { class: "note ok", data: { made: token.id } },
-        icon("check"),
-        h(
-          "div",
-          { class: "spacer" },
-          h("b", { class: "anywhere" }, `The token “${token.name}” was created. Copy it now: it is shown only once.`),
-          h("p", { class: "text-small" }, "If you lose the token, revoke it and create another."),
-          h(
-            "div",
-            { class: "token-key" },
-            key,
-            copyButton,
-            h("button", { class: "btn quiet", type: "button", onclick: had }, "Done"),
-          ),
-        ),
-      ),
-    ),
-  );
-  copyButton.focus();
+function showToken({ id, name, token }) {
+  const copy = (/** @type {any} */ { currentTarget: button }) =>
+    copyWithFeedback(button, token, button.previousElementSibling);
+  shownToken = id;
+  drawMade(html`
+    <div class="made">
+      <div class="note ok">
+        ${iconView("check")}
+        <div class="spacer">
+          <b class="anywhere">The token “${name}” was created. Copy it now: it is shown only once.</b>
+          <p class="text-small">If you lose the token, revoke it and create another.</p>
+          <div class="token-key">
+            <code tabindex="0" aria-label="New token">${token}</code>
+            <button class="btn" type="button" @click=${copy}>${iconView("copy")}<span>Copy</span></button>
+            <button class="btn quiet" type="button" @click=${hideToken}>Done</button>
+          </div>
+        </div>
+      </div>
+    </div>`);
+  requireElement(".token-key button").focus();
+}
+
+function hideToken() {
+  shownToken = "";
+  drawMade(null);
+  opener.focus();
 }
 
 async function reloadTokens() {
@@ -129,17 +115,22 @@ function showTimes() {
     time.title = (time.textContent ?? "").replace(/\s+/g, " ");
     time.textContent = formatRelative(new Date(time.dateTime));
   }
-  const fresh = /** @type {HTMLElement|null} */ (made.querySelector("[data-made]"))?.dataset.made;
-  list.querySelector(`[data-token="${fresh}"] td`)?.append(" ", h("span", { class: "pill" }, "new"));
+  const pill = createRoot()(html`<span class="pill">new</span>`);
+  list.querySelector(`[data-token="${shownToken}"] td`)?.append(" ", pill);
 }
 
 /** @param {HTMLElement} row */
 function askToRevoke(row) {
   if (!row.querySelector("[data-confirm]")) return void revokeRow(row);
-  setText(requireElement("#revoke-title"), `Revoke “${row.dataset.name}”?`);
-  dialog.returnValue = "";
-  dialog.onclose = () => dialog.returnValue === "revoke" && revokeRow(row);
-  dialog.showModal();
+  const words = "Programs that use this token lose access immediately. This cannot be undone.";
+  const revoke = () => {
+    dialog.close();
+    revokeRow(row);
+  };
+  const button = html`
+    <button class="btn danger" type="button" @click=${revoke}>${iconView("trash")}Revoke</button>`;
+  const about = { id: "revoke", heading: `Revoke “${row.dataset.name}”?`, words, isAlert: true };
+  const dialog = openView(() => questionView(about, null, button));
 }
 
 /** @param {HTMLElement} row */
@@ -147,11 +138,9 @@ async function revokeRow(row) {
   try {
     await revokeToken(row.dataset.token ?? "");
   } catch (error) {
-    showToast(`The token was not revoked. ${explainError(error)}`, "bad");
-    return;
+    return showToast(`The token was not revoked. ${explainError(error)}`, "bad");
   }
-  if (/** @type {HTMLElement|null} */ (made.querySelector("[data-made]"))?.dataset.made === row.dataset.token)
-    made.replaceChildren();
+  if (shownToken === row.dataset.token) hideToken();
   await reloadTokens();
   showToast("Token revoked.");
   opener.focus();

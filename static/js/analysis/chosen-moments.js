@@ -9,6 +9,9 @@ const LEAST = 0.5; // minimum length of a moment, in seconds
 const LONGEST = 600; // maximum total length of all moments, in seconds
 const SLACK = 0.05; // seconds by which a moment may end after the video, because a file's duration is not exact
 
+/** @param {{start_time: number, end_time: number}} part @returns {Moment} */
+export const toMoment = ({ start_time, end_time }) => ({ start: start_time, end: end_time });
+
 /** @param {Moment[]} moments @returns {number} */
 export const getTotalLength = (moments) => moments.reduce((sum, { start, end }) => sum + Math.max(0, end - start), 0);
 
@@ -19,11 +22,7 @@ export const sortMoments = (moments) =>
 /**
  * Return a new moment, in seconds, that contains a time and overlaps no other moment. Return null if there is not
  * enough space.
- * @param {Moment[]} moments
- * @param {number} at
- * @param {number} wanted
- * @param {number} duration
- * @returns {Moment|null}
+ * @param {Moment[]} moments @param {number} at @param {number} wanted @param {number} duration @returns {Moment|null}
  */
 export function findRoomAround(moments, at, wanted, duration) {
   if (moments.some(({ start, end }) => at >= start && at < end)) return null;
@@ -36,9 +35,7 @@ export function findRoomAround(moments, at, wanted, duration) {
 
 /**
  * Return the highest-scored segment that fits into a gap between the reel's moments.
- * @param {Moment[]} moments
- * @param {import("./api.js").Segment[]} segments
- * @param {number} duration
+ * @param {Moment[]} moments @param {import("./api.js").Segment[]} segments @param {number} duration
  * @returns {Moment|null}
  */
 export function findNextBest(moments, segments, duration) {
@@ -51,9 +48,7 @@ export function findNextBest(moments, segments, duration) {
 
 /**
  * Return one error message per moment; the message of a valid moment is empty.
- * @param {Moment[]} moments
- * @param {number} duration
- * @returns {string[]}
+ * @param {Moment[]} moments @param {number} duration @returns {string[]}
  */
 export function findMomentErrors(moments, duration) {
   return moments.map(({ start, end }, n) => {

@@ -5,8 +5,7 @@ import { deleteSession } from "./api.js";
 import { isLive } from "./labels.js";
 
 /**
- * @param {import("./api.js").Session} session
- * @param {import("./status-updates.js").Follower} follower
+ * @param {import("./api.js").Session} session @param {import("./status-updates.js").Follower} follower
  * @param {() => void} onDeleted
  */
 export function openDeleteDialog(session, follower, onDeleted) {

@@ -12,15 +12,12 @@ export function toastAfterReload(words) {
 }
 
 export function showStoredToast() {
-  let words = null;
   try {
-    words = sessionStorage.getItem(STORED);
+    const words = sessionStorage.getItem(STORED);
+    if (!words) return;
     sessionStorage.removeItem(STORED);
-  } catch {
-    return;
-  }
-  if (!words) return;
-  requireElement("h1").focus();
-  // Set the text in a later task, because screen readers announce only changes of a live region.
-  setTimeout(() => setText(requireElement("[data-said]"), words));
+    requireElement("h1").focus();
+    // Set the text in a later task, because screen readers announce only changes of a live region.
+    setTimeout(() => setText(requireElement("[data-said]"), words));
+  } catch {}
 }

@@ -49,11 +49,7 @@ export const getState = (session) =>
 /** @param {Session} session @returns {Status} */
 export const getStatus = (session) => STATUSES[getState(session)] ?? { icon: "dot", word: getState(session), tone: "" };
 
-/**
- * Format a duration in its two largest units, such as `21 h 14 min`.
- * @param {number} seconds
- * @returns {string}
- */
+/** Format a duration in its two largest units, such as `21 h 14 min`. @param {number} seconds @returns {string} */
 export function formatSpan(seconds) {
   const minutes = Math.max(1, Math.round(seconds / 60));
   if (minutes < 60) return `${minutes} min`;
@@ -65,9 +61,7 @@ export function formatSpan(seconds) {
 
 /**
  * Return how long a result is kept, such as `kept 21 h 14 min`; empty if it is not kept.
- * @param {Session} session
- * @param {number} [now]
- * @returns {string}
+ * @param {Session} session @param {number} [now] @returns {string}
  */
 export function describeExpiry({ status, expires_at }, now = Date.now()) {
   if (status !== "expired" && expires_at === null) return "kept with its video";
@@ -84,19 +78,14 @@ export const formatExercise = (name) =>
 
 /**
  * Return an exercise's displayed name, in the plural unless there is one repetition.
- * @param {string} name
- * @param {number} repetitions
- * @returns {string}
+ * @param {string} name @param {number} repetitions @returns {string}
  */
 export const formatExerciseTitle = (name, repetitions) =>
   name === UNNAMED || repetitions === 1 ? formatExercise(name) : pluralize(formatExercise(name));
 
 /**
  * Return a repetition's title, such as `Squat 8 of 12`.
- * @param {string} name
- * @param {number} number
- * @param {number} of
- * @returns {string}
+ * @param {string} name @param {number} number @param {number} of @returns {string}
  */
 export const describeRepetition = (name, number, of) =>
   `${name === UNNAMED ? "Repetition" : formatExercise(name)} ${number} of ${of}`;
@@ -104,9 +93,7 @@ export const describeRepetition = (name, number, of) =>
 /**
  * Return a sentence about the settings of an analysis, including defaults. Return an empty string if the settings are
  * missing, for example because the analysis has expired.
- * @param {Kind} kind
- * @param {Record<string, any>} params
- * @returns {string}
+ * @param {Kind} kind @param {Record<string, any>} params @returns {string}
  */
 export function describeRequest(kind, params) {
   const said =
@@ -126,49 +113,30 @@ export function describeRequest(kind, params) {
 
 /**
  * Return a sentence such as `2 of 8 segments reach the minimum score of 0.50.`.
- * @param {{score: number}[]} segments
- * @param {number} least
- * @returns {string}
+ * @param {{score: number}[]} segments @param {number} least @returns {string}
  */
 export function describeReach(segments, least) {
   const reach = segments.filter((one) => one.score >= least).length;
   return `${reach} of ${formatCount(segments.length, "segment")} ${reach === 1 ? "reaches" : "reach"} the minimum score of ${formatHundredths(least)}.`;
 }
 
-/**
- * @param {number} from
- * @param {number} to
- * @returns {string}
- */
+/** @param {number} from @param {number} to @returns {string} */
 export const formatRange = (from, to) => `${formatClock(from)}–${formatClock(to)}`;
 
-/**
- * @param {string} name
- * @param {string} what
- * @returns {string}
- */
+/** @param {string} name @param {string} what @returns {string} */
 export function makeFileName(name, what) {
-  const plain = name
-    .replace(/\.[a-z0-9]{2,4}$/i, "")
-    .replace(/[\\/:*?"<>|\s\u0000-\u001f]+/g, " ")
-    .trim()
-    .slice(0, 120);
-  return `${plain || "analysis"} ${what}`;
+  const plain = name.replace(/\.[a-z0-9]{2,4}$/i, "").replace(/[\\/:*?"<>|\s\u0000-\u001f]+/g, " ");
+  return `${plain.trim().slice(0, 120) || "analysis"} ${what}`;
 }
 
-/**
- * @param {string} type
- * @returns {string}
- */
-export function adviseOnError(type) {
-  const known = {
-    no_video: "The file has no video track. Choose a file with video.",
-    vod_unreadable: "Check that the file plays and was copied completely, then analyse it again.",
-    timeout: "Cut the video into shorter parts and analyse them one by one.",
-    out_of_memory: "Export the video in a lower resolution, then analyse it again.",
-  };
-  return (
-    known[/** @type {keyof typeof known} */ (type)] ??
-    "Analyse the video again. If it fails again, contact an administrator."
-  );
-}
+/** Advice by type of error. @type {Record<string, string>} */
+const ADVICE = {
+  no_video: "The file has no video track. Choose a file with video.",
+  vod_unreadable: "Check that the file plays and was copied completely, then analyse it again.",
+  timeout: "Cut the video into shorter parts and analyse them one by one.",
+  out_of_memory: "Export the video in a lower resolution, then analyse it again.",
+};
+
+/** @param {string} type */
+export const adviseOnError = (type) =>
+  ADVICE[type] ?? "Analyse the video again. If it fails again, contact an administrator.";

@@ -1,26 +1,27 @@
 // The page of the user's analyses: list, running uploads, and form for a new analysis.
 
-import { h, icon, requireElement, readPageData, setText } from "../base/dom.js";
-import { createErrorNote, showToast } from "../base/notice.js";
+import { requireElement, readPageData, setText } from "../base/dom.js";
+import { errorView, showToast } from "../base/notice.js";
+import { html, iconView, mount } from "../base/view.js";
 import { acceptDrops } from "../uploads/drop-zone.js";
 import { readSession, listSessions } from "./api.js";
-import { performAct } from "./actions.js";
 import { openDeleteDialog } from "./delete-dialog.js";
 import { Follower } from "./status-updates.js";
-import { NewAnalysis } from "./request-form.js";
+import { openRequestForm } from "./request-form.js";
 import { Row } from "./analysis-row.js";
 import { Uploads } from "./upload-rows.js";
 import { isLive, KINDS, getStatus } from "./labels.js";
+import { emptyView, itemViews } from "./views.js";
 
 /** @typedef {import("./api.js").Session} Session */
 
 const PAGE = 30;
 const SHAPES_AFTER = 300;
 
-/** @type {{params: import("./parameter-fields.js").Ranges, max_upload_bytes: number, factors: Record<string, number>}} */ const facts =
-  readPageData("facts");
-const list = requireElement("[data-list]");
-const state = requireElement("[data-list-state]");
+/** @type {import("./request-form.js").Facts} */ const facts = readPageData("facts");
+const drawRows = mount(requireElement("[data-list]"));
+const drawState = mount(requireElement("[data-list-state]"));
+const panel = requireElement("[data-panel]");
 const more = requireElement("[data-more]");
 const news = requireElement("[data-news]");
 const said = requireElement("[data-said]");
@@ -43,11 +44,7 @@ const follower = new Follower({
     unseen.add(job.id);
     showNews();
   },
-  onState: (now) => {
-    requireElement("[data-live-state]").hidden = now !== "polling";
-  },
 });
-requireElement("[data-live-retry]").addEventListener("click", () => follower.live.retry());
 
 const uploads = new Uploads(requireElement("[data-uploads]"), facts.max_upload_bytes, onArrived);
 
@@ -58,24 +55,23 @@ async function loadList() {
   request.abort();
   request = new AbortController();
   const { signal } = request;
-  const shapes = setTimeout(() => !rows.size && state.replaceChildren(createPlaceholderRows()), SHAPES_AFTER);
-  requireElement("[data-panel]").setAttribute("aria-busy", "true");
+  const shapes = setTimeout(() => !rows.size && drawState(placeholdersView()), SHAPES_AFTER);
+  panel.setAttribute("aria-busy", "true");
   try {
     const { sessions, pagination } = await listSessions({ limit: PAGE, offset: 0, analysis_type: readKind() }, signal);
     follower.had(sessions);
-    for (const row of rows.values()) row.element.remove();
     rows.clear();
     unseen.clear();
     ({ total } = pagination);
-    addRows(sessions);
+    sessions.forEach(addRow);
     hasLoaded = true;
     drawList();
   } catch (error) {
     if (signal.aborted) return;
-    state.replaceChildren(createErrorNote("Your analyses could not be loaded.", error, loadList));
+    drawState(errorView("Your analyses could not be loaded.", error, loadList));
   } finally {
     clearTimeout(shapes);
-    if (!signal.aborted) requireElement("[data-panel]").setAttribute("aria-busy", "false");
+    if (!signal.aborted) panel.setAttribute("aria-busy", "false");
   }
 }
 
@@ -88,47 +84,35 @@ async function loadMore() {
     const fresh = sessions.filter((session) => !rows.has(session.sessionId));
     follower.had(fresh);
     ({ total } = pagination);
-    addRows(fresh);
+    fresh.forEach(addRow);
     drawList();
     rows.get(fresh[0]?.sessionId)?.element.focus();
   } catch (error) {
-    state.replaceChildren(createErrorNote("More analyses could not be loaded.", error, loadMore));
+    drawState(errorView("More analyses could not be loaded.", error, loadMore));
   } finally {
     button.removeAttribute("aria-disabled");
   }
 }
 
-/** @param {Session[]} sessions */
-function addRows(sessions) {
-  for (const session of sessions) {
-    const row = makeRow(session);
-    rows.set(session.sessionId, row);
-    list.append(row.element);
-  }
+/** @param {Session} session */
+function addRow(session) {
+  if (session.job_id) known.add(session.job_id);
+  rows.set(session.sessionId, new Row(session, follower, removeSession));
 }
 
 /** @param {Session} session */
-function makeRow(session) {
-  if (session.job_id) known.add(session.job_id);
-  return new Row(session, {
-    left: (one) => follower.left(one),
-    onAct: async (one, act) => {
-      await performAct(one, act);
-      await follower.ask(one.sessionId);
-    },
-    onDelete: (one) => {
-      const next = findNeighbour(one.sessionId);
-      openDeleteDialog(one, follower, () => {
-        onRemoved(one.sessionId);
-        showToast("Analysis deleted.");
-        (next?.isConnected ? next : newButton).focus();
-      });
-    },
+function removeSession(session) {
+  const next = findNeighbour(session.sessionId);
+  openDeleteDialog(session, follower, () => {
+    onRemoved(session.sessionId);
+    showToast("Analysis deleted.");
+    (next?.isConnected ? next : newButton).focus();
   });
 }
 
 function drawList() {
-  requireElement("[data-panel]").hidden = rows.size === 0;
+  drawRows(itemViews([...rows.values()], (row) => row.element));
+  panel.hidden = rows.size === 0;
   setText(requireElement("[data-total]"), total ? String(total) : "");
   more.hidden = rows.size >= total || rows.size === 0;
   setText(requireElement("[data-rest]"), `${rows.size} of ${total}`);
@@ -137,56 +121,22 @@ function drawList() {
     if ((new URL(link.href).searchParams.get("kind") ?? "") === readKind()) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
   }
-  const is = rows.size ? "" : readKind() ? "nothing" : "empty";
-  newButton.classList.toggle("primary", is !== "empty");
-  if (is === "") state.replaceChildren();
-  else state.replaceChildren(is === "empty" ? createEmptyState() : createNothingState());
+  newButton.classList.toggle("primary", rows.size > 0 || readKind() !== "");
+  if (rows.size) drawState(null);
+  else if (!readKind()) drawState(emptyView("analysis", "No analyses yet", NONE, newView()));
+  else drawState(emptyView("search", "No matching analyses", "You have no analyses of this kind.", allView()));
 }
 
-function createEmptyState() {
-  return h(
-    "div",
-    { class: "panel empty" },
-    icon("analysis"),
-    h("h2", {}, "No analyses yet"),
-    h(
-      "p",
-      {},
-      "Analyse a video to get its best moments as a short reel, or to count and time the repetitions of a workout. Drop a file anywhere on this page.",
-    ),
-    h(
-      "div",
-      { class: "row wrap" },
-      h(
-        "button",
-        { class: "btn primary", type: "button", onclick: () => openRequestForm() },
-        icon("plus"),
-        "New analysis",
-      ),
-    ),
-  );
-}
+const NONE =
+  "Analyse a video to get its best moments as a short reel, or to count and time the repetitions of a workout. Drop a file anywhere on this page.";
+const newView = () =>
+  html`<button class="btn primary" type="button" @click=${() => openForm()}>${iconView("plus")}New analysis</button>`;
+const allView = () => html`<a class="btn" href="/analysis">Show all</a>`;
 
-function createNothingState() {
-  return h(
-    "div",
-    { class: "panel empty" },
-    icon("search"),
-    h("h2", {}, "No matching analyses"),
-    h("p", {}, "You have no analyses of this kind."),
-    h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/analysis" }, "Show all")),
-  );
-}
-
-function createPlaceholderRows() {
-  return h(
-    "div",
-    { class: "panel pad col", role: "status", "aria-label": "Loading analyses" },
-    ...Array.from({ length: 4 }, () =>
-      h("div", { class: "col" }, h("i", { class: "skeleton" }), h("i", { class: "skeleton short" })),
-    ),
-  );
-}
+const placeholdersView = () => html`
+  <div class="panel pad col" role="status" aria-label="Loading analyses">
+    ${Array(4).fill(html`<div class="col"><i class="skeleton"></i><i class="skeleton short"></i></div>`)}
+  </div>`;
 
 function showNews() {
   news.hidden = unseen.size === 0;
@@ -216,7 +166,6 @@ function onRemoved(id) {
   if (!row) return;
   const next = findNeighbour(id);
   const hadFocus = row.element.contains(document.activeElement) || document.activeElement === document.body;
-  row.element.remove();
   rows.delete(id);
   total = Math.max(0, total - 1);
   drawList();
@@ -229,18 +178,16 @@ async function onArrived(id) {
   try {
     const session = await readSession(id);
     if (rows.has(id)) return;
+    const { label } = KINDS[session.analysis_type];
     if (readKind() && readKind() !== session.analysis_type)
-      return showToast(
-        `“${session.name}” has been uploaded. To see its analysis, select the filter “${KINDS[session.analysis_type].label}”.`,
-      );
+      return showToast(`“${session.name}” has been uploaded. To see its analysis, select the filter “${label}”.`);
     follower.had([session]);
-    const row = makeRow(session);
     // A Map keeps insertion order, so insert the new row first.
     const others = [...rows];
     rows.clear();
-    for (const [one, its] of /** @type {[string, Row][]} */ ([[id, row], ...others])) rows.set(one, its);
+    addRow(session);
+    for (const [one, row] of others) rows.set(one, row);
     if (session.job_id) unseen.delete(session.job_id);
-    list.prepend(row.element);
     total += 1;
     drawList();
     setText(said, `${session.name} has been uploaded and queued for analysis.`);
@@ -249,20 +196,14 @@ async function onArrived(id) {
   }
 }
 
-/** @type {NewAnalysis|null} */ let asking = null;
+/** @type {ReturnType<typeof openRequestForm>|null} */ let form = null;
 
 /** @param {Partial<import("./request-form.js").NewOptions>} [given] */
-function openRequestForm(given = {}) {
-  asking = new NewAnalysis({
-    ...given,
-    ranges: facts.params,
-    factors: facts.factors,
-    onFiles: (files, kind, params) => uploads.add(files, kind, params),
-    onMade: ({ sessionId }) => location.assign(`/analysis/${encodeURIComponent(sessionId)}`),
-  });
+function openForm(given = {}) {
+  form = openRequestForm(facts, { ...given, onFiles: (files, kind, params) => uploads.add(files, kind, params) });
 }
 
-newButton.addEventListener("click", () => openRequestForm());
+newButton.addEventListener("click", () => openForm());
 requireElement("button", more).addEventListener("click", loadMore);
 news.addEventListener("click", async () => {
   await loadList();
@@ -278,20 +219,18 @@ kinds.addEventListener("click", (/** @type {MouseEvent} */ event) => {
 window.addEventListener("popstate", loadList);
 for (const event of ["online", "signedin"]) window.addEventListener(event, () => !hasLoaded && loadList());
 acceptDrops(requireElement("main"), (files) => {
-  if (asking?.dialog.open) asking.take(files);
-  else if (!document.querySelector("dialog[open]")) openRequestForm({ files });
+  if (form?.isOpen()) form.take(files);
+  else if (!document.querySelector("dialog[open]")) openForm({ files });
 });
-setInterval(() => {
-  for (const row of rows.values()) row.tick();
-}, 1000);
+setInterval(() => rows.forEach((row) => row.draw()), 1000);
 
 loadList();
 // Links of other pages with `?new&video=…` or `?new=workout&video=…` open the form.
 const asked = new URL(location.href).searchParams;
 if (asked.has("new")) {
-  const wanted = asked.get("new") ?? "";
-  openRequestForm({
+  const kind = asked.get("new") ?? "";
+  openForm({
     video: asked.get("video") ?? undefined,
-    kind: wanted in KINDS ? /** @type {import("./api.js").Kind} */ (wanted) : undefined,
+    kind: kind in KINDS ? /** @type {import("./api.js").Kind} */ (kind) : undefined,
   });
 }

@@ -1,6 +1,6 @@
 // The form fields for the settings of an analysis.
 
-import { h, icon, requireElement } from "../base/dom.js";
+import { html, iconView, live, nothing } from "../base/view.js";
 import { formatExercise } from "./labels.js";
 
 /**
@@ -8,7 +8,7 @@ import { formatExercise } from "./labels.js";
  * @typedef {import("./api.js").Kind} Kind
  * @typedef {{least: number, most: number, default: number, whole: boolean}} Range
  * @typedef {Record<Kind, Record<string, any>>} Ranges
- * @typedef {{name: string, label: string, unit: string, hint: string}} Field
+ * @typedef {{name: string, label: string, hint: string}} Field
  */
 
 const EXERCISE = "exercise";
@@ -17,186 +17,135 @@ const AUTO = "auto";
 /** Fields for settings that are numbers. @type {Record<Kind, Field[]>} */
 const FIELDS = {
   highlights: [
-    { name: "target_duration", label: "Reel length", unit: "Maximum, in seconds", hint: "" },
-    { name: "max_highlights", label: "Highlights", unit: "Maximum number", hint: "" },
-    {
-      name: "segment_length",
-      label: "Segment length",
-      unit: "seconds",
-      hint: "The analysis gives each segment a score.",
-    },
+    { name: "target_duration", label: "Reel length", hint: "Maximum, in seconds" },
+    { name: "max_highlights", label: "Highlights", hint: "Maximum number" },
+    { name: "segment_length", label: "Segment length", hint: "seconds. The analysis gives each segment a score." },
     {
       name: "min_score",
       label: "Minimum score",
-      unit: "0 to 1",
-      hint: "Segments with a lower score are left out of the reel.",
+      hint: "0 to 1. Segments with a lower score are left out of the reel.",
     },
   ],
   workout: [
     {
       name: "min_repetitions",
       label: "Minimum repetitions",
-      unit: "in a set",
-      hint: "Sets with fewer repetitions are not counted.",
+      hint: "in a set. Sets with fewer repetitions are not counted.",
     },
   ],
 };
-
-/**
- * Parse a typed number, with a decimal point or comma, and check its range.
- * @param {string} text
- * @param {string} label
- * @param {Range} range
- * @returns {{value: number}|{wrong: string}}
- */
-function readField(text, label, { least, most, whole }) {
-  const plain = text.trim().replace(",", ".");
-  const value = plain === "" ? NaN : Number(plain);
-  const kind = whole ? "a whole number" : "a number";
-  if (!Number.isFinite(value) || value < least || value > most || (whole && !Number.isInteger(value)))
-    return { wrong: `${label}: enter ${kind} from ${least} to ${most}.` };
-  return { value };
-}
 
 export class ParamsForm {
   /** @type {Kind} */ #kind = "highlights";
   /**
    * Values by name of the setting: those that the user has typed or chosen, and the constructor's `given`.
    * @type {Record<string, string>}
-   */
-  #typed = {};
+   */ #typed;
+  /** @type {Record<string, string>} */ #errors = {};
 
-  /**
-   * @param {Ranges} ranges
-   * @param {Record<string, any>} [given]
-   */
-  constructor(ranges, given = {}) {
-    this.ranges = /** @type {Ranges} */ (structuredClone(ranges));
-    for (const [name, value] of Object.entries(given)) this.#typed[name] = String(value);
-    this.element = h("fieldset", { class: "params" });
+  /** @param {Ranges} ranges @param {Record<string, any>} given @param {() => void} draw */
+  constructor(ranges, given, draw) {
+    this.ranges = structuredClone(ranges);
+    this.draw = draw;
+    this.#typed = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]));
   }
 
   /** @param {Kind} kind */
   show(kind) {
     this.#kind = kind;
-    this.element.replaceChildren(
-      h("legend", { class: "visually-hidden" }, "Parameters"),
-      ...(EXERCISE in this.ranges[kind] ? [this.#exercises()] : []),
-      ...FIELDS[kind].map((field) => this.#field(field)),
-    );
+    this.#errors = {};
   }
 
-  /**
-   * Replace a setting's default unless the user has typed a value.
-   * @param {string} name
-   * @param {number} value
-   */
+  /** Replace a setting's default unless the user has typed a value. @param {string} name @param {number} value */
   suggest(name, value) {
-    if (name in this.#typed) return;
     for (const ranges of Object.values(this.ranges))
       if (ranges[name]) ranges[name] = { ...ranges[name], default: value };
-    const input = /** @type {HTMLInputElement|null} */ (this.element.querySelector(`#param-${name}`));
-    if (input) input.value = String(value);
   }
 
-  /**
-   * Return the settings. If a setting is invalid, show an error at its field and return null.
-   * @returns {Record<string, any>|null}
-   */
+  /** Return the settings. If a setting is invalid, show an error at its field and return null. */
   read() {
     const ranges = this.ranges[this.#kind];
-    /** @type {Record<string, any>} */ const values = EXERCISE in ranges ? { [EXERCISE]: this.#exercise() } : {};
-    /** @type {HTMLElement|null} */ let first = null;
-    for (const field of FIELDS[this.#kind]) {
-      const range = ranges[field.name];
-      const read = readField(this.#typed[field.name] ?? String(range.default), field.label, range);
-      const input = this.#tell(field.name, "wrong" in read ? read.wrong : "");
-      if ("wrong" in read) first ??= input;
-      else values[field.name] = read.value;
+    /** @type {Record<string, any>} */ const values = EXERCISE in ranges ? { [EXERCISE]: this.#exercise } : {};
+    /** @type {Record<string, string>} */ const errors = {};
+    for (const { name, label } of FIELDS[this.#kind]) {
+      const { least, most, whole } = ranges[name];
+      const text = this.#getText(name).trim().replace(",", ".");
+      const value = text === "" ? NaN : Number(text);
+      if (value >= least && value <= most && (!whole || Number.isInteger(value))) values[name] = value;
+      else errors[name] = `${label}: enter ${whole ? "a whole number" : "a number"} from ${least} to ${most}.`;
     }
-    first?.focus();
-    return first ? null : values;
+    return this.#showErrors(errors) ? null : values;
   }
 
   /**
    * Show the server's errors at the fields that they name; return whether this form has any of these fields.
    * @param {Record<string, any>} errors
-   * @returns {boolean}
    */
   refuse(errors) {
     const named = FIELDS[this.#kind].filter(({ name }) => errors[name]);
-    for (const { name } of [...named].reverse()) this.#tell(name, [errors[name]].flat(Infinity).join(" ")).focus();
-    return named.length > 0;
-  }
-
-  /** @param {Field} field */
-  #field({ name, label, unit, hint }) {
-    const range = this.ranges[this.#kind][name];
-    const id = `param-${name}`;
-    const input = h("input", {
-      class: "input mono",
-      id,
-      type: "text",
-      inputmode: range.whole ? "numeric" : "decimal",
-      autocomplete: "off",
-      maxlength: "8",
-      value: this.#typed[name] ?? String(range.default),
-      "aria-describedby": `${id}-hint ${id}-error`,
-      oninput: (/** @type {Event} */ event) =>
-        (this.#typed[name] = /** @type {HTMLInputElement} */ (event.target).value),
-    });
-    return h(
-      "div",
-      { class: "field" },
-      h("label", { for: id }, label),
-      input,
-      h("p", { class: "hint", id: `${id}-hint` }, [unit, hint].filter(Boolean).join(". ")),
-      h("p", { class: "field-error", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})),
+    return this.#showErrors(
+      Object.fromEntries(named.map(({ name }) => [name, [errors[name]].flat(Infinity).join(" ")])),
     );
   }
 
-  #exercise() {
+  /** @param {Record<string, string>} errors */
+  #showErrors(errors) {
+    this.#errors = errors;
+    this.draw();
+    const faulty = FIELDS[this.#kind].find(({ name }) => errors[name]);
+    if (faulty) document.getElementById(`param-${faulty.name}`)?.focus();
+    return Boolean(faulty);
+  }
+
+  /** @param {string} name */
+  #getText(name) {
+    return this.#typed[name] ?? String(this.ranges[this.#kind][name].default);
+  }
+
+  get #exercise() {
     const { values, default: usual } = this.ranges[this.#kind][EXERCISE];
     return values.includes(this.#typed[EXERCISE]) ? this.#typed[EXERCISE] : usual;
   }
 
-  #exercises() {
-    const chosen = this.#exercise();
-    const choose = (/** @type {Event} */ event) =>
-      (this.#typed[EXERCISE] = /** @type {HTMLSelectElement} */ (event.target).value);
-    return h(
-      "div",
-      { class: "field" },
-      h("label", { for: "param-exercise" }, "Exercise"),
-      h(
-        "select",
-        { class: "input", id: "param-exercise", "aria-describedby": "param-exercise-hint", onchange: choose },
-        ...this.ranges[this.#kind][EXERCISE].values.map((/** @type {string} */ name) =>
-          h(
-            "option",
-            { value: name, selected: name === chosen },
-            name === AUTO ? "Detect automatically" : formatExercise(name),
-          ),
-        ),
-      ),
-      h("p", { class: "hint", id: "param-exercise-hint" }, "Repetitions of unrecognised exercises are counted too."),
-    );
+  view() {
+    return html`
+      <fieldset class="params">
+        <legend class="visually-hidden">Parameters</legend>
+        ${EXERCISE in this.ranges[this.#kind] ? this.#exerciseView() : null}
+        ${FIELDS[this.#kind].map((field) => this.#fieldView(field))}
+      </fieldset>`;
   }
 
-  /**
-   * @param {string} name
-   * @param {string} sentence
-   * @returns {HTMLElement}
-   */
-  #tell(name, sentence) {
-    const [input, error] = [
-      requireElement(`#param-${name}`, this.element),
-      requireElement(`#param-${name}-error`, this.element),
-    ];
-    error.hidden = !sentence;
-    requireElement("span", error).textContent = sentence;
-    if (sentence) input.setAttribute("aria-invalid", "true");
-    else input.removeAttribute("aria-invalid");
-    return input;
+  /** @param {Field} field */
+  #fieldView({ name, label, hint }) {
+    const id = `param-${name}`;
+    const error = this.#errors[name] ?? "";
+    return html`
+      <div class="field">
+        <label for=${id}>${label}</label>
+        <input class="input mono" id=${id} type="text" inputmode=${
+          this.ranges[this.#kind][name].whole ? "numeric" : "decimal"
+        } autocomplete="off" maxlength="8" .value=${live(this.#getText(name))} aria-describedby="${id}-hint ${id}-error"
+          aria-invalid=${error ? "true" : nothing}
+          @input=${(/** @type {any} */ { target }) => (this.#typed[name] = target.value)} />
+        <p class="hint" id="${id}-hint">${hint}</p>
+        <p class="field-error" id="${id}-error" ?hidden=${!error}>${iconView("alert")}<span>${error}</span></p>
+      </div>`;
+  }
+
+  #exerciseView() {
+    const optionView = (/** @type {string} */ name) =>
+      html`<option value=${name} ?selected=${name === this.#exercise}>
+        ${name === AUTO ? "Detect automatically" : formatExercise(name)}
+      </option>`;
+    return html`
+      <div class="field">
+        <label for="param-exercise">Exercise</label>
+        <select class="input" id="param-exercise" aria-describedby="param-exercise-hint"
+          @change=${(/** @type {any} */ { target }) => (this.#typed[EXERCISE] = target.value)}>
+          ${this.ranges[this.#kind][EXERCISE].values.map(optionView)}
+        </select>
+        <p class="hint" id="param-exercise-hint">Repetitions of unrecognised exercises are counted too.</p>
+      </div>`;
   }
 }

@@ -6,18 +6,14 @@ const EDGE = 0.02; // tolerance for comparing inexact times, in seconds
 
 /**
  * Return the index of the highlight at a time of the source video; -1 if no highlight contains this time.
- * @param {Highlight[]} highlights
- * @param {number} time
- * @returns {number}
+ * @param {Highlight[]} highlights @param {number} time @returns {number}
  */
 export const findHighlightAt = (highlights, time) =>
   highlights.findLastIndex((one) => time >= one.start_time - EDGE && time < one.end_time);
 
 /**
  * Return the index of the highlight at a time of the reel; -1 without highlights.
- * @param {Highlight[]} highlights
- * @param {number} time
- * @returns {number}
+ * @param {Highlight[]} highlights @param {number} time @returns {number}
  */
 export function findPlayingHighlight(highlights, time) {
   const found = highlights.findLastIndex((one) => time >= one.reel_start - EDGE);
@@ -26,9 +22,7 @@ export function findPlayingHighlight(highlights, time) {
 
 /**
  * Convert seconds of the reel to seconds of the source video.
- * @param {Highlight[]} highlights
- * @param {number} time
- * @returns {number}
+ * @param {Highlight[]} highlights @param {number} time @returns {number}
  */
 export function reelToSourceTime(highlights, time) {
   const one = highlights[findPlayingHighlight(highlights, time)];
@@ -37,9 +31,7 @@ export function reelToSourceTime(highlights, time) {
 
 /**
  * Convert a time of the source video to a time of the reel, in seconds; null if the reel does not contain the time.
- * @param {Highlight[]} highlights
- * @param {number} time
- * @returns {number|null}
+ * @param {Highlight[]} highlights @param {number} time @returns {number|null}
  */
 export function sourceToReelTime(highlights, time) {
   const one = highlights[findHighlightAt(highlights, time)];
@@ -49,8 +41,7 @@ export function sourceToReelTime(highlights, time) {
 /**
  * Return the numbers, from 1, of the highlights that belong to a segment. A highlight belongs to the segment if it was
  * made from that segment, or if both overlap for more than a quarter of the shorter of the two.
- * @param {Highlight[]} highlights
- * @param {{start_time: number, end_time: number, index?: number}} segment
+ * @param {Highlight[]} highlights @param {{start_time: number, end_time: number, index?: number}} segment
  * @returns {number[]}
  */
 export function findHighlightsOf(highlights, segment) {

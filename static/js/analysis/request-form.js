@@ -1,27 +1,28 @@
 // The form that starts or repeats an analysis: kind, source and settings.
 
 import { ApiError } from "../base/api.js";
-import { openDialog } from "../base/dialog.js";
-import { debounce, h, icon, requireElement, setText } from "../base/dom.js";
+import { closeDialog, openView } from "../base/dialog.js";
+import { debounce } from "../base/dom.js";
 import { formatCount, formatDuration } from "../base/format.js";
-import { createErrorNote } from "../base/notice.js";
+import { errorView } from "../base/notice.js";
+import { html, iconView, live, nothing } from "../base/view.js";
 import { ACCEPT, takeChosen, pickFiles } from "../uploads/file-picker.js";
 import { describeUnreadable } from "../uploads/drop-zone.js";
 import { formatBytes, listVideos, formatPicture, readVideo } from "../videos/api.js";
 import { analyseVideo, newKey } from "./api.js";
 import { ParamsForm } from "./parameter-fields.js";
 import { KINDS } from "./labels.js";
+import { pictureView } from "./views.js";
 
 /**
+ * @typedef {import("../base/view.js").View} View
  * @typedef {import("../uploads/file-picker.js").Chosen} Chosen
  * @typedef {import("./api.js").Kind} Kind
  * @typedef {import("../videos/api.js").Video} Video
+ * @typedef {import("./parameter-fields.js").Ranges} Ranges
+ * @typedef {{params: Ranges, factors: Record<string, number>, max_upload_bytes: number}} Facts `factors` are the
+ * estimated seconds of work per second of video, by kind of analysis.
  * @typedef {object} NewOptions
- * @property {import("./parameter-fields.js").Ranges} ranges
- * @property {Record<string, number>} factors The estimated seconds of work per second of video, by kind
- * of analysis.
- * @property {(answer: {sessionId: string, warnings: string[]}) => void} onMade Called once an analysis of a
- * library video has been created.
  * @property {(files: Chosen[], kind: Kind, params: Record<string, any>) => void} [onFiles] Uploads the chosen
  * files; without `onFiles`, the form offers only the library video `video`.
  * @property {Kind} [kind] The initial kind of analysis.
@@ -34,403 +35,273 @@ const SEARCH_PAUSE = 250;
 const SHOWN = 24;
 const SHAPES_AFTER = 300;
 const SEGMENTS = 30; // wanted number of segments, from which the suggested length of a segment is computed
+/** @type {[string, string, string][]} */
+const SOURCES = [
+  ["file", "upload", "A file"],
+  ["library", "library", "My library"],
+];
+
+const placeholders = html`
+  <div class="pad col" role="status" aria-label="Loading videos">
+    <i class="skeleton"></i><i class="skeleton"></i><i class="skeleton"></i>
+  </div>`;
 
 /** @param {number} seconds */
-export function describeEstimate(seconds) {
+function describeEstimate(seconds) {
   const minutes = Math.round(seconds / 60);
   if (minutes < 1) return "Once started, processing takes less than a minute.";
-  if (minutes < 60) return `Once started, processing takes about ${formatCount(minutes, "minute")}.`;
-  return `Once started, processing takes about ${formatCount(Math.round(minutes / 60), "hour")}.`;
+  const time = minutes < 60 ? formatCount(minutes, "minute") : formatCount(Math.round(minutes / 60), "hour");
+  return `Once started, processing takes about ${time}.`;
 }
 
-/**
- * Return the suggested length of a segment, in seconds. Short videos get shorter segments, so that the analysis has
- * enough segments.
- * @param {number} seconds
- */
-const chooseSegmentLength = (seconds) => Math.min(10, Math.max(2, Math.round(seconds / SEGMENTS)));
+/** @param {Facts} facts @param {NewOptions} options */
+export function openRequestForm(facts, { onFiles, kind = "highlights", params: given = {}, video, files = [] }) {
+  let from = video ? "library" : "file";
+  /** @type {Video|null} */ let chosen = null;
+  let query = "";
+  let listed = () => /** @type {View} */ (null);
+  let request = new AbortController();
+  let isMissing = false;
+  let isLost = false;
+  let isSending = false;
+  /** @type {View} */ let problem = null;
+  let asked = "";
+  let key = newKey();
 
-export class NewAnalysis {
-  /** @type {Kind} */ #kind;
-  /** @type {"file"|"library"} */ #from;
-  /** @type {Chosen[]} */ #files;
-  /** @type {Video|null} */ #video = null;
-  #search = new AbortController();
-  #sending = false;
-  #asked = "";
-  #key = newKey();
+  const params = new ParamsForm(facts.params, given, () => dialog.draw());
+  params.show(kind);
+  const dialog = openView(view);
+  const search = debounce(listLibrary, SEARCH_PAUSE);
+  if (onFiles) showSource(from);
+  if (video) readGiven(video);
+  /** @type {HTMLElement} */ (dialog.element.querySelector("[aria-pressed=true]")).focus();
 
-  /** @param {NewOptions} options */
-  constructor(options) {
-    this.options = options;
-    this.#kind = options.kind ?? "highlights";
-    this.#from = options.video ? "library" : "file";
-    this.#files = options.files ?? [];
-    this.params = new ParamsForm(options.ranges, options.params);
-    this.problem = h("div", {});
-    this.missing = h(
-      "p",
-      { class: "field-error", id: "new-missing", role: "alert", hidden: true },
-      icon("alert"),
-      h("span", {}),
-    );
-    this.source = h("div", { class: "source" });
-    this.what = h("p", { class: "text-small muted" });
-    this.estimate = h("p", { class: "text-small muted", role: "status", data: { estimate: "" } });
-    this.send = h("button", { class: "btn primary", data: { send: "" } });
-    const again = !options.onFiles;
-    this.kinds = h(
-      "div",
-      { class: "segmented", role: "group", "aria-label": "Analysis type" },
-      ...Object.entries(KINDS).map(([kind, { icon: mark, label }]) =>
-        h(
-          "button",
-          { type: "button", value: kind, onclick: () => this.#showKind(/** @type {Kind} */ (kind)) },
-          icon(mark),
-          label,
-        ),
-      ),
-    );
-    this.froms = h(
-      "div",
-      { class: "segmented", role: "group", "aria-label": "Video source" },
-      h("button", { type: "button", value: "file", onclick: () => this.#showFrom("file") }, icon("upload"), "A file"),
-      h(
-        "button",
-        { type: "button", value: "library", onclick: () => this.#showFrom("library") },
-        icon("library"),
-        "My library",
-      ),
-    );
-    this.dialog = openDialog(
-      h(
-        "dialog",
-        { class: "dialog making", "aria-labelledby": "new-heading" },
-        h(
-          "form",
-          { class: "pad col", novalidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
-          h("h2", { id: "new-heading" }, again ? "Run again" : "New analysis"),
-          h("div", { class: "row wrap" }, this.kinds),
-          this.what,
-          !again && h("div", { class: "row wrap" }, this.froms),
-          this.source,
-          this.missing,
-          this.params.element,
-          this.estimate,
-          this.problem,
-          h(
-            "div",
-            { class: "row wrap end" },
-            h("button", { class: "btn", type: "button", onclick: () => this.dialog.close() }, "Close"),
-            this.send,
-          ),
-        ),
-      ),
-    );
-    this.dialog.addEventListener("close", () => this.#search.abort());
-    this.#showKind(this.#kind);
-    if (again) this.#showGiven();
-    else this.#showFrom(this.#from);
-    if (options.video) this.#readGiven(options.video);
-    /** @type {HTMLElement} */ (requireElement("[aria-pressed=true]", this.kinds)).focus();
+  function view() {
+    const { icon, start, what } = KINDS[kind];
+    const isFile = from === "file";
+    const seconds = !isFile && chosen ? chosen.duration_exact * facts.factors[kind] : 0;
+    const showKind = (/** @type {Kind} */ next) => {
+      kind = next;
+      params.show(kind);
+      dialog.draw();
+    };
+    const kinds = Object.entries(KINDS).map(([name, { icon, label }]) => [name, icon, label]);
+    return html`
+      <dialog class="dialog making" aria-labelledby="new-heading" @close=${() => request.abort()}>
+        <form class="pad col" novalidate @submit=${submit}>
+          <h2 id="new-heading">${onFiles ? "New analysis" : "Run again"}</h2>
+          ${choicesView("Analysis type", kinds, kind, showKind)}
+          <p class="text-small muted">${what}</p>
+          ${onFiles ? choicesView("Video source", SOURCES, from, showSource) : null}
+          <div class="source" ?data-chosen=${isFile && files.length > 0}>
+            ${isFile ? filesView() : onFiles ? libraryView() : givenView()}
+          </div>
+          <p class="field-error" id="new-missing" role="alert" ?hidden=${!isMissing}>
+            ${iconView("alert")}<span>Choose a video ${isFile ? "first" : "from your library first"}.</span>
+          </p>
+          ${params.view()}
+          <p class="text-small muted" role="status" data-estimate>${seconds > 0 ? describeEstimate(seconds) : ""}</p>
+          <div>${problem}</div>
+          <div class="row wrap end">
+            <button class="btn" type="button" @click=${closeDialog}>Close</button>
+            <button class="btn primary" data-send aria-disabled=${isSending ? "true" : nothing}>
+              ${iconView(icon)}${isFile && files.length > 1 ? `${start} in ${files.length} files` : start}
+            </button>
+          </div>
+        </form>
+      </dialog>`;
   }
 
-  /** @param {Kind} kind */
-  #showKind(kind) {
-    this.#kind = kind;
-    for (const button of this.kinds.querySelectorAll("button"))
-      button.setAttribute("aria-pressed", String(button.value === kind));
-    setText(this.what, KINDS[kind].what);
-    this.params.show(kind);
-    this.#drawSend();
-  }
-
-  /** @param {"file"|"library"} from */
-  #showFrom(from) {
-    this.#from = from;
-    for (const button of this.froms.querySelectorAll("button"))
-      button.setAttribute("aria-pressed", String(button.value === from));
-    this.missing.hidden = true;
-    this.#search.abort();
-    if (from === "file") this.#showFile();
-    else this.#showLibrary();
-    this.#drawSend();
-  }
-
-  #drawSend() {
-    const { icon: mark, start } = KINDS[this.#kind];
-    const several = this.#from === "file" && this.#files.length > 1;
-    this.send.replaceChildren(icon(mark), several ? `${start} in ${this.#files.length} files` : start);
-    if (this.#sending) this.send.setAttribute("aria-disabled", "true");
-    else this.send.removeAttribute("aria-disabled");
-    const seconds =
-      this.#from === "library" && this.#video ? this.#video.duration_exact * this.options.factors[this.#kind] : 0;
-    setText(this.estimate, seconds > 0 ? describeEstimate(seconds) : "");
-  }
-
-  #showFile() {
-    const input = /** @type {HTMLInputElement} */ (
-      h("input", {
-        class: "visually-hidden",
-        id: "new-files",
-        type: "file",
-        multiple: true,
-        accept: ACCEPT,
-        "aria-label": "Choose a file",
-        "aria-describedby": "new-files-words new-missing",
-      })
+  /** @param {string} label @param {string[][]} choices @param {string} now @param {(value: any) => void} choose */
+  function choicesView(label, choices, now, choose) {
+    const buttonViews = choices.map(
+      ([value, icon, words]) => html`
+        <button type="button" value=${value} aria-pressed=${String(value === now)} @click=${() => choose(value)}>
+          ${iconView(icon)}${words}
+        </button>`,
     );
-    input.addEventListener("change", () => {
-      this.#take(takeChosen(input));
-      input.value = "";
-    });
-    input.addEventListener("click", async (event) => {
-      // Ask for a file handle, with which the upload resumes automatically after a reload.
+    return html`
+      <div class="row wrap"><div class="segmented" role="group" aria-label=${label}>${buttonViews}</div></div>`;
+  }
+
+  /** @param {string} next */
+  function showSource(next) {
+    from = next;
+    isMissing = false;
+    request.abort();
+    query = "";
+    listed = () => null;
+    dialog.draw();
+    if (from === "library") listLibrary();
+  }
+
+  function filesView() {
+    const [first] = files;
+    /** Ask for a file handle, with which the upload resumes automatically after a reload. @param {Event} event */
+    const pick = async (event) => {
       if (!("showOpenFilePicker" in window)) return;
       event.preventDefault();
-      this.#take(await pickFiles(true, describeUnreadable));
-    });
-    this.words = h("span", { class: "muted text-small anywhere", id: "new-files-words" });
-    this.label = h("b", { class: "big-words" });
-    this.source.replaceChildren(
-      h(
-        "label",
-        { class: "drop slim" },
-        input,
-        icon("upload", "extra-large"),
-        h("span", { class: "spacer" }, this.label, this.words),
-        h("span", { class: "btn desk", "aria-hidden": "true" }, "Choose"),
-      ),
-    );
-    this.#drawFiles();
+      takeFiles(await pickFiles(true, describeUnreadable));
+    };
+    const takeTyped = (/** @type {any} */ { currentTarget: input }) => {
+      takeFiles(takeChosen(input));
+      input.value = "";
+    };
+    const size = files.reduce((sum, { file }) => sum + file.size, 0);
+    return html`
+      <label class="drop slim">
+        <input class="visually-hidden" id="new-files" type="file" multiple accept=${ACCEPT} aria-label="Choose a file"
+          aria-describedby="new-files-words new-missing" @change=${takeTyped} @click=${pick} />
+        ${iconView("upload", "extra-large")}
+        <span class="spacer">
+          <b class="big-words">${first ? formatCount(files.length, "file") : "Drop a video here, or choose one"}</b
+          ><span class="muted text-small anywhere" id="new-files-words">${
+            first
+              ? html`<span dir="auto">${first.file.name}</span>${
+                  files.length > 1 ? ` and ${formatCount(files.length - 1, "other")}` : ""
+                }<span class="mono faint"> ${formatBytes(size)}</span>`
+              : "The maximum size depends on your plan. The file is not added to your library and is deleted together with the result."
+          }</span>
+        </span>
+        <span class="btn desk" aria-hidden="true">Choose</span>
+      </label>`;
   }
 
-  /** @param {Chosen[]} files */
-  #take(files) {
-    if (!files.length) return;
-    this.#files = files;
-    this.missing.hidden = true;
-    this.#drawFiles();
-    this.#drawSend();
+  /** @param {Chosen[]} taken */
+  function takeFiles(taken) {
+    if (!taken.length) return;
+    files = taken;
+    isMissing = false;
+    dialog.draw();
   }
 
-  #drawFiles() {
-    if (!this.words || !this.label) return;
-    const [first] = this.#files;
-    const count = this.#files.length;
-    this.source.toggleAttribute("data-chosen", count > 0);
-    setText(this.label, count === 0 ? "Drop a video here, or choose one" : formatCount(count, "file"));
-    const size = this.#files.reduce((sum, { file }) => sum + file.size, 0);
-    this.words.replaceChildren(
-      ...(first
-        ? [
-            h("span", { dir: "auto" }, first.file.name),
-            count > 1 ? ` and ${formatCount(count - 1, "other")}` : "",
-            h("span", { class: "mono faint" }, ` ${formatBytes(size)}`),
-          ]
-        : [
-            "The maximum size depends on your plan. The file is not added to your library and is deleted together with the result.",
-          ]),
-    );
+  function libraryView() {
+    const onSearch = (/** @type {any} */ { currentTarget: input }) => {
+      query = input.value;
+      search();
+    };
+    return html`
+      <div class="find">
+        ${iconView("search")}<label class="visually-hidden" for="new-find">Search your videos</label>
+        <input class="input" id="new-find" type="search" placeholder="Name, tag or description" autocomplete="off"
+          maxlength="200" .value=${live(query)} @input=${onSearch}
+          @keydown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && event.preventDefault()} />
+      </div>
+      <div class="videos" role="radiogroup" aria-label="Videos in your library">${listed()}</div>`;
   }
 
-  /** @param {Chosen[]} files */
-  take(files) {
-    if (this.#sending || !this.options.onFiles) return;
-    if (this.#from !== "file") this.#showFrom("file");
-    this.#take(files);
-  }
-
-  #showLibrary() {
-    const find = /** @type {HTMLInputElement} */ (
-      h("input", {
-        class: "input",
-        id: "new-find",
-        type: "search",
-        placeholder: "Name, tag or description",
-        autocomplete: "off",
-        maxlength: "200",
-      })
-    );
-    this.found = h("div", { class: "videos", role: "radiogroup", "aria-label": "Videos in your library" });
-    find.addEventListener(
-      "input",
-      debounce(() => this.#list(find.value), SEARCH_PAUSE),
-    );
-    find.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
-    this.source.removeAttribute("data-chosen");
-    this.source.replaceChildren(
-      h(
-        "div",
-        { class: "find" },
-        icon("search"),
-        h("label", { class: "visually-hidden", for: "new-find" }, "Search your videos"),
-        find,
-      ),
-      this.found,
-    );
-    this.#list("");
-  }
-
-  /** @param {string} search */
-  async #list(search) {
-    const found = /** @type {HTMLElement} */ (this.found);
-    this.#search.abort();
-    this.#search = new AbortController();
-    const { signal } = this.#search;
-    const shapes = setTimeout(
-      () =>
-        !found.children.length &&
-        found.replaceChildren(
-          h(
-            "div",
-            { class: "pad col", role: "status", "aria-label": "Loading videos" },
-            ...Array.from({ length: 3 }, () => h("i", { class: "skeleton" })),
-          ),
-        ),
-      SHAPES_AFTER,
-    );
+  async function listLibrary() {
+    const words = query.trim();
+    request.abort();
+    request = new AbortController();
+    const { signal } = request;
+    const show = (/** @type {() => View} */ view) => {
+      listed = view;
+      dialog.draw();
+    };
+    const shapes = setTimeout(() => listed() === null && show(() => placeholders), SHAPES_AFTER);
     try {
-      const { videos } = await listVideos({ search: search.trim(), status: "ready", page: 1, limit: SHOWN }, signal);
-      const chosen = search.trim() ? null : this.#video;
-      found.replaceChildren(
-        ...[...(chosen ? [chosen] : []), ...videos.filter((one) => one.id !== chosen?.id)].map((one) =>
-          this.#choice(one),
-        ),
-      );
-      if (!found.children.length)
-        found.replaceChildren(
-          h(
-            "p",
-            { class: "pad muted" },
-            search.trim() ? `No videos match “${search.trim()}”.` : "Your library is empty. Choose a file instead.",
-          ),
-        );
+      const { videos } = await listVideos({ search: words, status: "ready", page: 1, limit: SHOWN }, signal);
+      const first = words || !chosen ? [] : [chosen];
+      const all = [...first, ...videos.filter(({ id }) => id !== first[0]?.id)];
+      const none = words ? `No videos match “${words}”.` : "Your library is empty. Choose a file instead.";
+      show(() => (all.length ? all.map(choiceView) : html`<p class="pad muted">${none}</p>`));
     } catch (error) {
-      if (!signal.aborted)
-        found.replaceChildren(createErrorNote("Your videos could not be loaded.", error, () => this.#list(search)));
+      if (!signal.aborted) show(() => errorView("Your videos could not be loaded.", error, listLibrary));
     } finally {
       clearTimeout(shapes);
     }
   }
 
   /** @param {Video} video */
-  #choice(video) {
-    const facts = [video.duration_exact > 0 && formatDuration(video.duration_exact), formatPicture(video)]
-      .filter(Boolean)
-      .join(" · ");
-    return h(
-      "label",
-      { class: "video" },
-      h("input", {
-        type: "radio",
-        name: "video",
-        value: video.id,
-        checked: video.id === this.#video?.id,
-        onchange: () => this.#pick(video),
-      }),
-      this.#poster(video),
-      h("span", { class: "truncate", title: video.title, dir: "auto" }, video.title),
-      h("span", { class: "mono text-small faint" }, facts),
-    );
+  function choiceView(video) {
+    const details = [video.duration_exact > 0 && formatDuration(video.duration_exact), formatPicture(video)];
+    return html`
+      <label class="video">
+        <input type="radio" name="video" value=${video.id} .checked=${live(video.id === chosen?.id)}
+          @change=${() => choose(video)} />
+        ${pictureView(video.poster_url)}
+        <span class="truncate" title=${video.title} dir="auto">${video.title}</span>
+        <span class="mono text-small faint">${details.filter(Boolean).join(" · ")}</span>
+      </label>`;
   }
 
-  /** @param {Video} video */
-  #poster(video) {
-    return h(
-      "span",
-      { class: `picture dark${video.poster_url ? "" : " none"}` },
-      video.poster_url
-        ? h("img", { src: video.poster_url, alt: "", loading: "lazy", decoding: "async" })
-        : icon("film"),
-    );
+  /** Choose a video, and suggest short segments for a short video, so that it has enough. @param {Video} video */
+  function choose(video) {
+    chosen = video;
+    isMissing = false;
+    params.suggest("segment_length", Math.min(10, Math.max(2, Math.round(video.duration_exact / SEGMENTS))));
+    dialog.draw();
   }
 
-  /** @param {Video} video */
-  #pick(video) {
-    this.#video = video;
-    this.missing.hidden = true;
-    this.params.suggest("segment_length", chooseSegmentLength(video.duration_exact));
-    this.#drawSend();
-  }
-
-  #showGiven() {
-    this.source.replaceChildren(
-      ...(this.#video
-        ? [
-            h(
-              "p",
-              { class: "video given" },
-              this.#poster(this.#video),
-              h("span", { class: "truncate", title: this.#video.title, dir: "auto" }, this.#video.title),
-            ),
-          ]
-        : [h("i", { class: "skeleton" })]),
-    );
+  function givenView() {
+    if (!chosen) return isLost ? null : html`<i class="skeleton"></i>`;
+    return html`
+      <p class="video given">
+        ${pictureView(chosen.poster_url)}
+        <span class="truncate" title=${chosen.title} dir="auto">${chosen.title}</span>
+      </p>`;
   }
 
   /** @param {string} id */
-  async #readGiven(id) {
+  async function readGiven(id) {
     try {
-      this.#video = await readVideo(id);
-      this.params.suggest("segment_length", chooseSegmentLength(this.#video.duration_exact));
-      this.#drawSend();
-      if (!this.options.onFiles) this.#showGiven();
-      else if (this.#from === "library") this.#showFrom("library");
+      choose(await readVideo(id));
+      if (onFiles && from === "library") showSource(from);
     } catch (error) {
-      const gone = error instanceof ApiError && error.status === 404;
-      this.problem.replaceChildren(
-        gone
-          ? createErrorNote("The video is no longer in your library.", error)
-          : createErrorNote("The video could not be loaded.", error, () => this.#readGiven(id)),
-      );
-      if (!this.options.onFiles) this.source.replaceChildren();
+      isLost = true;
+      const isGone = error instanceof ApiError && error.status === 404;
+      problem = isGone
+        ? errorView("The video is no longer in your library.", error)
+        : errorView("The video could not be loaded.", error, () => readGiven(id));
+      dialog.draw();
     }
   }
 
   /** @param {Event} event */
-  async #submit(event) {
+  async function submit(event) {
     event.preventDefault();
-    if (this.#sending) return;
-    this.problem.replaceChildren();
-    const given = this.#from === "file" ? this.#files.length > 0 : this.#video !== null;
-    this.missing.hidden = given;
-    setText(
-      requireElement("span", this.missing),
-      this.#from === "file" ? "Choose a video first." : "Choose a video from your library first.",
-    );
-    const params = this.params.read();
-    if (!given) {
-      /** @type {HTMLElement|null} */ (this.source.querySelector("input"))?.focus();
-      return;
+    if (isSending) return;
+    problem = null;
+    isMissing = from === "file" ? !files.length : !chosen;
+    const values = params.read();
+    if (isMissing) {
+      const input = /** @type {HTMLElement|null} */ (dialog.element.querySelector(".source input"));
+      return input?.focus();
     }
-    if (!params) return;
-    if (this.#from === "file") {
-      this.dialog.close();
-      return this.options.onFiles?.(this.#files, this.#kind, params);
+    if (!values) return;
+    if (from === "file") {
+      dialog.close();
+      return onFiles?.(files, kind, values);
     }
-    await this.#analyse(/** @type {Video} */ (this.#video).id, params);
-  }
-
-  /** @param {string} video @param {Record<string, any>} params */
-  async #analyse(video, params) {
-    this.#sending = true;
-    this.#drawSend();
+    const { id } = /** @type {Video} */ (chosen);
     // A retry keeps its idempotency key; a changed request gets a new key.
-    const asked = JSON.stringify([video, this.#kind, params]);
-    if (this.#asked && this.#asked !== asked) this.#key = newKey();
-    this.#asked = asked;
+    const asking = JSON.stringify([id, kind, values]);
+    if (asked && asked !== asking) key = newKey();
+    asked = asking;
+    isSending = true;
+    dialog.draw();
     try {
-      const answer = await analyseVideo(video, this.#kind, params, this.#key);
-      this.dialog.close();
-      this.options.onMade(answer);
+      const { sessionId } = await analyseVideo(id, kind, values, key);
+      dialog.close();
+      location.assign(`/analysis/${encodeURIComponent(sessionId)}`);
     } catch (error) {
       const errors = error instanceof ApiError ? error.body?.errors : null;
-      if (!errors || !this.params.refuse(errors.params ?? errors))
-        this.problem.replaceChildren(createErrorNote("The analysis could not be started.", error));
+      if (!errors || !params.refuse(errors.params ?? errors))
+        problem = errorView("The analysis could not be started.", error);
     } finally {
-      this.#sending = false;
-      this.#drawSend();
+      isSending = false;
+      dialog.draw();
     }
   }
+
+  return {
+    isOpen: () => dialog.element.open,
+    /** Replace the chosen files. @param {Chosen[]} taken */
+    take(taken) {
+      if (isSending || !onFiles) return;
+      if (from !== "file") showSource("file");
+      takeFiles(taken);
+    },
+  };
 }

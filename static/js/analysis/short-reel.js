@@ -12,8 +12,7 @@ const MOST_HIGHLIGHTS = 50;
  * Return why a reel is short, with settings for a longer reel if there are any. Return null if the reel is
  * long enough.
  * @param {Pick<Highlights, "highlights"|"segments"|"duration"|"below_minimum">} data
- * @param {Record<string, any>} params
- * @returns {{text: string, params: Record<string, any>|null}|null}
+ * @param {Record<string, any>} params @returns {{text: string, params: Record<string, any>|null}|null}
  */
 export function explainShortReel({ highlights, segments, duration, below_minimum: best = [] }, params) {
   if (!highlights.length && best.length)
@@ -43,9 +42,7 @@ const floorScore = (score) => Number(formatHundredths(score));
 
 /**
  * Return the highest minimum score that adds enough segments to fill the reel's missing seconds; 0 if none does.
- * @param {import("./api.js").Segment[]} below
- * @param {number} lacking
- * @returns {number}
+ * @param {import("./api.js").Segment[]} below @param {number} lacking @returns {number}
  */
 function findLowerMinimum(below, lacking) {
   let sum = 0;

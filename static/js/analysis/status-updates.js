@@ -2,6 +2,7 @@
 // taken only from status requests.
 
 import { ApiError, listJobs } from "../base/api.js";
+import { requireElement } from "../base/dom.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { isLive, getState } from "./labels.js";
 import { readSession } from "./api.js";
@@ -13,7 +14,6 @@ import { readSession } from "./api.js";
  * @property {(session: Session) => void} onChange Receives each changed analysis.
  * @property {(id: string) => void} onGone Receives the id of each deleted analysis.
  * @property {(job: any) => void} [onUnknown] Receives each job whose analysis the page does not show.
- * @property {(state: import("../base/live-channel.js").LiveState) => void} [onState]
  */
 
 const JOB_KINDS = new Set(["highlights", "workout"]);
@@ -25,17 +25,13 @@ const NEWEST = 100;
 const SIGNED_OUT = 4401;
 
 export class Follower {
-  /**
-   * Running status requests by analysis id; if `again` is true, another request follows.
-   * @type {Map<string, {again: boolean, request: AbortController}>}
-   */ #reading = new Map();
+  /** Running status requests by analysis id. @type {Map<string, {again: boolean, request: AbortController}>} */
+  #reading = new Map();
   /** Ids of analyses whose last status request failed. @type {Set<string>} */ #unread = new Set();
   /** Timers of delayed status requests by analysis id. @type {Map<string, number>} */ #due = new Map();
   /** Ids of analyses being deleted, for which no status is requested. @type {Set<string>} */ #leaving = new Set();
-  /**
-   * Times of the last status requests or responses by analysis id, in ms of performance.now().
-   * @type {Map<string, number>}
-   */ #readAt = new Map();
+  /** Times of the last requests or answers by analysis id, in ms of performance.now(). @type {Map<string, number>} */
+  #readAt = new Map();
 
   /** @param {FollowOptions} options */
   constructor(options) {
@@ -44,12 +40,19 @@ export class Follower {
       onMessage: (message) => this.#receive(message),
       snapshot: () => listJobs(NEWEST),
       onSnapshot: (snapshot) => snapshot.jobs.forEach((/** @type {any} */ job) => this.#change(job)),
-      onState: (state) => options.onState?.(state),
+      onState: (state) => {
+        requireElement("[data-live-state]").hidden = state !== "polling";
+      },
       subject: (message) => message.job?.id ?? message.id ?? "",
       final: new Set([SIGNED_OUT]),
     });
+    requireElement("[data-live-retry]").addEventListener("click", () => this.live.retry());
     setInterval(() => this.#askForTimes(), 1000);
-    for (const event of ["online", "signedin"]) window.addEventListener(event, () => this.#askAgain());
+    const askAgain = () => {
+      const live = options.sessions().filter(isLive);
+      for (const id of new Set([...this.#unread, ...live.map((one) => one.sessionId)])) this.ask(id);
+    };
+    for (const event of ["online", "signedin"]) window.addEventListener(event, askAgain);
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#askForTimes());
   }
 
@@ -67,8 +70,7 @@ export class Follower {
 
   /**
    * Delete an analysis, and meanwhile send no status requests for it.
-   * @param {string} id
-   * @param {() => Promise<unknown>} remove
+   * @param {string} id @param {() => Promise<unknown>} remove
    */
   async remove(id, remove) {
     this.#leaving.add(id);
@@ -86,7 +88,7 @@ export class Follower {
     if (this.#leaving.has(id)) return;
     const before = this.#reading.get(id);
     if (before) {
-      before.again = true;
+      before.again = true; // send another request after this one
       return;
     }
     const reading = { again: false, request: new AbortController() };
@@ -132,24 +134,18 @@ export class Follower {
     if (!session) return this.options.onUnknown?.(job);
     // Messages of a job do not contain its result, so read the analysis.
     if (job.status !== getState(session)) {
-      if (session.status !== "expired") this.#askSoon(session.sessionId);
-      return;
+      if (session.status === "expired") return;
+      const { sessionId } = session;
+      clearTimeout(this.#due.get(sessionId));
+      const ask = () => {
+        this.#due.delete(sessionId);
+        if (this.#find((one) => one.sessionId === sessionId)) this.ask(sessionId);
+      };
+      return void this.#due.set(sessionId, window.setTimeout(ask, SETTLES));
     }
     const progress = Math.max(session.progress, job.progress);
     if (progress !== session.progress || job.message !== session.message)
       this.options.onChange({ ...session, progress, message: job.message || session.message });
-  }
-
-  /** @param {string} id */
-  #askSoon(id) {
-    clearTimeout(this.#due.get(id));
-    this.#due.set(
-      id,
-      window.setTimeout(() => {
-        this.#due.delete(id);
-        if (this.#find((one) => one.sessionId === id)) this.ask(id);
-      }, SETTLES),
-    );
   }
 
   #askForTimes() {
@@ -162,17 +158,6 @@ export class Follower {
         this.ask(session.sessionId);
       }
     }
-  }
-
-  #askAgain() {
-    const ids = new Set([
-      ...this.#unread,
-      ...this.options
-        .sessions()
-        .filter(isLive)
-        .map((one) => one.sessionId),
-    ]);
-    for (const id of ids) this.ask(id);
   }
 }
 

@@ -10,10 +10,10 @@ import { deleteHandle, readHandle } from "../uploads/file-handles.js";
 import { Row } from "../uploads/upload-row.js";
 import { describeTooLarge, Transfer } from "../uploads/transfer.js";
 import { formatBytes, isFromPages, listLiveUploads } from "../videos/api.js";
-import { makeUploadOptions } from "./api.js";
 
 /**
  * @typedef {import("../uploads/file-picker.js").Chosen} Chosen
+ * @typedef {import("../uploads/tab-channel.js").Going} Going
  * @typedef {import("../uploads/upload-row.js").RowAct} RowAct
  * @typedef {import("./api.js").Kind} Kind
  */
@@ -21,20 +21,16 @@ import { makeUploadOptions } from "./api.js";
 const PURPOSE = "analysis";
 const AT_ONCE = 2;
 const TITLE = document.title;
+const EMPTY = "The file is empty. If it is still being recorded or copied, add it again afterwards.";
 
 export class Uploads {
   /** @type {Map<Transfer, Row>} */ #rows = new Map();
-  /**
-   * Uploads of other tabs, by upload id.
-   * @type {Map<string, {at: number, going: import("../uploads/tab-channel.js").Going}>}
-   */ #elsewhere = new Map();
+  /** Uploads of other tabs by upload id. @type {Map<string, {at: number, going: Going}>} */ #elsewhere = new Map();
   #drawing = false;
 
   /**
    * `onArrived` is called after an upload. It receives the id of the analysis, or "" if the server's response was lost.
-   * @param {HTMLElement} panel
-   * @param {number} limit
-   * @param {(sessionId: string) => void} onArrived
+   * @param {HTMLElement} panel @param {number} limit @param {(sessionId: string) => void} onArrived
    */
   constructor(panel, limit, onArrived) {
     this.panel = panel;
@@ -43,8 +39,26 @@ export class Uploads {
     this.onArrived = onArrived;
     this.channel = openUploadChannel({
       onAsk: () => this.#tellTabs(),
-      onAct: (id, act) => this.#actedElsewhere(id, act),
-      onState: (files) => this.#toldElsewhere(files),
+      onAct: (id, act) => {
+        const transfer = this.#all.find((one) => one.uploadId === id);
+        if (act === "pause" && transfer?.isGoing) transfer.pause();
+        else if (act === "resume" && transfer?.file) transfer.resume();
+        else if (act === "cancelled" && transfer) {
+          transfer.wasCancelled();
+          this.#stopped(transfer);
+        }
+      },
+      onState: (files) => {
+        for (const file of files) {
+          if (file.state === "stopped") this.#elsewhere.delete(file.id);
+          else this.#elsewhere.set(file.id, { at: Date.now(), going: file.state });
+          const transfer = this.#all.find((one) => one.uploadId === file.id && !one.file);
+          if (!transfer) continue;
+          transfer.sent = Math.max(transfer.sent, file.sent);
+          transfer.sentElsewhere(this.#isElsewhere(file.id), file.state);
+          if (file.state === "stopped") this.#askUnfinished();
+        }
+      },
     });
     window.addEventListener("offline", () => this.#all.forEach((one) => one.networkLost()));
     window.addEventListener("online", () => this.#goOn((one) => one.lack !== "session"));
@@ -60,31 +74,21 @@ export class Uploads {
     return [...this.#rows.keys()];
   }
 
-  /**
-   * @param {Chosen[]} files
-   * @param {Kind} kind
-   * @param {Record<string, any>} params
-   */
+  /** @param {Chosen[]} files @param {Kind} kind @param {Record<string, any>} params */
   add(files, kind, params) {
-    const into = makeUploadOptions(kind, params);
+    // This metadata makes the server analyse an upload.
+    const into = { purpose: PURPOSE, analysis_type: kind, params: JSON.stringify(params) };
     for (const { file, handle } of files) {
       const waiting = this.#all.find((one) => one.state === "unfinished" && one.fits(file));
       if (waiting) {
-        showToast(
-          `The upload of “${file.name}” was started earlier. It continues with the settings that you chose then.`,
-          "warn",
-        );
+        const words = "was started earlier. It continues with the settings that you chose then.";
+        showToast(`The upload of “${file.name}” ${words}`, "warn");
         waiting.giveFile(file, handle);
         continue;
       }
       const transfer = new Transfer({ file, name: file.name, size: file.size, handle, into, read: null });
       if (file.size > this.limit) transfer.refuse("too_large", ...describeTooLarge(this.limit));
-      else if (file.size === 0)
-        transfer.refuse(
-          "empty",
-          "Empty file",
-          "The file is empty. If it is still being recorded or copied, add it again afterwards.",
-        );
+      else if (file.size === 0) transfer.refuse("empty", "Empty file", EMPTY);
       this.#show(transfer);
     }
   }
@@ -101,7 +105,11 @@ export class Uploads {
 
   /** @param {Transfer} transfer */
   #changed(transfer) {
-    if (transfer.state === "processing") return this.#arrived(transfer);
+    if (transfer.state === "processing") {
+      if (!this.#rows.has(transfer)) return;
+      this.#stopped(transfer);
+      return this.onArrived(transfer.resource);
+    }
     queueMicrotask(() => this.#schedule());
     this.#tellTabs();
     if (this.#drawing) return;
@@ -124,26 +132,9 @@ export class Uploads {
     }
   }
 
-  /** @param {Transfer} transfer */
-  #arrived(transfer) {
-    if (!this.#rows.has(transfer)) return;
-    this.#stopped(transfer);
-    this.onArrived(transfer.resource);
-  }
-
   /** Report the end of an upload to other tabs, and remove its row. @param {Transfer} transfer */
   #stopped(transfer) {
-    if (transfer.uploadId)
-      this.channel.tell([
-        {
-          id: transfer.uploadId,
-          name: transfer.name,
-          state: "stopped",
-          sent: transfer.sent,
-          size: transfer.size,
-          speed: 0,
-        },
-      ]);
+    if (transfer.uploadId) this.channel.tell([{ ...toState(transfer), state: "stopped", speed: 0 }]);
     this.#forget(transfer);
   }
 
@@ -162,10 +153,17 @@ export class Uploads {
 
   /** @param {Transfer} transfer @param {RowAct} act */
   async #act(transfer, act) {
+    const cancel = async () => {
+      try {
+        if (await transfer.cancel()) this.#stopped(transfer);
+      } catch (error) {
+        showToast(`The upload of “${transfer.name}” could not be cancelled. ${explainError(error)}`, "bad");
+      }
+    };
     if (act === "pause") transfer.pause();
     else if (act === "resume" || act === "try" || act === "again") transfer.resume();
     else if (act === "remove") this.#forget(transfer);
-    else if (act === "cancel") askToCancel(transfer.name, transfer.sent, () => this.#cancel(transfer));
+    else if (act === "cancel") askToCancel(transfer.name, transfer.sent, cancel);
     else if (act === "choose" || (act === "reopen" && !(await transfer.reopen(true)))) this.#choose(transfer);
   }
 
@@ -173,24 +171,12 @@ export class Uploads {
   async #choose(transfer) {
     const [chosen] = await pickFiles(false, describeUnreadable);
     if (!chosen) return;
-    if (transfer.fits(chosen.file)) return transfer.giveFile(chosen.file, chosen.handle);
+    const { file, handle } = chosen;
+    if (transfer.fits(file)) return transfer.giveFile(file, handle);
     if (transfer.state === "refused")
-      showToast(`“${chosen.file.name}” is a different file. To analyse it, use “New analysis”.`, "warn");
-    else
-      this.#rows
-        .get(transfer)
-        ?.remark(
-          `“${chosen.file.name}” (${formatBytes(chosen.file.size)}) is a different file. To continue this upload, choose “${transfer.name}” (${formatBytes(transfer.size)}).`,
-        );
-  }
-
-  /** @param {Transfer} transfer */
-  async #cancel(transfer) {
-    try {
-      if (await transfer.cancel()) this.#stopped(transfer);
-    } catch (error) {
-      showToast(`The upload of “${transfer.name}” could not be cancelled. ${explainError(error)}`, "bad");
-    }
+      return showToast(`“${file.name}” is a different file. To analyse it, use “New analysis”.`, "warn");
+    const wanted = `To continue this upload, choose “${transfer.name}” (${formatBytes(transfer.size)}).`;
+    this.#rows.get(transfer)?.remark(`“${file.name}” (${formatBytes(file.size)}) is a different file. ${wanted}`);
   }
 
   /** @param {(transfer: Transfer) => boolean} fits */
@@ -214,46 +200,12 @@ export class Uploads {
 
   #tellTabs() {
     const files = this.#all.filter((one) => one.uploadId && one.file && (one.isGoing || one.state === "paused"));
-    if (files.length)
-      this.channel.tell(
-        files.map((one) => ({
-          id: one.uploadId,
-          name: one.name,
-          state: /** @type {any} */ (one.state),
-          sent: one.sent,
-          size: one.size,
-          speed: one.speed,
-        })),
-      );
+    if (files.length) this.channel.tell(files.map(toState));
   }
 
   /** @param {string} id */
   #isElsewhere(id) {
     return Date.now() - (this.#elsewhere.get(id)?.at ?? 0) < STATE_HOLDS;
-  }
-
-  /** @param {string} id @param {import("../uploads/tab-channel.js").UploadAct} act */
-  #actedElsewhere(id, act) {
-    const transfer = this.#all.find((one) => one.uploadId === id);
-    if (!transfer) return;
-    if (act === "cancelled") {
-      transfer.wasCancelled();
-      this.#stopped(transfer);
-    } else if (act === "pause" && transfer.isGoing) transfer.pause();
-    else if (act === "resume" && transfer.file) transfer.resume();
-  }
-
-  /** @param {import("../uploads/tab-channel.js").UploadState[]} files */
-  #toldElsewhere(files) {
-    for (const file of files) {
-      if (file.state === "stopped") this.#elsewhere.delete(file.id);
-      else this.#elsewhere.set(file.id, { at: Date.now(), going: file.state });
-      const transfer = this.#all.find((one) => one.uploadId === file.id && !one.file);
-      if (!transfer) continue;
-      transfer.sent = Math.max(transfer.sent, file.sent);
-      transfer.sentElsewhere(this.#isElsewhere(file.id), file.state);
-      if (file.state === "stopped") this.#askUnfinished();
-    }
   }
 
   #everySecond() {
@@ -279,9 +231,9 @@ export class Uploads {
     }
     const live = new Set(uploads.map((upload) => upload.id));
     for (const transfer of this.#all) {
-      if (transfer.file || live.has(transfer.uploadId) || !["unfinished", "elsewhere"].includes(transfer.state))
-        continue;
-      deleteHandle(transfer.uploadId);
+      const { file, uploadId, state } = transfer;
+      if (file || live.has(uploadId) || !["unfinished", "elsewhere"].includes(state)) continue;
+      deleteHandle(uploadId);
       this.#forget(transfer);
     }
     for (const upload of uploads.reverse()) {
@@ -295,4 +247,9 @@ export class Uploads {
       if (transfer.state === "unfinished") transfer.reopen(false);
     }
   }
+}
+
+/** @param {Transfer} transfer @returns {import("../uploads/tab-channel.js").UploadState} */
+function toState({ uploadId: id, name, state, sent, size, speed }) {
+  return { id, name, state: /** @type {any} */ (state), sent, size, speed };
 }

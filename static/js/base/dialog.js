@@ -157,20 +157,3 @@ export function askToDelete({ heading, words, remove, onDeleted, refused }) {
     refused: refused ?? ((error) => errorView("Deleting failed.", error)),
   });
 }
-
-/**
- * Lock or unlock the submit button and the text fields of a dialog while its form is sent, so that no typed text is
- * left out of the request.
- * @param {HTMLElement} dialog
- * @param {boolean} isSending
- */
-export function lockForm(dialog, isSending) {
-  const button = dialog.querySelector("button:not([type=button])");
-  if (isSending) button?.setAttribute("aria-disabled", "true");
-  else button?.removeAttribute("aria-disabled");
-  const fields = /** @type {NodeListOf<HTMLInputElement>} */ (dialog.querySelectorAll("input, textarea"));
-  for (const field of fields) field.readOnly = isSending;
-}
-
-/** @param {HTMLElement} dialog */
-export const isFormLocked = (dialog) => dialog.querySelector("button[aria-disabled=true]:not([type=button])") !== null;

@@ -19,11 +19,10 @@ export function showToast(text, tone = "ok", action = null) {
     note.remove();
     action?.run();
   };
-  const note = createRoot()(html`
-    <div class="note ${tone}">
-      ${iconView(ICONS[tone])}<span class="spacer">${text}</span>
-      ${action ? html`<button class="btn" type="button" @click=${act}>${action.label}</button>` : null}
-    </div>`);
+  const button = action ? html`<button class="btn" type="button" @click=${act}>${action.label}</button>` : null;
+  const note = createRoot()(
+    html`<div class="note ${tone}">${iconView(ICONS[tone])}<span class="spacer">${text}</span>${button}</div>`,
+  );
   holder.append(note);
   while (holder.children.length > 3) holder.firstElementChild?.remove();
   const remove = () => {

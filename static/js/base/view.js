@@ -42,6 +42,5 @@ export function mount(holder, host) {
  * @param {string} [extra]
  */
 export const iconView = (name, extra = "") =>
-  html`<svg class=${`icon ${extra}`.trim()} aria-hidden="true">
-    <use href=${`${document.body.dataset.icons}#i-${name}`}></use>
-  </svg>`;
+  html`<svg class=${`icon ${extra}`.trim()} aria-hidden="true"
+    ><use href=${`${document.body.dataset.icons}#i-${name}`}></use></svg>`;

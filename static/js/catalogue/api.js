@@ -2,6 +2,8 @@
 
 import { ApiError, callApi, readCookie, get } from "../base/api.js";
 
+export { makeIdempotencyKey as makeVideoKey } from "../base/api.js";
+
 /**
  * @typedef {import("../videos/api.js").Video & {
  *   thumbnail_url: string|null, category: string|null, is_featured: boolean, is_hidden: boolean, view_count: number,
@@ -48,16 +50,8 @@ export const deleteCatalogueVideo = (id, reason) =>
 /** @param {string} id @returns {Promise<CatalogueVideo>} */
 export const restoreCatalogueVideo = (id) => callApi("POST", makePath(id, "/restore"));
 
-/**
- * @param {string} id
- * @param {string} reason
- * @param {string} text
- */
+/** @param {string} id @param {string} reason @param {string} text */
 export const reportVideo = (id, reason, text) => callApi("POST", makePath(id, "/reports"), { reason, text });
-
-export function makeVideoKey() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
-}
 
 /**
  * Send a video's files by XMLHttpRequest, because `fetch` reports no upload progress.
@@ -80,32 +74,26 @@ export function sendFiles(id, files, onProgress, signal) {
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
     request.setRequestHeader("X-CSRFToken", readCookie("csrftoken"));
-    request.upload.addEventListener(
-      "progress",
-      (event) => event.lengthComputable && onProgress(event.loaded / event.total),
-    );
-    request.addEventListener("load", () => {
+    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    request.onload = () => {
       const answer = request.response;
       if (request.status >= 200 && request.status < 300 && answer) return resolve(answer);
       if (request.status === 401) window.dispatchEvent(new Event("signedout"));
-      reject(
-        new ApiError(
-          answer?.error ??
-            (request.status === 413
-              ? "The file is too large. Choose a smaller one."
-              : "The server's answer could not be read. Try again."),
-          {
-            status: request.status || 500,
-            type: answer?.type ?? "unknown",
-            body: answer,
-            requestId: answer?.request_id ?? request.getResponseHeader("X-Request-ID"),
-            retryAfter: Number(request.getResponseHeader("Retry-After")) || null,
-          },
-        ),
-      );
-    });
-    request.addEventListener("error", () => reject(new ApiError("The server cannot be reached.")));
-    request.addEventListener("abort", () => reject(new DOMException("Stopped", "AbortError")));
+      const sentence =
+        request.status === 413
+          ? "The file is too large. Choose a smaller one."
+          : "The server's answer could not be read. Try again.";
+      const about = {
+        status: request.status || 500,
+        type: answer?.type ?? "unknown",
+        body: answer,
+        requestId: answer?.request_id ?? request.getResponseHeader("X-Request-ID"),
+        retryAfter: Number(request.getResponseHeader("Retry-After")) || null,
+      };
+      reject(new ApiError(answer?.error ?? sentence, about));
+    };
+    request.onerror = () => reject(new ApiError("The server cannot be reached."));
+    request.onabort = () => reject(new DOMException("Stopped", "AbortError"));
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.send(form);
   });

@@ -37,7 +37,10 @@ export class TagConflicts {
   /** @param {string} name */
   constructor(name) {
     this.#key = `vod-tag-conflicts/${name}`;
-    for (const deed of this.#kept()) this.#deeds.set(deed.tag, deed);
+    try {
+      /** @type {TagDeed[]} */ const kept = JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
+      for (const deed of kept) this.#deeds.set(deed.tag, deed);
+    } catch {}
   }
 
   get all() {
@@ -46,6 +49,7 @@ export class TagConflicts {
 
   /** @param {TagDeed} deed */
   add(deed) {
+    this.#deeds.delete(deed.tag);
     this.#deeds.set(deed.tag, deed);
     this.#keep();
   }
@@ -54,15 +58,6 @@ export class TagConflicts {
   drop(tag) {
     this.#deeds.delete(tag);
     this.#keep();
-  }
-
-  /** @returns {TagDeed[]} */
-  #kept() {
-    try {
-      return JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
-    } catch {
-      return [];
-    }
   }
 
   #keep() {

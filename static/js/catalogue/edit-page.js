@@ -2,112 +2,108 @@
 
 import { ApiError, readCookie, fetchFragment } from "../base/api.js";
 import { copyText } from "../base/clipboard.js";
-import { debounce, h, icon, requireElement, readPageData, setIcon, setText } from "../base/dom.js";
+import { debounce, requireElement, readPageData, setText } from "../base/dom.js";
 import { formatDuration, formatWhen } from "../base/format.js";
 import { LiveChannel } from "../base/live-channel.js";
-import { createErrorNote, explainError, showToast } from "../base/notice.js";
+import { errorView, showToast } from "../base/notice.js";
+import { html, iconView, mount, repeat } from "../base/view.js";
 import { SyncClient, SyncError } from "./sync-client.js";
 import { formatBytes, formatPicture } from "../videos/api.js";
-import { readCatalogueVideo, restoreCatalogueVideo } from "./api.js";
+import { readCatalogueVideo } from "./api.js";
 import { findOpenConflicts, TagConflicts } from "./conflicts.js";
-import { openDeleteDialog, openHideDialog } from "./reason-dialogs.js";
+import { openDeleteDialog, openHideDialog, restoreVideo } from "./reason-dialogs.js";
 import { FilesForm } from "./file-fields.js";
-import { formatViews } from "./list-matching.js";
+import { formatViews, isPlayable } from "./list-matching.js";
 import { TagField } from "./tag-field.js";
-import { createChoice, TypedField } from "./text-field.js";
+import { choiceView, TypedField } from "./text-field.js";
 import { describeAudience, describeSaved } from "./labels.js";
+import { getPictureUrl } from "./video-card.js";
 
 /** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
 
 const facts = readPageData("facts");
 const form = /** @type {HTMLFormElement} */ (requireElement("[data-words]"));
-const line = requireElement("[data-line]");
-const trouble = requireElement("[data-trouble]");
 const said = requireElement("[data-said]");
 const history = requireElement("[data-history]");
+const drawLineStatus = mountStatus("[data-line]", "status line");
+const drawAudience = mountStatus("[data-audience]", "status");
+const drawTrouble = mount(requireElement("[data-trouble]"));
+const drawPicture = mount(requireElement("[data-picture]"));
+const drawFacts = mount(requireElement("[data-file-facts]"));
+const drawActions = mount(requireElement("[data-actions]"));
+const drawFeaturedNote = mount(requireElement('[data-conflict="is_featured"]'));
+const drawTagNotes = mount(requireElement('[data-conflict="tags"]'));
 const ASK = 10_000; // ms between checks whether a deleted video was restored
 const toOneLine = (/** @type {string} */ text) => text.normalize("NFC").replace(/\s+/g, " ").trim();
 
-const client = new SyncClient({
-  videoId: facts.id,
-  actor: facts.user,
-  headers: () => ({ "X-CSRFToken": readCookie("csrftoken") }),
-});
+/** Return a function that shows a state in an element. @param {string} selector @param {string} classes */
+function mountStatus(selector, classes) {
+  const element = requireElement(selector);
+  /** @type {ReturnType<typeof mount>|undefined} */ let draw;
+  return (/** @type {import("./labels.js").Line} */ { words, icon, tone }) => {
+    draw ??= mount(element);
+    element.className = `${classes} ${tone}`;
+    draw(html`${iconView(icon, tone === "run" ? "spin" : "")}<span>${words}</span>`);
+  };
+}
+
+const headers = () => ({ "X-CSRFToken": readCookie("csrftoken") });
+const client = new SyncClient({ videoId: facts.id, actor: facts.user, headers });
 /** @type {CatalogueVideo|null} */ let video = null;
 /** True while the video is deleted. */ let gone = facts.is_deleted;
-let drawnDeleted = "";
+/** URL of the shown picture; empty if there is none. */ let picture = "";
+/** True while another person's change of the setting “Featured” conflicts. */ let asksFeatured = false;
 
-/**
- * @param {string} field
- * @param {any} value
- * @param {{seen?: any[], state?: string}} [about]
- */
-async function keepEdit(field, value, about) {
-  try {
-    await client.edit(field, value, about);
-  } catch (error) {
-    onNotKept(error);
-  }
-}
+/** @param {string} field @param {any} value @param {{seen?: any[], state?: string}} [about] */
+const keepEdit = (field, value, about) => client.edit(field, value, about).catch(onNotKept);
 
 /** @param {unknown} error */
 function onNotKept(error) {
-  if (!(error instanceof SyncError)) console.error(error);
-  showToast(
-    error instanceof SyncError
-      ? error.sentence
-      : "This browser could not store the change. Keep the page open until it is saved.",
-    "bad",
-  );
+  if (error instanceof SyncError) return showToast(error.sentence, "bad");
+  console.error(error);
+  showToast("This browser could not store the change. Keep the page open until it is saved.", "bad");
 }
 
-/** @param {string} name */
-const bindField = (name) => ({
-  keep: (/** @type {string} */ value, /** @type {any} */ about) => keepEdit(name, value, about),
-  typed: () => drawSaved(client),
-  writes: () => client.writes(name),
-  actor: () => client.actor,
-});
+/**
+ * @param {string} name
+ * @param {(text: string) => string} clean
+ * @param {Partial<import("./text-field.js").FieldOptions>} [options]
+ */
+function createField(name, clean, options) {
+  const input = requireElement(`#${name}`);
+  return new TypedField(input, input.value, {
+    label: `the ${name}`,
+    clean,
+    trouble: () => "",
+    keep: (value, about) => keepEdit(name, value, about),
+    typed: drawSaved,
+    writes: () => client.writes(name),
+    actor: () => client.actor,
+    ...options,
+  });
+}
 
 const fields = {
-  title: new TypedField(requireElement("#title"), requireElement("#title").value, {
-    label: "the title",
-    clean: toOneLine,
-    ...bindField("title"),
+  title: createField("title", toOneLine, {
     trouble: (value) => (value ? "" : "Enter a title. Until then, the previous title is kept."),
   }),
-  description: new TypedField(requireElement("#description"), requireElement("#description").value, {
-    label: "the description",
-    clean: (text) => text.normalize("NFC").replace(/\r\n?/g, "\n"),
-    ...bindField("description"),
-    isShared: true,
-    trouble: () => "",
-  }),
-  category: new TypedField(requireElement("#category"), requireElement("#category").value, {
-    label: "the category",
-    clean: toOneLine,
-    ...bindField("category"),
-    trouble: () => "",
-  }),
+  description: createField("description", (text) => text.normalize("NFC").replace(/\r\n?/g, "\n"), { isShared: true }),
+  category: createField("category", toOneLine),
 };
-const tags = new TagField(requireElement("[data-tag-field]"), {
-  place: facts.id,
-  limits: facts,
-  add: (tag) => client.addTag(tag).catch(onNotKept),
-  remove: (tag) => client.removeTag(tag).catch(onNotKept),
-});
+const addTag = (/** @type {string} */ tag) => client.addTag(tag).catch(onNotKept);
+const removeTag = (/** @type {string} */ tag) => client.removeTag(tag).catch(onNotKept);
+const tagField = requireElement("[data-tag-field]");
+const tags = new TagField(tagField, { place: facts.id, limits: facts, add: addTag, remove: removeTag });
 const featured = /** @type {HTMLInputElement} */ (requireElement("#featured"));
-const featuredNote = requireElement('[data-conflict="is_featured"]');
-const tagNotes = requireElement('[data-conflict="tags"]');
 const tagConflicts = new TagConflicts(`${facts.user}/${facts.id}`);
 featured.addEventListener("change", () => {
-  featuredNote.replaceChildren();
+  showFeaturedConflict(null);
   keepEdit("is_featured", featured.checked);
 });
 form.addEventListener("submit", (event) => event.preventDefault());
 
-/** @param {string[]} names @param {boolean} isLocal */
-function showWords(names, isLocal) {
+/** @param {string[]} [names] @param {boolean} [isLocal] */
+function showWords(names = Object.keys(client.values), isLocal = false) {
   const values = client.values;
   for (const name of /** @type {const} */ (["title", "description", "category"]))
     if (names.includes(name)) fields[name].show(values[name] ?? "", isLocal);
@@ -119,144 +115,122 @@ function showWords(names, isLocal) {
   }
 }
 
-const LABELS = {
-  title: "title",
-  description: "description",
-  category: "category",
-  tags: "tags",
-  is_featured: "featured mark",
-};
-
 // The form is inert until the video is loaded, because edits before that would conflict with the loaded values.
 let isLoaded = false;
 
 function loadVideo() {
   if (isLoaded || !client.video) return;
   isLoaded = true;
-  showWords(Object.keys(LABELS), false);
+  showWords();
   form.inert = gone;
   document.body.dataset.ready = "";
-  for (const deed of tagConflicts.all) tagNotes.append(createTagChoice(deed));
+  showTagConflicts();
 }
 
 client.addEventListener("change", (/** @type {any} */ event) => {
   const { fields: names, origin } = event.detail;
   if (!isLoaded) return loadVideo();
   showWords(names, origin === "local");
-  if (origin !== "local") {
-    setText(
-      said,
-      `Another person changed the ${names.map((/** @type {keyof typeof LABELS} */ name) => LABELS[name] ?? name).join(", ")}.`,
-    );
-    renewHistory();
-  }
+  if (origin === "local") return;
+  setText(said, `Another person changed the ${names.join(", ").replace("is_featured", "featured mark")}.`);
+  renewHistory();
 });
 
 client.addEventListener("conflict", (/** @type {any} */ event) => {
   const { field, mine, theirs } = event.detail;
-  if (field !== "tags") return createConflictNote(field, { mine, theirs });
-  const shown = [...tagNotes.children].find((note) => /** @type {HTMLElement} */ (note).dataset.tag === mine.tag);
+  if (field !== "tags") return showConflict(field, { mine, theirs });
   tagConflicts.add(mine);
-  shown?.remove();
-  tagNotes.append(createTagChoice(mine));
+  showTagConflicts();
 });
 
 /** @param {string} field @param {import("./conflicts.js").Conflict} both */
-function createConflictNote(field, { mine, theirs }) {
+function showConflict(field, { mine, theirs }) {
   if (field !== "is_featured")
-    return fields[/** @type {keyof typeof fields} */ (field)]?.conflict({ mine: mine ?? "", theirs: theirs ?? "" });
-  if (featuredNote.firstChild) return;
-  featuredNote.replaceChildren(
-    createChoice(
-      "Another person changed this setting at the same time. Choose which value to keep.",
-      describeFeatured(mine),
-      describeFeatured(theirs),
-      (chosen) => {
-        featuredNote.replaceChildren();
-        featured.checked = chosen === describeFeatured(true);
-        featured.focus();
-        keepEdit("is_featured", featured.checked, { seen: [true, false] });
-      },
-    ),
-  );
+    fields[/** @type {keyof typeof fields} */ (field)]?.conflict({ mine: mine ?? "", theirs: theirs ?? "" });
+  else if (!asksFeatured) showFeaturedConflict({ mine, theirs });
 }
 
-function drawConflicts() {
-  const open = findOpenConflicts(client.document, facts.user, client.actor);
-  for (const [field, both] of open) createConflictNote(field, both);
-  for (const [name, field] of Object.entries(fields)) if (!open.has(name)) field.settled();
-  if (!open.has("is_featured")) featuredNote.replaceChildren();
+/** @param {import("./conflicts.js").Conflict|null} both */
+function showFeaturedConflict(both) {
+  asksFeatured = both !== null;
+  if (!both) return drawFeaturedNote(null);
+  const title = "Another person changed this setting at the same time. Choose which value to keep.";
+  const choose = (/** @type {boolean} */ isMine) => {
+    showFeaturedConflict(null);
+    featured.checked = isMine ? both.mine : both.theirs;
+    featured.focus();
+    keepEdit("is_featured", featured.checked, { seen: [true, false] });
+  };
+  drawFeaturedNote(choiceView(title, describeFeatured(both.mine), describeFeatured(both.theirs), choose));
 }
 
 const describeFeatured = (/** @type {boolean} */ value) => (value ? "Featured" : "Not featured");
 
+function showTagConflicts() {
+  drawTagNotes(repeat(tagConflicts.all, (deed) => deed, tagChoiceView));
+}
+
 /** @param {import("./conflicts.js").TagDeed} mine */
-function createTagChoice(mine) {
-  const theirs = mine.did === "added" ? "removed" : "added";
-  const note = createChoice(
-    `You and another person changed the tag “${mine.tag}” at the same time. Choose which change to keep.`,
-    mine.did,
-    theirs,
-    (did) => {
-      note.remove();
-      tagConflicts.drop(mine.tag);
-      requireElement("#tag-input").focus();
-      (did === "added" ? client.addTag(mine.tag) : client.removeTag(mine.tag)).catch(onNotKept);
-    },
-  );
-  note.dataset.tag = mine.tag;
-  return note;
+function tagChoiceView({ tag, did }) {
+  const theirs = did === "added" ? "removed" : "added";
+  const title = `You and another person changed the tag “${tag}” at the same time. Choose which change to keep.`;
+  return choiceView(title, did, theirs, (isMine) => {
+    tagConflicts.drop(tag);
+    showTagConflicts();
+    requireElement("#tag-input").focus();
+    if ((isMine ? did : theirs) === "added") addTag(tag);
+    else removeTag(tag);
+  });
+}
+
+function showOpenConflicts() {
+  const open = findOpenConflicts(client.document, facts.user, client.actor);
+  for (const [field, both] of open) showConflict(field, both);
+  for (const [name, field] of Object.entries(fields)) if (!open.has(name)) field.settled();
+  if (!open.has("is_featured")) showFeaturedConflict(null);
 }
 
 client.addEventListener("refused", (/** @type {any} */ event) => {
-  const { error } = event.detail;
-  showWords(Object.keys(LABELS), false);
-  showToast(`A change was rejected and undone: ${error.sentence}`, "bad");
+  showWords();
+  showToast(`A change was rejected and undone: ${event.detail.error.sentence}`, "bad");
 });
 
-client.addEventListener("state", (/** @type {any} */ event) => drawLine(event.detail));
+client.addEventListener("state", drawLine);
 
 let announced = "";
 
-/** @param {{state: string, pending: number, kept: "yes"|"soon"|"no"}} now */
-function drawSaved({ state, pending, kept }) {
+function drawSaved() {
   const unsaved = Object.values(fields).filter((field) => field.isUnsaved).length;
-  const told = describeSaved(state, pending + unsaved, kept);
-  line.className = `status line ${told.tone}`;
-  line.dataset.state = state;
-  setIcon(line, told.icon);
-  requireElement(".icon", line).classList.toggle("spin", told.tone === "run");
-  setText(requireElement("span", line), told.words);
-  return told;
+  const line = describeSaved(client.state, client.pending + unsaved, client.kept);
+  requireElement("[data-line]").dataset.state = client.state;
+  drawLineStatus(line);
+  return line;
 }
 
-/** @param {{state: string, pending: number, kept: "yes"|"soon"|"no", error: any}} now */
-function drawLine({ state, pending, kept, error }) {
-  const told = drawSaved({ state, pending, kept });
-  if (gone || (state === "refused" && (error?.type === "video_deleted" || error?.status === 404))) drawDeleted();
-  else if (state === "refused" && error)
-    trouble.replaceChildren(
-      createErrorNote(
-        "Your changes are stored in this browser, but could not be sent.",
-        new ApiError(error.sentence, { status: error.status, type: error.type }),
-        () => client.retry(),
-      ),
-    );
-  else trouble.replaceChildren();
+function drawLine() {
+  const line = drawSaved();
+  const { state, error } = client;
+  const isRefused = state === "refused" && error;
+  if (gone || (isRefused && (error.type === "video_deleted" || error.status === 404))) drawDeleted();
+  else if (isRefused) {
+    const title = "Your changes are stored in this browser, but could not be sent.";
+    const told = new ApiError(error.sentence, { status: error.status, type: error.type });
+    drawTrouble(errorView(title, told, () => client.retry()));
+  } else drawTrouble(null);
   if (error?.status === 401) window.dispatchEvent(new Event("signedout"));
-  if (told.tone !== "run" && told.tone !== announced) {
+  if (line.tone !== "run" && line.tone !== announced) {
     // Announce lost and restored connections, but not every save.
-    if (announced || told.tone !== "ok") setText(said, told.words);
-    announced = told.tone;
+    if (announced || line.tone !== "ok") setText(said, line.words);
+    announced = line.tone;
   }
   loadVideo();
-  if (state !== "synced" || pending > 0) return;
+  if (state !== "synced" || client.pending > 0) return;
   renewHistory();
-  drawConflicts();
+  showOpenConflicts();
 }
 
 window.addEventListener("signedin", () => client.retry());
-window.addEventListener("online", () => reloadVideo());
+window.addEventListener("online", reloadVideo);
 
 /** Save the text that the user is still typing when the page closes. */
 function flushTyping() {
@@ -275,17 +249,12 @@ function drawVideo(now) {
   video = now;
   if (gone && !now.deleted_at) {
     gone = false;
-    drawnDeleted = "";
     form.inert = !isLoaded;
-    trouble.replaceChildren();
+    drawTrouble(null);
     client.retry();
   }
   const told = describeAudience(now);
-  const mark = requireElement("[data-audience]");
-  mark.className = `status ${told.tone}`;
-  setIcon(mark, told.icon);
-  requireElement(".icon", mark).classList.toggle("spin", told.tone === "run");
-  setText(requireElement("span", mark), told.words);
+  drawAudience(told);
   setText(requireElement("[data-why]"), told.why);
   drawButtons();
   drawFile(now);
@@ -293,85 +262,67 @@ function drawVideo(now) {
   if (before && before.status !== now.status) setText(said, `${told.words}. ${told.why}`);
 }
 
-const hide = requireElement("[data-hide]");
-const remove = /** @type {HTMLElement|null} */ (document.querySelector("[data-delete]"));
-
 function drawButtons() {
-  if (!video) return;
-  const online = navigator.onLine;
-  setText(requireElement("span", hide), video.is_hidden ? "Show to everyone…" : "Hide…");
-  setIcon(hide, video.is_hidden ? "check" : "ban");
-  hide.hidden = video.deleted_at !== null;
-  hide.setAttribute("aria-disabled", String(!online));
-  if (remove) {
-    setText(requireElement("span", remove), video.deleted_at ? "Restore" : "Delete…");
-    setIcon(remove, video.deleted_at ? "retry" : "trash");
-    remove.classList.toggle("danger", !video.deleted_at);
-    remove.setAttribute("aria-disabled", String(!online));
-  }
-  requireElement("[data-needs-network]").hidden = online;
-  const watch = /** @type {HTMLAnchorElement} */ (requireElement("[data-watch]"));
-  watch.hidden = !(video.video_url && video.status === "ready");
+  const isOffline = !navigator.onLine;
+  const isDeleted = Boolean(video?.deleted_at);
+  const isHidden = Boolean(video?.is_hidden);
+  const deleteButton = html`
+    <button class="btn ${isDeleted ? "" : "danger"}" type="button" aria-describedby="needs-network" data-delete
+      aria-disabled=${isOffline} @click=${deleteOrRestore}>
+      ${iconView(isDeleted ? "retry" : "trash")}<span>${isDeleted ? "Restore" : "Delete…"}</span>
+    </button>`;
+  drawActions(html`
+    <button class="btn" type="button" aria-describedby="needs-network" data-hide ?hidden=${isDeleted}
+      aria-disabled=${isOffline} @click=${hideVideo}>
+      ${iconView(isHidden ? "check" : "ban")}<span>${isHidden ? "Show to everyone…" : "Hide…"}</span>
+    </button>
+    ${facts.is_admin ? deleteButton : null}`);
+  requireElement("[data-needs-network]").hidden = !isOffline;
+  requireElement("[data-watch]").hidden = !(video && isPlayable(video));
   drawSendButton();
 }
 for (const event of ["online", "offline"]) window.addEventListener(event, drawButtons);
 
 /** @param {CatalogueVideo} now */
 function drawFile(now) {
-  const address = now.thumbnail_url ?? now.poster_url;
-  const holder = requireElement("[data-picture]");
-  const shown = holder.querySelector("img");
-  const end = (/** @type {string} */ url) => new URL(url, location.href).pathname.split("/").slice(-2).join("/");
-  if (!address) holder.replaceChildren(h("span", { class: "none" }, icon("film")));
-  else if (!shown || end(shown.src) !== end(address))
-    holder.replaceChildren(
-      h("img", {
-        src: address,
-        alt: "",
-        onerror: () => holder.replaceChildren(h("span", { class: "none" }, icon("film"))),
-      }),
-    );
-  const rows = /** @type {[string, string][]} */ ([
+  picture = getPictureUrl(now, picture);
+  showPicture();
+  const rows = [
     ["Length", now.duration_exact ? formatDuration(now.duration_exact) : ""],
     ["Picture", formatPicture(now)],
     ["Size", now.file_size ? formatBytes(now.file_size) : ""],
     ["Kind", now.mime_type],
     ["Watched", formatViews(now.view_count)],
-  ]).filter(([, value]) => value);
-  requireElement("[data-file-facts]").replaceChildren(
-    ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "mono" }, value)]),
-  );
+  ].filter(([, value]) => value);
+  drawFacts(rows.map(([name, value]) => html`<dt>${name}</dt><dd class="mono">${value}</dd>`));
+}
+
+function showPicture() {
+  const onError = () => {
+    picture = "";
+    showPicture();
+  };
+  const none = html`<span class="none">${iconView("film")}</span>`;
+  drawPicture(picture ? html`<img src=${picture} alt="" @error=${onError} />` : none);
 }
 
 function drawDeleted() {
   gone = true;
   form.inert = true;
   const unsent = listUnsentTexts();
-  // Redraw the text only if it changed, so that selected text stays selected.
-  const drawn = JSON.stringify(unsent);
-  if (drawn === drawnDeleted) return;
-  drawnDeleted = drawn;
   const words = facts.is_admin
     ? "To continue editing, restore the video in the catalogue."
     : "An administrator can restore the video.";
   const kept = unsent.length
     ? "Your unsent edits are kept in this browser and will be sent when the video is restored. "
     : "";
-  trouble.replaceChildren(
-    h(
-      "div",
-      { class: "note bad", role: "alert" },
-      icon("trash"),
-      h(
-        "div",
-        { class: "spacer" },
-        h("b", {}, "This video has been deleted."),
-        h("p", { class: "text-small" }, `${kept}${words}`),
-      ),
-      h("a", { class: "btn", href: "/catalogue" }, "Go to the catalogue"),
-    ),
-    ...(unsent.length ? [createUnsentPanel(unsent)] : []),
-  );
+  drawTrouble(html`
+    <div class="note bad" role="alert">
+      ${iconView("trash")}
+      <div class="spacer"><b>This video has been deleted.</b><p class="text-small">${kept}${words}</p></div>
+      <a class="btn" href="/catalogue">Go to the catalogue</a>
+    </div>
+    ${unsent.length ? unsentView(unsent) : null}`);
 }
 
 /** @returns {[string, string][]} */
@@ -390,50 +341,24 @@ function listUnsentTexts() {
 }
 
 /** @param {[string, string][]} unsent */
-function createUnsentPanel(unsent) {
-  return h(
-    "section",
-    { class: "panel", "aria-labelledby": "unsent-title" },
-    h("header", {}, h("h2", { class: "h-small", id: "unsent-title" }, "Your unsent edits")),
-    h(
-      "div",
-      { class: "pad col" },
-      ...unsent.map(([label, text], at) =>
-        h(
-          "div",
-          { class: "field" },
-          h("label", { for: `unsent-${at}` }, label),
-          h(
-            "div",
-            { class: "row" },
-            h(
-              "textarea",
-              {
-                class: "input spacer",
-                id: `unsent-${at}`,
-                rows: label === "Description" ? "6" : "1",
-                readonly: true,
-                dir: "auto",
-              },
-              text,
-            ),
-            h(
-              "button",
-              {
-                class: "btn",
-                type: "button",
-                "aria-label": `Copy ${label.toLowerCase()}`,
-                onclick: () => copyUnsent(text),
-              },
-              icon("copy"),
-              "Copy",
-            ),
-          ),
-        ),
-      ),
-    ),
-  );
-}
+const unsentView = (unsent) => html`
+  <section class="panel" aria-labelledby="unsent-title">
+    <header><h2 class="h-small" id="unsent-title">Your unsent edits</h2></header>
+    <div class="pad col">
+      ${unsent.map(
+        ([label, text], at) => html`
+          <div class="field">
+            <label for="unsent-${at}">${label}</label>
+            <div class="row">
+              <textarea class="input spacer" id="unsent-${at}" rows=${label === "Description" ? 6 : 1} readonly
+                dir="auto" .value=${text}></textarea>
+              <button class="btn" type="button" aria-label="Copy ${label.toLowerCase()}"
+                @click=${() => copyUnsent(text)}>${iconView("copy")}Copy</button>
+            </div>
+          </div>`,
+      )}
+    </div>
+  </section>`;
 
 /** @param {string} text */
 async function copyUnsent(text) {
@@ -441,28 +366,18 @@ async function copyUnsent(text) {
   else showToast("This browser does not allow pages to copy text. Select the text and copy it yourself.", "warn");
 }
 
-hide.addEventListener("click", () => {
-  if (!video || hide.getAttribute("aria-disabled") === "true") return;
-  openHideDialog(video, (now) => {
-    drawVideo(now);
-    showToast(
-      now.is_hidden
-        ? "The video is hidden. Only moderators can see it."
-        : "The video is no longer hidden. Everyone can see it once its file is ready.",
-    );
-  });
-});
+function hideVideo() {
+  if (video && navigator.onLine) openHideDialog(video, drawVideo);
+}
 
-remove?.addEventListener("click", async () => {
-  if (!video || remove.getAttribute("aria-disabled") === "true") return;
-  if (!video.deleted_at) return openDeleteDialog(video, () => reloadVideo());
-  try {
-    drawVideo(await restoreCatalogueVideo(facts.id));
+function deleteOrRestore() {
+  if (!video || !navigator.onLine) return;
+  if (!video.deleted_at) return openDeleteDialog(video, reloadVideo);
+  restoreVideo(facts.id, (now) => {
+    drawVideo(now);
     showToast("Video restored.");
-  } catch (error) {
-    showToast(explainError(error), "bad");
-  }
-});
+  });
+}
 
 const send = requireElement("[data-send]");
 const stop = requireElement("[data-stop]");
@@ -470,7 +385,7 @@ const files = new FilesForm(facts, { replaces: facts.has_file, onChange: drawSen
 requireElement("[data-files]").prepend(files.element);
 
 function drawSendButton() {
-  send.hidden = stop.hidden = files.isEmpty;
+  send.hidden = files.isEmpty;
   send.setAttribute("aria-disabled", String(files.isSending || !navigator.onLine));
   stop.hidden = !files.isSending;
 }
@@ -495,25 +410,20 @@ async function reloadHistory() {
     const text = [...fresh.children].map((part) => part.outerHTML).join("");
     if (text === drawnHistory) return;
     drawnHistory = text;
-    const focused =
-      history.contains(document.activeElement) &&
-      (document.activeElement?.matches("[data-shown]") ? "[data-shown]" : "[data-older]");
+    const hadFocus = history.contains(document.activeElement);
+    const wasOnButton = document.activeElement?.matches("[data-older]");
     const at = history.querySelector("[data-shown]")?.scrollTop ?? 0;
     history.replaceChildren(fresh);
-    const list = /** @type {HTMLElement} */ (requireElement("[data-shown]", history));
+    const list = requireElement("[data-shown]", history);
     shown = Number(list.dataset.shown);
     // Make the list focusable, so that keys can scroll it.
     if (list.scrollHeight > list.clientHeight) list.tabIndex = 0;
-    for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (history.querySelectorAll("time"))) {
+    for (const time of history.querySelectorAll("time")) {
       const then = new Date(time.dateTime);
       setText(time, formatWhen(then));
       time.title = then.toLocaleString();
     }
-    if (focused) {
-      /** @type {HTMLElement|null} */
-      const again = history.querySelector(focused);
-      (again ?? list).focus();
-    }
+    if (hadFocus) ((wasOnButton && history.querySelector("[data-older]")) || list).focus();
     list.scrollTop = at;
   } catch {
     // Ignore the error: the next change loads the history again.
@@ -532,10 +442,8 @@ function drawEditors(people) {
   const place = requireElement("[data-editors]");
   place.hidden = others.length === 0;
   const names = new Intl.ListFormat("en").format(others);
-  setText(
-    requireElement("span", place),
-    others.length ? `${names} ${others.length === 1 ? "is" : "are"} also editing this video` : "",
-  );
+  const text = `${names} ${others.length === 1 ? "is" : "are"} also editing this video`;
+  setText(requireElement("span", place), others.length ? text : "");
 }
 
 async function reloadVideo() {
@@ -544,7 +452,7 @@ async function reloadVideo() {
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) drawDeleted();
     else if (error instanceof ApiError && error.status === 403)
-      trouble.replaceChildren(createErrorNote("You can no longer edit this video.", error));
+      drawTrouble(errorView("You can no longer edit this video.", error));
     // Ignore the error: a banner reports it.
   }
 }
@@ -579,5 +487,7 @@ tags.show(facts.tags);
 if (gone) drawDeleted();
 reloadHistory();
 reloadVideo();
+showPicture();
+drawButtons();
 await client.start();
-drawLine({ state: client.state, pending: client.pending, kept: client.kept, error: null });
+drawLine();

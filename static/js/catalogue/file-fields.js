@@ -1,8 +1,9 @@
 // The fields for a video's file and thumbnail, and their upload.
 
 import { ApiError } from "../base/api.js";
-import { h, icon, setText } from "../base/dom.js";
-import { createErrorNote } from "../base/notice.js";
+import { requireElement } from "../base/dom.js";
+import { errorView, joinSentences } from "../base/notice.js";
+import { createRoot, html, iconView } from "../base/view.js";
 import { askToCancel } from "../uploads/cancel-upload.js";
 import { formatBytes, formatRoundBytes } from "../videos/api.js";
 import { isAbort, readCatalogueVideo, sendFiles } from "./api.js";
@@ -14,22 +15,29 @@ import { isAbort, readCatalogueVideo, sendFiles } from "./api.js";
  * @typedef {"video"|"thumbnail"} Kind
  */
 
+const KIND_NAMES = /** @type {Kind[]} */ (["thumbnail", "video"]);
+
 const KINDS = {
   video: {
-    label: "Video",
+    icon: "film",
     what: "MP4, WebM, OGV, AVI or MOV",
     accept: "video/mp4,video/webm,video/ogg,video/x-msvideo,video/quicktime,.mp4,.m4v,.webm,.ogv,.ogg,.avi,.mov",
     suffixes: /\.(mp4|m4v|webm|ogv|ogg|avi|mov)$/i,
     type: /^video\//,
+    note: "",
   },
   thumbnail: {
-    label: "Thumbnail",
+    icon: "grid",
     what: "JPEG, PNG or WebP",
     accept: "image/jpeg,image/png,image/webp,.jpg,.jpeg,.png,.webp",
     suffixes: /\.(jpe?g|png|webp)$/i,
     type: /^image\/(jpeg|png|webp)$/,
+    note: ". Optional: by default, a frame of the video is used.",
   },
 };
+
+/** Return the maximum size of a file in bytes. @param {Kind} kind @param {Limits} limits */
+const getLimit = (kind, limits) => (kind === "video" ? limits.max_upload_size : limits.max_thumbnail_size);
 
 /**
  * Check a file before upload; return an error message, or "".
@@ -39,7 +47,7 @@ const KINDS = {
  * @returns {string}
  */
 function checkFile(kind, { name, type, size }, limits) {
-  const most = kind === "video" ? limits.max_upload_size : limits.max_thumbnail_size;
+  const most = getLimit(kind, limits);
   if (!KINDS[kind].suffixes.test(name) && !KINDS[kind].type.test(type))
     return `“${name}” is not a supported ${kind === "video" ? "video" : "image"} file. Choose ${KINDS[kind].what}.`;
   if (size === 0) return `“${name}” is empty. Choose another file.`;
@@ -55,11 +63,19 @@ const WAITS = {
 };
 
 export class FilesForm {
-  /** @type {{video: File|null, thumbnail: File|null}} */ chosen = { video: null, thumbnail: null };
+  /** @type {Record<Kind, File|null>} */ chosen = { video: null, thumbnail: null };
+  /** @type {Record<Kind, string>} */ #errors = { video: "", thumbnail: "" };
+  /** Number of nested elements that dragged files are over. */ #over = { video: 0, thumbnail: 0 };
   /** @type {AbortController|null} */ #sending = null;
   /** Running upload of a large file. @type {import("../uploads/transfer.js").Transfer|null} */ #transfer = null;
-  /** @type {Record<Kind, {box: HTMLElement, words: HTMLElement, error: HTMLElement, input: HTMLInputElement, picture: HTMLElement}>} */ #parts;
-  /** @type {string} */ #preview = "";
+  /** Sent share of the files, 0 to 1. */ #share = 0;
+  #isPaused = false;
+  /** Text to show instead of the percentage; empty if the upload progresses. */ #state = "";
+  // text for screen readers; it changes with the upload's state, but not with each percent
+  #said = "";
+  /** @type {import("../base/view.js").View} */ #problem = null;
+  #preview = "";
+  #root = createRoot();
 
   /**
    * @param {Limits} limits
@@ -72,24 +88,7 @@ export class FilesForm {
     this.limits = limits;
     this.replaces = replaces;
     this.onChange = onChange;
-    this.#parts = { video: this.#part("video"), thumbnail: this.#part("thumbnail") };
-    this.bar = /** @type {HTMLProgressElement} */ (
-      h("progress", { class: "bar", value: "0", max: "100", "aria-label": "Sent" })
-    );
-    this.words = h("p", { class: "text-small muted mono" });
-    // text for screen readers; it changes with the upload's state, but not with each percent
-    this.said = h("p", { class: "visually-hidden", role: "status" });
-    this.progress = h("div", { class: "col", hidden: true }, this.bar, this.words);
-    this.problem = h("div", {});
-    this.element = h(
-      "div",
-      { class: "col files" },
-      this.#parts.video.box,
-      this.#parts.thumbnail.box,
-      this.progress,
-      this.said,
-      this.problem,
-    );
+    this.element = this.#draw();
   }
 
   get isSending() {
@@ -101,102 +100,85 @@ export class FilesForm {
   }
 
   focus() {
-    this.#parts.video.input.focus();
+    this.#getInput("video").focus();
+  }
+
+  /** @param {Kind} kind @returns {HTMLInputElement} */
+  #getInput(kind) {
+    return requireElement(`#file-${kind}`, this.element);
+  }
+
+  #draw() {
+    const percent = Math.floor(this.#share * 100);
+    const size = (this.chosen.video?.size ?? 0) + (this.chosen.thumbnail?.size ?? 0);
+    return this.#root(html`
+      <div class="col files">
+        ${this.#fieldView("video")} ${this.#fieldView("thumbnail")}
+        <div class="col" ?hidden=${!this.isSending}>
+          <progress class="bar ${this.#isPaused ? "warn" : ""}" max="100" .value=${percent}
+            aria-label="${percent} percent uploaded"></progress>
+          <p class="text-small muted mono">${this.#state || `${percent} % of ${formatBytes(size)}`}</p>
+        </div>
+        <p class="visually-hidden" role="status">${this.#said}</p>
+        <div>${this.#problem}</div>
+      </div>`);
   }
 
   /** @param {Kind} kind */
-  #part(kind) {
+  #fieldView(kind) {
+    const { icon, what, accept, note } = KINDS[kind];
     const id = `file-${kind}`;
-    const most = formatRoundBytes(kind === "video" ? this.limits.max_upload_size : this.limits.max_thumbnail_size);
-    const verb =
-      kind === "video" && this.replaces ? "Replace video" : kind === "video" ? "Choose video" : "Choose thumbnail";
-    const input = /** @type {HTMLInputElement} */ (
-      h("input", {
-        class: "visually-hidden",
-        id,
-        type: "file",
-        accept: KINDS[kind].accept,
-        "aria-describedby": `${id}-words ${id}-error`,
-        onchange: () => this.choose(kind, input.files?.[0] ?? null),
-      })
-    );
-    const rest =
-      kind === "video"
-        ? `${KINDS.video.what}, up to ${most}`
-        : `${KINDS.thumbnail.what}, up to ${most}. Optional: by default, a frame of the video is used.`;
-    const words = h("span", { class: "muted text-small anywhere", id: `${id}-words`, data: { empty: rest } }, rest);
-    const error = h(
-      "p",
-      { class: "field-error", id: `${id}-error`, role: "alert", hidden: true },
-      icon("alert"),
-      h("span", {}),
-    );
-    const picture = h(
-      "span",
-      { class: "picture none", "aria-hidden": "true" },
-      icon(kind === "video" ? "film" : "grid"),
-    );
-    const box = h(
-      "div",
-      {},
-      h(
-        "label",
-        { class: "drop slim", data: { kind } },
-        input,
-        picture,
-        h("span", { class: "spacer" }, h("b", { class: "big-words" }, verb), words),
-        h("span", { class: "btn desk", "aria-hidden": "true" }, "Choose"),
-      ),
-      error,
-    );
-    let depth = 0;
-    box.addEventListener("dragenter", (event) => {
-      depth += 1;
-      box.dataset.over = "";
+    const file = this.chosen[kind];
+    const error = this.#errors[kind];
+    const picture = kind === "thumbnail" && this.#preview ? html`<img src=${this.#preview} alt="" />` : iconView(icon);
+    const choose = (/** @type {FileList|null|undefined} */ files) => {
+      if (!this.isSending) this.#take(kind, files?.[0] ?? null);
+    };
+    const drag = (/** @type {number} */ by) => (/** @type {Event} */ event) => {
       event.preventDefault();
-    });
-    box.addEventListener("dragover", (event) => event.preventDefault());
-    box.addEventListener("dragleave", () => {
-      depth -= 1;
-      if (depth === 0) delete box.dataset.over;
-    });
-    box.addEventListener("drop", (event) => {
+      this.#over[kind] += by;
+      this.#draw();
+    };
+    const drop = (/** @type {DragEvent} */ event) => {
       event.preventDefault();
-      depth = 0;
-      delete box.dataset.over;
-      this.choose(kind, event.dataTransfer?.files[0] ?? null);
-    });
-    return { box, words, error, input, picture };
-  }
-
-  /** @param {Kind} kind @param {File|null} file */
-  choose(kind, file) {
-    if (!this.isSending) this.#take(kind, file);
+      this.#over[kind] = 0;
+      this.#draw();
+      choose(event.dataTransfer?.files);
+    };
+    return html`
+      <div ?data-over=${this.#over[kind] > 0} ?data-chosen=${file !== null}
+        @dragenter=${drag(1)} @dragover=${cancelEvent} @dragleave=${drag(-1)} @drop=${drop}>
+        <label class="drop slim" data-kind=${kind}>
+          <input class="visually-hidden" id=${id} type="file" accept=${accept}
+            aria-describedby="${id}-words ${id}-error" @change=${() => choose(this.#getInput(kind).files)} />
+          <span class="picture none" aria-hidden="true">${picture}</span>
+          <span class="spacer">
+            <b class="big-words">${kind === "video" && this.replaces ? "Replace" : "Choose"} ${kind}</b>
+            <span class="muted text-small anywhere" id="${id}-words">${
+              file
+                ? html`<span dir="auto">${file.name}</span><span class="mono faint"> ${formatBytes(file.size)}</span>`
+                : `${what}, up to ${formatRoundBytes(getLimit(kind, this.limits))}${note}`
+            }</span>
+          </span>
+          <span class="btn desk" aria-hidden="true">Choose</span>
+        </label>
+        <p class="field-error" id="${id}-error" role="alert" ?hidden=${!error}>
+          ${iconView("alert")}<span>${error}</span>
+        </p>
+      </div>`;
   }
 
   /** @param {Kind} kind @param {File|null} file */
   #take(kind, file) {
-    const part = this.#parts[kind];
-    const wrong = file ? checkFile(kind, file, this.limits) : "";
-    part.error.hidden = !wrong;
-    setText(/** @type {HTMLElement} */ (part.error.querySelector("span")), wrong);
-    this.chosen[kind] = wrong ? null : file;
-    const taken = this.chosen[kind];
-    part.words.replaceChildren(
-      ...(taken
-        ? [h("span", { dir: "auto" }, taken.name), h("span", { class: "mono faint" }, ` ${formatBytes(taken.size)}`)]
-        : [part.words.dataset.empty ?? ""]),
-    );
-    part.box.toggleAttribute("data-chosen", taken !== null);
-    if (kind === "thumbnail") this.#show(taken);
+    this.#errors[kind] = file ? checkFile(kind, file, this.limits) : "";
+    const taken = this.#errors[kind] ? null : file;
+    this.chosen[kind] = taken;
+    if (kind === "thumbnail") {
+      if (this.#preview) URL.revokeObjectURL(this.#preview);
+      this.#preview = taken ? URL.createObjectURL(taken) : "";
+    }
+    this.#draw();
     this.onChange();
-  }
-
-  /** @param {File|null} file */
-  #show(file) {
-    if (this.#preview) URL.revokeObjectURL(this.#preview);
-    this.#preview = file ? URL.createObjectURL(file) : "";
-    this.#parts.thumbnail.picture.replaceChildren(file ? h("img", { src: this.#preview, alt: "" }) : icon("grid"));
   }
 
   /**
@@ -206,30 +188,26 @@ export class FilesForm {
    */
   async send(id) {
     this.#sending = new AbortController();
-    this.problem.replaceChildren();
-    this.progress.hidden = false;
+    this.#problem = null;
     this.#showShare(0);
     this.onChange();
     try {
       const video = await this.#sendAll(id, this.#sending.signal);
       this.clear();
-      setText(this.said, "");
+      this.#said = "";
       return video;
     } catch (error) {
-      setText(this.said, isAbort(error) ? "Upload cancelled." : "");
+      this.#said = isAbort(error) ? "Upload cancelled." : "";
       if (!isAbort(error)) this.#refused(error);
       return null;
     } finally {
       this.#sending = null;
-      this.progress.hidden = true;
+      this.#draw();
       this.onChange();
     }
   }
 
-  /**
-   * @param {string} id
-   * @param {AbortSignal} signal
-   */
+  /** @param {string} id @param {AbortSignal} signal */
   async #sendAll(id, signal) {
     const { video, thumbnail } = this.chosen;
     const showShare = (/** @type {number} */ share) => this.#showShare(share);
@@ -252,20 +230,20 @@ export class FilesForm {
   async #sendLarge(id, file, signal) {
     // Load the module on demand, because few visitors upload large files.
     const { Transfer } = await import("../uploads/transfer.js");
-    const transfer = new Transfer({
-      file,
-      name: file.name,
-      size: file.size,
-      into: { purpose: "catalogue", video_id: id },
-      read: null,
-    });
+    const { name, size } = file;
+    const transfer = new Transfer({ file, name, size, into: { purpose: "catalogue", video_id: id }, read: null });
     this.#transfer = transfer;
-    const withNetwork = () => transfer.state === "offline" && transfer.lack !== "session" && transfer.resume();
-    const withoutNetwork = () => transfer.networkLost();
-    const signedIn = () => transfer.state === "offline" && transfer.lack === "session" && transfer.resume();
-    const leaving = (/** @type {Event} */ event) => event.preventDefault();
-    const listeners = { online: withNetwork, offline: withoutNetwork, signedin: signedIn, beforeunload: leaving };
-    for (const [name, listener] of Object.entries(listeners)) window.addEventListener(name, listener);
+    const resume = (/** @type {boolean} */ isSignIn) =>
+      transfer.state === "offline" && (transfer.lack === "session") === isSignIn && transfer.resume();
+    const listening = new AbortController();
+    const listeners = {
+      online: () => resume(false),
+      offline: () => transfer.networkLost(),
+      signedin: () => resume(true),
+      beforeunload: cancelEvent,
+    };
+    for (const [event, listener] of Object.entries(listeners))
+      window.addEventListener(event, listener, { signal: listening.signal });
     try {
       await new Promise((resolve, reject) => {
         const stopped = () => reject(new DOMException("Stopped", "AbortError"));
@@ -275,7 +253,7 @@ export class FilesForm {
           else if (transfer.state === "gone") stopped();
           else if (transfer.state === "refused")
             reject(new ApiError(transfer.error?.text ?? "", { status: 400, type: transfer.error?.type }));
-          this.#showShare(transfer.sent / file.size, WAITS[transfer.state === "offline" ? transfer.lack : ""]);
+          this.#showShare(transfer.sent / size, WAITS[transfer.state === "offline" ? transfer.lack : ""]);
         });
         // If the server cannot delete the upload, stop sending anyway: the user can resume the upload later.
         signal.addEventListener("abort", () => transfer.cancel().catch(stopped), { once: true });
@@ -284,48 +262,44 @@ export class FilesForm {
       return await readCatalogueVideo(id);
     } finally {
       this.#transfer = null;
-      for (const [name, listener] of Object.entries(listeners)) window.removeEventListener(name, listener);
+      listening.abort();
     }
   }
 
   stop() {
     const sending = this.#sending;
-    askToCancel(
-      this.#transfer?.name ?? "",
-      this.#transfer?.sent ?? 0,
-      () => sending?.abort(),
-      "To continue later, do not cancel. Leave this page, open it again later, and choose the same file.",
-    );
+    const { name = "", sent = 0 } = this.#transfer ?? {};
+    const instead = "To continue later, do not cancel. Leave this page, open it again later, and choose the same file.";
+    askToCancel(name, sent, () => sending?.abort(), instead);
   }
 
   clear() {
-    for (const kind of /** @type {Kind[]} */ (["video", "thumbnail"])) {
-      this.#parts[kind].input.value = "";
+    for (const kind of KIND_NAMES) {
+      this.#getInput(kind).value = "";
       this.#take(kind, null);
     }
   }
 
   /** @param {number} share @param {string} [wait] */
   #showShare(share, wait = "") {
-    const percent = Math.floor(share * 100);
-    const all = (this.chosen.video?.size ?? 0) + (this.chosen.thumbnail?.size ?? 0);
-    this.bar.value = percent;
-    this.bar.setAttribute("aria-label", `${percent} percent uploaded`);
-    this.bar.classList.toggle("warn", wait !== "");
-    const still = share >= 1 ? "Uploaded. Processing…" : wait;
-    setText(this.words, still || `${percent} % of ${formatBytes(all)}`);
-    setText(this.said, still || "Uploading.");
+    this.#share = share;
+    this.#isPaused = wait !== "";
+    this.#state = share >= 1 ? "Uploaded. Processing…" : wait;
+    this.#said = this.#state || "Uploading.";
+    this.#draw();
   }
 
   /** @param {unknown} error */
   #refused(error) {
     const errors = error instanceof ApiError ? error.body?.errors : null;
-    const of = /** @type {Kind|undefined} */ (["thumbnail", "video"].find((kind) => errors?.[kind]));
-    if (of) {
-      const { error: place, input } = this.#parts[of];
-      place.hidden = false;
-      setText(/** @type {HTMLElement} */ (place.querySelector("span")), [errors[of]].flat(Infinity).join(" "));
-      input.focus();
-    } else this.problem.replaceChildren(createErrorNote("The upload was rejected.", error));
+    const kind = KIND_NAMES.find((name) => errors?.[name]);
+    if (kind) {
+      this.#errors[kind] = joinSentences(errors[kind]);
+      this.#draw();
+      this.#getInput(kind).focus();
+    } else this.#problem = errorView("The upload was rejected.", error);
   }
 }
+
+/** @param {Event} event */
+const cancelEvent = (event) => event.preventDefault();

@@ -4,85 +4,41 @@ import { formatCount } from "../base/format.js";
 
 /**
  * @typedef {import("./api.js").CatalogueVideo} CatalogueVideo
- * @typedef {{words: string, icon: string, tone: string}} Line
+ * @typedef {{words: string, icon: string, tone: string, why: string}} Line `why` is an explanation; it may be empty.
  */
 
-/** @param {number} count */
-const countChanges = (count) => formatCount(count, "change");
+/** @param {string} words @param {string} icon @param {string} tone @returns {Line} */
+const makeLine = (words, icon, tone, why = "") => ({ words, icon, tone, why });
 
-/**
- * @param {string} state
- * @param {number} pending
- * @param {"yes"|"soon"|"no"} kept
- * @returns {Line}
- */
+/** @param {string} state @param {number} pending @param {"yes"|"soon"|"no"} kept @returns {Line} */
 export function describeSaved(state, pending, kept) {
-  if (pending && kept === "no")
-    return { words: `${countChanges(pending)} not saved; keep this page open`, icon: "alert", tone: "bad" };
+  const changes = formatCount(pending, "change");
+  if (pending && kept === "no") return makeLine(`${changes} not saved; keep this page open`, "alert", "bad");
   if (pending && kept === "soon" && (state === "offline" || state === "refused"))
-    return { words: "Saving changes in this browser", icon: "run", tone: "run" };
-  if (state === "offline")
-    return {
-      words: pending
-        ? `No connection; ${countChanges(pending)} not sent yet`
-        : "No connection; changes are stored in this browser",
-      icon: "offline",
-      tone: "warn",
-    };
+    return makeLine("Saving changes in this browser", "run", "run");
+  if (state === "offline") {
+    const words = pending ? `${changes} not sent yet` : "changes are stored in this browser";
+    return makeLine(`No connection; ${words}`, "offline", "warn");
+  }
   if (state === "refused")
-    return {
-      words: pending ? `${countChanges(pending)} could not be sent` : "The server rejected a change",
-      icon: "alert",
-      tone: "bad",
-    };
-  if (state === "sending" || state === "pending") return { words: "Syncing", icon: "run", tone: "run" };
-  if (state === "synced")
-    return pending ? { words: "Syncing", icon: "run", tone: "run" } : { words: "Saved", icon: "check", tone: "ok" };
-  if (state === "closed") return { words: "Not connected", icon: "alert", tone: "warn" };
-  return { words: "Loading", icon: "run", tone: "run" };
+    return makeLine(pending ? `${changes} could not be sent` : "The server rejected a change", "alert", "bad");
+  if (state === "synced" && !pending) return makeLine("Saved", "check", "ok");
+  if (state === "closed") return makeLine("Not connected", "alert", "warn");
+  return makeLine(state === "starting" ? "Loading" : "Syncing", "run", "run");
 }
 
-/**
- * @param {Pick<CatalogueVideo, "status"|"is_hidden"|"deleted_at"|"error">} video
- * @returns {Line & {why: string}}
- */
+/** @param {Pick<CatalogueVideo, "status"|"is_hidden"|"deleted_at"|"error">} video @returns {Line} */
 export function describeAudience({ status, is_hidden, deleted_at, error }) {
-  if (deleted_at)
-    return {
-      words: "Deleted",
-      icon: "trash",
-      tone: "bad",
-      why: "Only administrators can see and restore this video.",
-    };
   const hidden = is_hidden ? " After that, it stays hidden until a moderator shows it to everyone." : "";
-  if (status === "uploading")
-    return {
-      words: "No file yet",
-      icon: "upload",
-      tone: "warn",
-      why: `Only moderators can see this video until it has a file.${hidden}`,
-    };
+  const only = "Only moderators can see this video";
+  if (deleted_at) return makeLine("Deleted", "trash", "bad", "Only administrators can see and restore this video.");
+  if (status === "uploading") return makeLine("No file yet", "upload", "warn", `${only} until it has a file.${hidden}`);
   if (status === "processing")
-    return {
-      words: "Processing",
-      icon: "run",
-      tone: "run",
-      why: `Only moderators can see this video until its file is processed.${hidden}`,
-    };
-  if (status === "failed")
-    return {
-      words: "Failed",
-      icon: "alert",
-      tone: "bad",
-      why: `${error?.message ?? "The file could not be processed."} Upload another file.`,
-    };
-  if (is_hidden) return { words: "Hidden", icon: "ban", tone: "warn", why: "Only moderators can see this video." };
-  return {
-    words: "Shown",
-    icon: "check",
-    tone: "ok",
-    why: "Everyone with access to the catalogue can see this video.",
-  };
+    return makeLine("Processing", "run", "run", `${only} until its file is processed.${hidden}`);
+  const reason = error?.message ?? "The file could not be processed.";
+  if (status === "failed") return makeLine("Failed", "alert", "bad", `${reason} Upload another file.`);
+  if (is_hidden) return makeLine("Hidden", "ban", "warn", `${only}.`);
+  return makeLine("Shown", "check", "ok", "Everyone with access to the catalogue can see this video.");
 }
 
 /** Normalize a tag as the server does. @param {string} text */

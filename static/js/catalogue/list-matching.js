@@ -6,15 +6,10 @@
  * @typedef {{event: "INSERT"|"UPDATE"|"DELETE", new: CatalogueVideo|null, old: CatalogueVideo|null}} Change
  */
 
-/** Values of the status filter that are not statuses of a video. */
-const DELETED = "deleted";
-const HIDDEN = "hidden";
+// values of the status filter that are not statuses of a video
+const [DELETED, HIDDEN] = ["deleted", "hidden"];
 
-/**
- * Remove case and accents as the server's search does.
- * @param {string} text
- * @returns {string}
- */
+/** Remove case and accents as the server's search does. @param {string} text @returns {string} */
 function foldText(text) {
   return text
     .normalize("NFKD")
@@ -26,15 +21,11 @@ function foldText(text) {
     .trim();
 }
 
-/**
- * @param {CatalogueVideo} video
- * @param {Query} query
- */
+/** @param {CatalogueVideo} video @param {Query} query */
 export function matchesQuery(video, query) {
   if ((video.deleted_at !== null) !== (query.status === DELETED)) return false;
   if (query.status === HIDDEN && !video.is_hidden) return false;
-  if (query.status && query.status !== DELETED && query.status !== HIDDEN && video.status !== query.status)
-    return false;
+  if (query.status && ![DELETED, HIDDEN, video.status].includes(query.status)) return false;
   if (query.featured && !video.is_featured) return false;
   if (query.category && video.category !== query.category) return false;
   const words = foldText([video.title, video.category ?? "", ...video.tags, video.description].join(" "));
@@ -43,10 +34,7 @@ export function matchesQuery(video, query) {
     .every((word) => words.includes(word));
 }
 
-/**
- * @param {Query} query
- * @returns {Record<string, string|boolean>}
- */
+/** @param {Query} query @returns {Record<string, string|boolean>} */
 export function toQueryParameters({ status, ...rest }) {
   return status === HIDDEN ? { ...rest, hidden: true } : { ...rest, status };
 }
@@ -75,32 +63,25 @@ export function classifyChange(change, query, shown) {
   return Date.parse(video.updated_at) < Date.parse(shown.updated_at) ? "none" : "draw";
 }
 
-/**
- * Format a number of views, such as `1,234 views` or `12K views`.
- * @param {number} count
- * @returns {string}
- */
+/** Format a number of views, such as `1,234 views` or `12K views`. @param {number} count @returns {string} */
 export function formatViews(count) {
   if (count === 0) return "no views yet";
   if (count === 1) return "1 view";
-  return `${new Intl.NumberFormat("en", count < 10_000 ? {} : { notation: "compact", maximumFractionDigits: 1 }).format(count)} views`;
+  const format = count < 10_000 ? {} : /** @type {const} */ ({ notation: "compact", maximumFractionDigits: 1 });
+  return `${count.toLocaleString("en", format)} views`;
 }
 
-/**
- * @param {CatalogueVideo} video
- * @returns {{word: string, icon: string, tone: string}[]}
- */
+/** @param {CatalogueVideo} video */
+export const isPlayable = ({ video_url, status }) => Boolean(video_url) && status === "ready";
+
+/** @param {CatalogueVideo} video @returns {{word: string, icon: string, tone: string}[]} */
 export function listMarks(video) {
-  const state = {
-    processing: { word: "Processing", icon: "run", tone: "run" },
-    failed: { word: "Failed", icon: "alert", tone: "bad" },
-    uploading: { word: "No file yet", icon: "upload", tone: "warn" },
-  };
-  return [
+  const marks = [
     video.deleted_at !== null && { word: "Deleted", icon: "trash", tone: "bad" },
     video.is_hidden && { word: "Hidden", icon: "ban", tone: "warn" },
-    state[/** @type {keyof typeof state} */ (video.status)],
-  ]
-    .filter((mark) => Boolean(mark))
-    .map((mark) => /** @type {{word: string, icon: string, tone: string}} */ (mark));
+    video.status === "processing" && { word: "Processing", icon: "run", tone: "run" },
+    video.status === "failed" && { word: "Failed", icon: "alert", tone: "bad" },
+    video.status === "uploading" && { word: "No file yet", icon: "upload", tone: "warn" },
+  ];
+  return marks.filter((mark) => typeof mark === "object");
 }

@@ -1,18 +1,15 @@
 // The dialog for a new catalogue video: title, then files.
 
-import { openDialog } from "../base/dialog.js";
-import { h, icon } from "../base/dom.js";
+import { openView } from "../base/dialog.js";
 import { openFormDialog } from "../base/form-dialog.js";
+import { html, iconView } from "../base/view.js";
 import { createCatalogueVideo, makeVideoKey } from "./api.js";
 import { FilesForm } from "./file-fields.js";
 
-/**
- * @typedef {import("./api.js").CatalogueVideo} CatalogueVideo
- * @typedef {import("./file-fields.js").Limits} Limits
- */
+/** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
 
 /**
- * @param {Limits} limits
+ * @param {import("./file-fields.js").Limits} limits
  * @param {(video: CatalogueVideo) => void} onMade
  * @param {(video: CatalogueVideo) => void} onSent
  */
@@ -47,47 +44,43 @@ export function openNewVideoDialog(limits, onMade, onSent) {
 
   /** @param {CatalogueVideo} video */
   function chooseFiles(video) {
-    const send = h("button", { class: "btn primary" }, icon("upload"), "Upload");
-    const later = h(
-      "button",
-      { class: "btn", type: "button", onclick: () => (files.isSending ? files.stop() : dialog.close()) },
-      "Later",
+    const files = new FilesForm(limits, { onChange: () => dialog.draw() });
+    const isReady = () => files.chosen.video !== null && !files.isSending;
+    const dialog = openView(
+      () => html`
+        <dialog class="dialog small making" aria-labelledby="new-heading" @cancel=${onCancel}>
+          <form class="pad col" novalidate @submit=${uploadFiles}>
+            <p class="cap">Step 2 of 2</p>
+            <h2 class="anywhere" id="new-heading" dir="auto">${video.title}</h2>
+            ${files.element}
+            <p class="hint">
+              Only moderators can see the video until its file is ready. You can also upload the file later, on the
+              video's edit page.
+            </p>
+            <div class="row wrap end">
+              <button class="btn" type="button" @click=${() => (files.isSending ? files.stop() : dialog.close())}>${
+                files.isSending ? "Cancel upload" : "Later"
+              }</button>
+              <button class="btn primary" aria-disabled=${!isReady()}>${iconView("upload")}Upload</button>
+            </div>
+          </form>
+        </dialog>`,
     );
-    const files = new FilesForm(limits, { onChange: drawFiles });
-    const form = h(
-      "form",
-      { class: "pad col", novalidate: true, onsubmit: uploadFiles },
-      h("p", { class: "cap" }, "Step 2 of 2"),
-      h("h2", { class: "anywhere", id: "new-heading", dir: "auto" }, video.title),
-      files.element,
-      h(
-        "p",
-        { class: "hint" },
-        "Only moderators can see the video until its file is ready. You can also upload the file later, on the video's edit page.",
-      ),
-      h("div", { class: "row wrap end" }, later, send),
-    );
-    const dialog = openDialog(h("dialog", { class: "dialog small making", "aria-labelledby": "new-heading" }, form));
-    // During an upload, Escape cancels the upload, not the dialog.
-    dialog.addEventListener("cancel", (event) => {
+    files.focus();
+
+    /** During an upload, Escape cancels the upload, not the dialog. @param {Event} event */
+    function onCancel(event) {
       if (!files.isSending) return;
       event.preventDefault();
       files.stop();
-    });
-    drawFiles();
-    files.focus();
-
-    function drawFiles() {
-      send.setAttribute("aria-disabled", String(!files.chosen.video || files.isSending));
-      later.textContent = files.isSending ? "Cancel upload" : "Later";
     }
 
     /** @param {Event} event */
     async function uploadFiles(event) {
       event.preventDefault();
-      if (files.isSending || !files.chosen.video) return;
+      if (!isReady()) return;
       const sent = await files.send(video.id);
-      if (!sent) return dialog.isConnected ? files.focus() : undefined;
+      if (!sent) return dialog.element.isConnected ? files.focus() : undefined;
       dialog.close();
       onSent(sent);
     }

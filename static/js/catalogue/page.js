@@ -1,21 +1,21 @@
 // The catalogue page.
 
 import { ApiError } from "../base/api.js";
-import { h, icon, requireElement, readPageData, setText } from "../base/dom.js";
+import { requireElement, readPageData, setText } from "../base/dom.js";
 import { EndlessList, LIMIT, toAnswer, nothingFoundView } from "../base/infinite-list.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
 import { explainError, showToast } from "../base/notice.js";
-import { listCatalogue, readCatalogueVideo, restoreCatalogueVideo } from "./api.js";
+import { html, iconView } from "../base/view.js";
+import { listCatalogue, readCatalogueVideo } from "./api.js";
 import { Card } from "./video-card.js";
-import { openDeleteDialog, openHideDialog, openReportDialog } from "./reason-dialogs.js";
+import { openDeleteDialog, openHideDialog, openReportDialog, restoreVideo } from "./reason-dialogs.js";
 import { openNewVideoDialog } from "./new-video-dialog.js";
-import { toQueryParameters, matchesQuery, classifyChange } from "./list-matching.js";
+import { toQueryParameters, matchesQuery, classifyChange, isPlayable } from "./list-matching.js";
 
 /** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
 
 const MOST = 100; // maximum number of videos per API request
-const NOWHERE = new Set([4401, 4404]);
 
 const viewer = readPageData("facts");
 const featured = /** @type {HTMLButtonElement} */ (requireElement("[data-featured]"));
@@ -34,7 +34,7 @@ const list = new EndlessList({
   card: (video) => new Card(video, viewer, openMenu),
   added: (card) => {
     fresh.delete(card.video.id);
-    noteCategory(card.video);
+    offerCategory(card.video.category);
     drawNews();
   },
   begun: () => {
@@ -42,7 +42,7 @@ const list = new EndlessList({
     drawNews();
   },
   isNarrowed: (query) => Object.values(query).some(Boolean),
-  empty: createEmptyState,
+  empty: emptyView,
   nothing: ({ search }) =>
     nothingFoundView(
       search,
@@ -51,122 +51,65 @@ const list = new EndlessList({
       () => list.clear({ search: "", category: "", status: "", featured: false }),
     ),
   drawFilters: (query) => {
-    if (query.category) offerCategory(query.category);
+    offerCategory(query.category);
     featured.setAttribute("aria-pressed", String(query.featured));
   },
 });
 
-function drawNews() {
-  list.offer(fresh.size);
+const drawNews = () => list.offer(fresh.size);
+
+function emptyView() {
+  const instructions = html`
+    <p>Add the first video. Once it is processed, everyone with access to the catalogue can see it here.</p>
+    <div class="row wrap">
+      <button class="btn" type="button" @click=${openNewVideo}>${iconView("plus")}New video</button>
+    </div>`;
+  const explanation = html`<p>Videos that moderators add appear here automatically.</p>`;
+  const words = viewer.is_moderator ? instructions : explanation;
+  return html`<div class="panel empty">${iconView("film")}<h2>No videos yet</h2>${words}</div>`;
 }
 
-function createEmptyState() {
-  const words = viewer.is_moderator
-    ? "Add the first video. Once it is processed, everyone with access to the catalogue can see it here."
-    : "Videos that moderators add appear here automatically.";
-  return h(
-    "div",
-    { class: "panel empty" },
-    icon("film"),
-    h("h2", {}, "No videos yet"),
-    h("p", {}, words),
-    viewer.is_moderator &&
-      h(
-        "div",
-        { class: "row wrap" },
-        h("button", { class: "btn", type: "button", onclick: openNewVideo }, icon("plus"), "New video"),
-      ),
-  );
-}
-
-/** @param {CatalogueVideo} video */
-function noteCategory(video) {
-  if (video.category) offerCategory(video.category);
-}
-
-/** @param {string} category */
+/** @param {string|null} category */
 function offerCategory(category) {
   const select = /** @type {HTMLSelectElement} */ (list.filters.elements.namedItem("category"));
   const options = [...select.options];
-  if (options.some((option) => option.value === category)) return;
-  const after = options.slice(1).find((option) => option.value > category) ?? null;
-  select.insertBefore(h("option", { value: category }, category), after);
+  if (!category || options.some((option) => option.value === category)) return;
+  select.add(new Option(category, category), options.slice(1).find((option) => option.value > category) ?? null);
   select.closest("span")?.removeAttribute("hidden");
-  const known = document.querySelector("#categories");
-  known?.append(h("option", { value: category }));
+  document.querySelector("#categories")?.append(new Option("", category));
 }
 
 /** @param {CatalogueVideo} video @param {HTMLElement} button */
 function openMenu(video, button) {
-  const { is_moderator: moderates, is_admin: administers } = viewer;
   const gone = video.deleted_at !== null;
-  toggleMenu(button, `More actions for ${video.title}`, [
-    ...(video.video_url && video.status === "ready"
-      ? [{ label: "Watch", icon: "play", href: `/watch/${video.id}` }]
-      : []),
-    ...(moderates && !gone
-      ? [
-          { label: "Edit", icon: "pencil", href: `/catalogue/${video.id}/edit` },
-          {
-            label: video.is_hidden ? "Show to everyone…" : "Hide…",
-            icon: video.is_hidden ? "check" : "ban",
-            run: () => hideVideo(video),
-          },
-        ]
-      : []),
-    ...(gone
-      ? []
-      : [
-          {
-            label: "Report…",
-            icon: "alert",
-            run: () => openReportDialog(video, viewer.reasons, (sentence) => showToast(sentence)),
-          },
-        ]),
-    ...(administers
-      ? [
-          gone
-            ? { label: "Restore", icon: "retry", run: () => restoreVideo(video) }
-            : { label: "Delete…", icon: "trash", danger: true, apart: true, run: () => removeVideo(video) },
-        ]
-      : []),
-  ]);
+  /** @type {boolean} */ const isAdmin = viewer.is_admin;
+  /** @type {boolean} */ const edits = viewer.is_moderator && !gone;
+  const hide = video.is_hidden ? { label: "Show to everyone…", icon: "check" } : { label: "Hide…", icon: "ban" };
+  const run = () => deleteOrRestore(video);
+  const items = [
+    isPlayable(video) && { label: "Watch", icon: "play", href: `/watch/${video.id}` },
+    edits && { label: "Edit", icon: "pencil", href: `/catalogue/${video.id}/edit` },
+    edits && { ...hide, run: () => openHideDialog(video, onChanged) },
+    !gone && { label: "Report…", icon: "alert", run: () => openReportDialog(video, viewer.reasons) },
+    isAdmin && gone && { label: "Restore", icon: "retry", run },
+    isAdmin && !gone && { label: "Delete…", icon: "trash", danger: true, apart: true, run },
+  ];
+  const shown = items.filter((item) => item !== false);
+  toggleMenu(button, `More actions for ${video.title}`, shown);
 }
 
 /** @param {CatalogueVideo} video */
-function hideVideo(video) {
-  openHideDialog(video, (now) => {
-    onChanged(now);
-    showToast(
-      now.is_hidden
-        ? "The video is hidden. Only moderators can see it."
-        : "The video is no longer hidden. Everyone can see it once its file is ready.",
-    );
-  });
-}
-
-/** @param {CatalogueVideo} video */
-function removeVideo(video) {
+function deleteOrRestore(video) {
   // Find the card's neighbour now, because a socket message may remove the card before the user confirms.
   const next = list.neighbour(video.id);
-  openDeleteDialog(video, () => onRemoved(video.id, "Video deleted.", next));
-}
-
-/** @param {CatalogueVideo} video */
-async function restoreVideo(video) {
-  const next = list.neighbour(video.id);
-  try {
-    await restoreCatalogueVideo(video.id);
-    onRemoved(video.id, "Video restored.", next);
-  } catch (error) {
-    showToast(explainError(error), "bad");
-  }
+  if (video.deleted_at) restoreVideo(video.id, () => onRemoved(video.id, "Video restored.", next));
+  else openDeleteDialog(video, () => onRemoved(video.id, "Video deleted.", next));
 }
 
 /** @param {CatalogueVideo} video */
 function onChanged(video) {
   list.cards.get(video.id)?.draw(video);
-  noteCategory(video);
+  offerCategory(video.category);
 }
 
 /**
@@ -183,19 +126,13 @@ function onRemoved(id, words = "", next = undefined) {
 }
 
 function openNewVideo() {
-  openNewVideoDialog(
-    viewer,
-    (video) => onCame(video),
-    (video) => {
-      onChanged(video);
-      showToast("File uploaded. Everyone can see the video once it is processed.");
-    },
-  );
-}
-
-/** @param {CatalogueVideo} video */
-function onCame(video) {
-  if (!list.cards.has(video.id) && matchesQuery(video, /** @type {any} */ (list.query))) list.prepend(video);
+  const onMade = (/** @type {CatalogueVideo} */ video) => {
+    if (!list.cards.has(video.id) && matchesQuery(video, /** @type {any} */ (list.query))) list.prepend(video);
+  };
+  openNewVideoDialog(viewer, onMade, (video) => {
+    onChanged(video);
+    showToast("File uploaded. Everyone can see the video once it is processed.");
+  });
 }
 
 /** @param {import("./list-matching.js").Change} change */
@@ -233,15 +170,9 @@ async function reconcile() {
  */
 async function fetchShown() {
   const [narrowed, shown] = [list.query, new Set(list.cards.keys())];
-  return {
-    narrowed,
-    shown,
-    answer: await listCatalogue({
-      ...toQueryParameters(/** @type {any} */ (narrowed)),
-      page: 1,
-      limit: Math.min(MOST, Math.max(LIMIT, list.cards.size)),
-    }),
-  };
+  const limit = Math.min(MOST, Math.max(LIMIT, list.cards.size));
+  const answer = await listCatalogue({ ...toQueryParameters(/** @type {any} */ (narrowed)), page: 1, limit });
+  return { narrowed, shown, answer };
 }
 
 /** @param {Awaited<ReturnType<typeof fetchShown>>} told */
@@ -271,7 +202,7 @@ function adoptShown({ narrowed, shown, answer }) {
 }
 
 const live = new LiveChannel("/ws/videos/", {
-  onMessage: onMessage,
+  onMessage,
   snapshot: fetchShown,
   onSnapshot: adoptShown,
   onState: (now) => {
@@ -280,7 +211,7 @@ const live = new LiveChannel("/ws/videos/", {
     if (now === "live") reconcile();
   },
   isSilent: true,
-  final: NOWHERE,
+  final: new Set([4401, 4404]),
 });
 requireElement("[data-live-retry]").addEventListener("click", () => live.retry());
 
@@ -296,14 +227,10 @@ async function openReportFromAddress() {
   const id = new URL(location.href).searchParams.get("report");
   if (!id || !viewer.user) return;
   try {
-    openReportDialog(await readCatalogueVideo(id), viewer.reasons, (sentence) => showToast(sentence));
+    openReportDialog(await readCatalogueVideo(id), viewer.reasons);
   } catch (error) {
-    showToast(
-      error instanceof ApiError && error.status === 404
-        ? "The video is no longer in the catalogue."
-        : explainError(error),
-      "bad",
-    );
+    const isMissing = error instanceof ApiError && error.status === 404;
+    showToast(isMissing ? "The video is no longer in the catalogue." : explainError(error), "bad");
   }
 }
 

@@ -1,10 +1,11 @@
-// Dialogs for reporting, deleting and hiding a video.
+// Dialogs for reporting, deleting and hiding a video, and the restoration of a deleted video.
 
 import { ApiError } from "../base/api.js";
 import { requireElement, setText } from "../base/dom.js";
 import { openFormDialog } from "../base/form-dialog.js";
+import { explainError, showToast } from "../base/notice.js";
 import { html, iconView } from "../base/view.js";
-import { changeCatalogueVideo, deleteCatalogueVideo, reportVideo } from "./api.js";
+import { changeCatalogueVideo, deleteCatalogueVideo, reportVideo, restoreCatalogueVideo } from "./api.js";
 
 /** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
 
@@ -13,12 +14,9 @@ const LONGEST_TEXT = 1000;
 /** @param {unknown} error */
 const isNotFound = (error) => error instanceof ApiError && error.status === 404;
 
-/**
- * @param {CatalogueVideo} video
- * @param {[string, string][]} reasons
- * @param {(sentence: string) => void} onSent
- */
-export function openReportDialog(video, reasons, onSent) {
+/** @param {CatalogueVideo} video @param {[string, string][]} reasons */
+export function openReportDialog(video, reasons) {
+  const hint = "Optional. Only moderators can see your name.";
   let isMissing = false;
   const getChosen = () => /** @type {HTMLInputElement|null} */ (document.querySelector("dialog [name=reason]:checked"));
   openFormDialog({
@@ -32,32 +30,23 @@ export function openReportDialog(video, reasons, onSent) {
           ([value, label]) =>
             html`<label class="check"><input type="radio" name="reason" value=${value} />${label}</label>`,
         )}
-        <p class="field-error" id="report-error" ?hidden=${!isMissing}>${iconView("alert")}<span>Choose a reason.</span></p>
+        <p class="field-error" id="report-error" ?hidden=${!isMissing}>
+          ${iconView("alert")}<span>Choose a reason.</span>
+        </p>
       </fieldset>`,
     check: (dialog) => {
       isMissing = !getChosen();
       return isMissing ? requireElement("input", dialog) : null;
     },
-    fields: [
-      {
-        name: "text",
-        label: "Details for the moderators",
-        rows: 3,
-        maxlength: LONGEST_TEXT,
-        hint: "Optional. Only moderators can see your name.",
-      },
-    ],
+    fields: [{ name: "text", label: "Details for the moderators", rows: 3, maxlength: LONGEST_TEXT, hint }],
     label: "Send report",
     send: ({ text }) => reportVideo(video.id, getChosen()?.value ?? "", text),
-    onDone: () => onSent("Report sent. A moderator will check the video."),
+    onDone: () => showToast("Report sent. A moderator will check the video."),
     failed: (error) => (isNotFound(error) ? "The video is no longer in the catalogue." : "The report was not sent."),
   });
 }
 
-/**
- * @param {CatalogueVideo} video
- * @param {() => void} onDeleted
- */
+/** @param {CatalogueVideo} video @param {() => void} onDeleted */
 export function openDeleteDialog(video, onDeleted) {
   openReasonDialog({
     draft: `delete/${video.id}`,
@@ -68,17 +57,21 @@ export function openDeleteDialog(video, onDeleted) {
     tone: "danger",
     failed: "The video could not be deleted.",
     send: ({ reason }) =>
-      deleteCatalogueVideo(video.id, reason).catch((error) => {
-        if (!isNotFound(error)) throw error;
-      }),
+      deleteCatalogueVideo(video.id, reason).catch((error) => (isNotFound(error) ? null : Promise.reject(error))),
     onDone: onDeleted,
   });
 }
 
-/**
- * @param {CatalogueVideo} video
- * @param {(changed: CatalogueVideo) => void} onChanged
- */
+/** @param {string} id @param {(video: CatalogueVideo) => void} onRestored */
+export async function restoreVideo(id, onRestored) {
+  try {
+    onRestored(await restoreCatalogueVideo(id));
+  } catch (error) {
+    showToast(explainError(error), "bad");
+  }
+}
+
+/** @param {CatalogueVideo} video @param {(changed: CatalogueVideo) => void} onChanged */
 export function openHideDialog(video, onChanged) {
   const hides = !video.is_hidden;
   openReasonDialog({
@@ -91,7 +84,14 @@ export function openHideDialog(video, onChanged) {
     icon: hides ? "ban" : "check",
     failed: hides ? "The video could not be hidden." : "The video could not be shown.",
     send: ({ reason }) => changeCatalogueVideo(video.id, { is_hidden: hides, ...(reason ? { reason } : {}) }),
-    onDone: onChanged,
+    onDone: (changed) => {
+      onChanged(changed);
+      showToast(
+        changed.is_hidden
+          ? "The video is hidden. Only moderators can see it."
+          : "The video is no longer hidden. Everyone can see it once its file is ready.",
+      );
+    },
   });
 }
 
@@ -101,20 +101,12 @@ export function openHideDialog(video, onChanged) {
  * @param {Omit<import("../base/form-dialog.js").FormDialog<T>, "id"|"fields">} about
  */
 function openReasonDialog(about) {
-  const reason = {
-    name: "reason",
-    label: "Reason",
-    maxlength: LONGEST_TEXT,
-    hint: "Optional. Recorded in the audit log.",
-  };
-  openFormDialog({ ...about, id: "reason", isAlert: true, fields: [reason] });
+  const hint = "Optional. Recorded in the audit log.";
+  const fields = [{ name: "reason", label: "Reason", maxlength: LONGEST_TEXT, hint }];
+  openFormDialog({ ...about, id: "reason", isAlert: true, fields });
 }
 
-/**
- * @param {HTMLElement} input
- * @param {HTMLElement} error
- * @param {string} sentence
- */
+/** @param {HTMLElement} input @param {HTMLElement} error @param {string} sentence */
 export function showFieldError(input, error, sentence) {
   error.hidden = !sentence;
   setText(requireElement("span", error), sentence);

@@ -18,10 +18,7 @@ export class SharedText {
   #doc;
   #root;
 
-  /**
-   * @param {Doc} doc
-   * @param {number} root
-   */
+  /** @param {Doc} doc @param {number} root */
   constructor(doc, root) {
     this.#doc = doc;
     this.#root = root;

@@ -1,7 +1,8 @@
 // The tag field. Enter or a comma adds a tag; Backspace removes one.
 
-import { h, icon, requireElement, setText } from "../base/dom.js";
+import { requireElement, setText } from "../base/dom.js";
 import { isComposing, keepTypedText } from "../base/drafts.js";
+import { html, iconView, mount, repeat } from "../base/view.js";
 import { showFieldError } from "./reason-dialogs.js";
 import { cleanTag, checkTag } from "./labels.js";
 
@@ -16,16 +17,14 @@ import { cleanTag, checkTag } from "./labels.js";
 export class TagField {
   /** @type {string[]} */ #tags = [];
 
-  /**
-   * @param {HTMLElement} holder
-   * @param {TagOptions} options
-   */
+  /** @param {HTMLElement} holder @param {TagOptions} options */
   constructor(holder, options) {
     this.options = options;
-    this.list = /** @type {HTMLElement} */ (requireElement("[data-tags]", holder));
-    this.input = /** @type {HTMLInputElement} */ (requireElement("input", holder));
-    this.error = /** @type {HTMLElement} */ (requireElement("#tag-error"));
-    this.said = /** @type {HTMLElement} */ (requireElement("[data-tags-said]", holder));
+    /** @type {HTMLElement} */ this.list = requireElement("[data-tags]", holder);
+    /** @type {HTMLInputElement} */ this.input = requireElement("input", holder);
+    this.error = requireElement("#tag-error");
+    this.said = requireElement("[data-tags-said]", holder);
+    this.drawList = mount(this.list);
     this.forget = keepTypedText(`tag/${options.place}`, { tag: this.input });
     this.input.addEventListener("keydown", (event) => this.#pressed(event));
     this.input.addEventListener("input", () => this.input.value.includes(",") && this.#take());
@@ -39,8 +38,7 @@ export class TagField {
       event.preventDefault();
       this.#take();
     } else if (event.key === "Backspace" && !this.input.value) {
-      const last = /** @type {HTMLElement|null} */ (this.list.lastElementChild?.querySelector("button") ?? null);
-      last?.focus();
+      this.list.lastElementChild?.querySelector("button")?.focus();
     }
   }
 
@@ -55,7 +53,7 @@ export class TagField {
         return showFieldError(this.input, this.error, wrong);
       }
       if (this.#tags.includes(tag)) continue;
-      this.#draw([...this.#tags, tag]);
+      this.show([...this.#tags, tag]);
       setText(this.said, `${tag} added.`);
       this.options.add(tag);
     }
@@ -65,12 +63,9 @@ export class TagField {
 
   /** @param {string} tag */
   #drop(tag) {
-    const chips = [...this.list.children];
-    const at = chips.findIndex((chip) => /** @type {HTMLElement} */ (chip).dataset.tag === tag);
-    this.#draw(this.#tags.filter((other) => other !== tag));
-    const next = /** @type {HTMLElement|undefined} */ (
-      [...this.list.children][Math.min(at, this.list.children.length - 1)]
-    );
+    const at = this.#tags.indexOf(tag);
+    this.show(this.#tags.filter((other) => other !== tag));
+    const next = this.list.children[Math.min(at, this.#tags.length - 1)];
     (next?.querySelector("button") ?? this.input).focus();
     setText(this.said, `${tag} removed.`);
     this.options.remove(tag);
@@ -78,49 +73,26 @@ export class TagField {
 
   /** @param {string[]} tags */
   show(tags) {
-    this.#draw(tags);
-  }
-
-  /** @param {string[]} tags */
-  #draw(tags) {
     this.#tags = [...tags];
-    const there = new Map(
-      [...this.list.children].map((chip) => [/** @type {HTMLElement} */ (chip).dataset.tag ?? "", chip]),
-    );
-    for (const [tag, chip] of there) {
-      if (tags.includes(tag)) continue;
-      // If another person removed the focused tag, focus the input.
-      if (chip.contains(document.activeElement)) this.input.focus();
-      chip.remove();
-    }
-    tags.forEach((tag, at) => {
-      const chip = there.get(tag) ?? this.#chip(tag);
-      if (this.list.children[at] !== chip) this.list.insertBefore(chip, this.list.children[at] ?? null);
-    });
+    const focused = this.list.contains(document.activeElement) ? document.activeElement : null;
+    this.drawList(repeat(tags, (tag) => tag, this.#chipView));
     this.list.hidden = tags.length === 0;
+    // If another person removed the focused tag, focus the input.
+    if (focused && !focused.isConnected) this.input.focus();
   }
 
   /** @param {string} tag */
-  #chip(tag) {
-    return h(
-      "li",
-      { class: "pill chip", data: { tag } },
-      h("span", { class: "truncate", dir: "auto", title: tag }, tag),
-      h(
-        "button",
-        {
-          class: "btn icon-only quiet",
-          type: "button",
-          "aria-label": `Remove ${tag}`,
-          onclick: () => this.#drop(tag),
-          onkeydown: (/** @type {KeyboardEvent} */ event) => {
-            if (event.key !== "Backspace" && event.key !== "Delete") return;
-            event.preventDefault();
-            this.#drop(tag);
-          },
-        },
-        icon("x"),
-      ),
-    );
+  #chipView = (tag) => html`
+    <li class="pill chip" data-tag=${tag}>
+      <span class="truncate" dir="auto" title=${tag}>${tag}</span>
+      <button class="btn icon-only quiet" type="button" aria-label="Remove ${tag}" @click=${() => this.#drop(tag)}
+        @keydown=${(/** @type {KeyboardEvent} */ event) => this.#pressedOnChip(event, tag)}>${iconView("x")}</button>
+    </li>`;
+
+  /** @param {KeyboardEvent} event @param {string} tag */
+  #pressedOnChip(event, tag) {
+    if (event.key !== "Backspace" && event.key !== "Delete") return;
+    event.preventDefault();
+    this.#drop(tag);
   }
 }

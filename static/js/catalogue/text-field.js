@@ -1,7 +1,8 @@
 // A text field of a video that several people edit. Typed text is saved after each pause. If two people change a title
 // or category at the same time, a person chooses one text; descriptions are merged character by character.
 
-import { h, icon, requireElement, setText } from "../base/dom.js";
+import { requireElement } from "../base/dom.js";
+import { html, iconView, mount, repeat } from "../base/view.js";
 import { showFieldError } from "./reason-dialogs.js";
 import { SharedText, findEdit } from "./shared-text.js";
 
@@ -22,6 +23,7 @@ const PAUSE = 400; // ms without a key press after which typed text is saved
  */
 
 export class TypedField {
+  #drawNote;
   #timer = 0;
   #touched = false; // whether the user has typed since focusing the field
   #composes = false; // whether an input method is composing text; meanwhile, the page must not change the field
@@ -34,18 +36,15 @@ export class TypedField {
   /** @type {SharedText|null} */ #shared = null;
   /** Other people's values merged into this text since this page's last save. @type {string[]} */ #merged = [];
 
-  /**
-   * @param {HTMLInputElement|HTMLTextAreaElement} input
-   * @param {string} value
-   * @param {FieldOptions} options
-   */
+  /** @param {HTMLInputElement|HTMLTextAreaElement} input @param {string} value @param {FieldOptions} options */
   constructor(input, value, options) {
     this.input = input;
     this.#base = this.#shown = value;
     this.options = options;
     if (options.isShared) this.#shared = SharedText.of({ value });
-    this.error = /** @type {HTMLElement} */ (requireElement(`#${input.id}-error`));
-    this.place = /** @type {HTMLElement} */ (requireElement(`[data-conflict="${input.name}"]`));
+    this.error = requireElement(`#${input.id}-error`);
+    /** @type {HTMLElement} */ const place = requireElement(`[data-conflict="${input.name}"]`);
+    this.#drawNote = mount(place);
     if (input.value !== value) input.value = value;
     input.addEventListener("input", () => this.#typed());
     input.addEventListener("compositionstart", () => (this.#composes = true));
@@ -54,10 +53,7 @@ export class TypedField {
       this.show(this.#shown, false);
     });
     // Do not save if the focus moves into the conflict note, where the user chooses a value.
-    input.addEventListener("blur", (event) => {
-      const { relatedTarget } = /** @type {FocusEvent} */ (event);
-      if (!this.place.contains(/** @type {Node|null} */ (relatedTarget))) this.#left();
-    });
+    input.onblur = ({ relatedTarget }) => !place.contains(/** @type {Node|null} */ (relatedTarget)) && this.#left();
   }
 
   get #typedText() {
@@ -94,10 +90,7 @@ export class TypedField {
     if (!wrong && typed !== this.#base) await this.#keep(typed);
   }
 
-  /**
-   * @param {string} value
-   * @param {string[]} [seen]
-   */
+  /** @param {string} value @param {string[]} [seen] */
   async #keep(value, seen = [this.#base, ...this.#merged]) {
     this.#base = value;
     this.#merged = [];
@@ -117,10 +110,7 @@ export class TypedField {
     this.#clear();
   }
 
-  /**
-   * @param {string} value
-   * @param {boolean} isLocal
-   */
+  /** @param {string} value @param {boolean} isLocal */
   show(value, isLocal) {
     this.#shown = this.options.clean(value);
     if (isLocal || this.#composes) return;
@@ -181,10 +171,7 @@ export class TypedField {
     this.#write(value);
   }
 
-  /**
-   * @param {string} value
-   * @returns {import("./shared-text.js").Written}
-   */
+  /** @param {string} value @returns {import("./shared-text.js").Written} */
   #written(value) {
     const same = this.options.writes().filter((one) => one.value === value);
     return same.find((one) => one.state) ?? { value };
@@ -229,33 +216,15 @@ export class TypedField {
   }
 
   #draw() {
-    const mine = this.#conflict ? this.#conflict.mine : this.#typedText;
-    const theirs = this.#conflict ? this.#conflict.theirs : this.#theirs;
-    if (theirs === null) return this.place.replaceChildren();
-    const title = this.#conflict
-      ? `Another person changed ${this.options.label} at the same time. Choose which text to keep.`
-      : `Another person changed ${this.options.label} while you were typing. Choose which text to keep.`;
-    // If the title and the other person's text are unchanged, update only the user's text in the note. A new note would
-    // replace the buttons, and the user may be pressing one.
-    const shown = JSON.stringify([title, theirs]);
-    if (this.place.dataset.shown === shown && this.place.firstChild)
-      return setText(requireElement("[data-mine]", this.place), mine || "(empty)");
-    this.place.dataset.shown = shown;
-    this.place.replaceChildren(
-      createChoice(
-        title,
-        mine,
-        theirs,
-        (value) => this.#choose(value, theirs),
-        () => this.#typedText,
-      ),
-    );
+    const { mine, theirs } = this.#conflict ?? { mine: this.#typedText, theirs: this.#theirs };
+    if (theirs === null) return this.#drawNote(null);
+    const when = this.#conflict ? "at the same time" : "while you were typing";
+    const title = `Another person changed ${this.options.label} ${when}. Choose which text to keep.`;
+    const choose = (/** @type {boolean} */ isMine) => this.#choose(isMine ? this.#typedText : theirs, theirs);
+    this.#drawNote(choiceView(title, mine, theirs, choose));
   }
 
-  /**
-   * @param {string} value
-   * @param {string} theirs
-   */
+  /** @param {string} value @param {string} theirs */
   async #choose(value, theirs) {
     clearTimeout(this.#timer);
     const wrong = this.options.trouble(value);
@@ -299,36 +268,30 @@ export class TypedField {
  * @param {string} title
  * @param {string} mine
  * @param {string} theirs
- * @param {(value: string) => void} choose
- * @param {() => string} [now]
+ * @param {(isMine: boolean) => void} choose
  */
-export function createChoice(title, mine, theirs, choose, now = () => mine) {
-  return h(
-    "div",
-    { class: "note warn both", role: "group", "aria-label": title },
-    icon("compare"),
-    h(
-      "div",
-      { class: "spacer col" },
-      h("b", { role: "alert" }, title),
-      h(
-        "dl",
-        {},
-        h(
-          "div",
-          {},
-          h("dt", { class: "cap" }, "Yours"),
-          h("dd", { class: "anywhere", dir: "auto", data: { mine: "" } }, mine || "(empty)"),
-          h("dd", {}, h("button", { class: "btn", type: "button", onclick: () => choose(now()) }, "Keep yours")),
-        ),
-        h(
-          "div",
-          {},
-          h("dt", { class: "cap" }, "Theirs"),
-          h("dd", { class: "anywhere", dir: "auto", data: { theirs: "" } }, theirs || "(empty)"),
-          h("dd", {}, h("button", { class: "btn", type: "button", onclick: () => choose(theirs) }, "Keep theirs")),
-        ),
-      ),
-    ),
+export const choiceView = (title, mine, theirs, choose) =>
+  // If the question or the other person's value changes, replace the buttons: the user may be pressing one of them.
+  repeat(
+    [`${title} ${theirs}`],
+    (key) => key,
+    () => html`
+      <div class="note warn both" role="group" aria-label=${title}>
+        ${iconView("compare")}
+        <div class="spacer col">
+          <b role="alert">${title}</b>
+          <dl>
+            <div>
+              <dt class="cap">Yours</dt>
+              <dd class="anywhere" dir="auto" data-mine>${mine || "(empty)"}</dd>
+              <dd><button class="btn" type="button" @click=${() => choose(true)}>Keep yours</button></dd>
+            </div>
+            <div>
+              <dt class="cap">Theirs</dt>
+              <dd class="anywhere" dir="auto" data-theirs>${theirs || "(empty)"}</dd>
+              <dd><button class="btn" type="button" @click=${() => choose(false)}>Keep theirs</button></dd>
+            </div>
+          </dl>
+        </div>
+      </div>`,
   );
-}

@@ -1,10 +1,11 @@
 // The card of a video in the catalogue's list.
 
-import { h, icon } from "../base/dom.js";
+import { makeFinder } from "../base/focus.js";
 import { formatDuration } from "../base/format.js";
+import { createRoot, html, iconView } from "../base/view.js";
 import { formatDay } from "../videos/api.js";
-import { createPoster } from "../videos/thumbnail.js";
-import { listMarks, formatViews } from "./list-matching.js";
+import { posterView } from "../videos/thumbnail.js";
+import { listMarks, formatViews, isPlayable } from "./list-matching.js";
 
 /**
  * @typedef {import("./api.js").CatalogueVideo} CatalogueVideo
@@ -12,7 +13,8 @@ import { listMarks, formatViews } from "./list-matching.js";
  */
 
 export class Card {
-  #shown = "";
+  /** URL of the shown picture; empty if there is none. */ #picture = "";
+  #root = createRoot(this);
 
   /**
    * @param {CatalogueVideo} video
@@ -23,160 +25,119 @@ export class Card {
     this.video = video;
     this.viewer = viewer;
     this.onMore = onMore;
-    this.element = h("li", { class: "card", data: { video: video.id } });
-    this.draw(video);
+    this.#picture = getPictureUrl(video);
+    this.element = this.#render();
   }
 
   /** @param {CatalogueVideo} video */
   draw(video) {
     this.video = video;
-    const { element } = this;
-    const shown = JSON.stringify(describeVisibility(video));
-    if (shown === this.#shown) return;
-    this.#shown = shown;
-    const picture = this.#picture();
-    const old = element.querySelector(".picture");
-    const focused = element.contains(document.activeElement)
-      ? /** @type {HTMLElement} */ (document.activeElement).dataset.part
-      : null;
-    // Reuse the element of an unchanged picture: a new element would flicker.
-    const [before, now] = [old?.querySelector("img"), picture.querySelector("img")];
-    if (before && now && getPicturePath(before.src) === getPicturePath(now.src)) now.replaceWith(before);
-    element.replaceChildren(picture, this.#foot());
-    if (focused) /** @type {HTMLElement|null} */ (element.querySelector(`[data-part=${focused}]`))?.focus();
+    this.#picture = getPictureUrl(video, this.#picture);
+    // If the focused title changes between link and text, focus the new element.
+    const findFocused = makeFinder(this.element.contains(document.activeElement) ? document.activeElement : null);
+    this.#render();
+    findFocused()?.focus();
   }
 
   get title() {
     return /** @type {HTMLElement} */ (this.element.querySelector("[data-part=title]"));
   }
 
-  #picture() {
+  #render() {
     const { video } = this;
-    const address = video.thumbnail_url ?? video.poster_url;
-    return h(
-      "span",
-      { class: "picture dark" },
-      createPoster(address),
-      video.is_featured && h("span", { class: "overlay top-start star" }, icon("star"), "Featured"),
-      video.duration_exact > 0 &&
-        h(
-          "span",
-          { class: "overlay bottom-end" },
-          h("span", { class: "visually-hidden" }, "Length "),
-          formatDuration(video.duration_exact),
-        ),
-    );
+    const length = html`
+      <span class="overlay bottom-end"
+        ><span class="visually-hidden">Length </span>${formatDuration(video.duration_exact)}</span>`;
+    return this.#root(html`
+      <li class="card" data-video=${video.id}>
+        <span class="picture dark">
+          ${posterView(this.#picture, true, this.#onNoPicture)}
+          ${video.is_featured ? html`<span class="overlay top-start star">${iconView("star")}Featured</span>` : null}
+          ${video.duration_exact > 0 ? length : null}
+        </span>
+        ${this.#footView()}
+      </li>`);
   }
 
-  #foot() {
+  #onNoPicture() {
+    this.#picture = "";
+    this.#render();
+  }
+
+  #footView() {
     const { video, viewer } = this;
+    const edit = viewer.is_moderator && !video.deleted_at ? `/catalogue/${video.id}/edit` : null;
     // An unfinished video links to its edit page.
-    const address =
-      video.video_url && video.status === "ready"
-        ? `/watch/${video.id}`
-        : viewer.is_moderator && !video.deleted_at
-          ? `/catalogue/${video.id}/edit`
-          : null;
+    const address = isPlayable(video) ? `/watch/${video.id}` : edit;
     const title = address
-      ? h("a", { href: address, data: { part: "title" } }, video.title)
-      : h("span", { tabindex: "-1", data: { part: "title" } }, video.title);
-    return h(
-      "div",
-      { class: "card-foot" },
-      h("div", {}, h("h2", { dir: "auto", title: video.title }, title), this.#meta(), this.#marks()),
-      viewer.user &&
-        h(
-          "div",
-          { class: "row acts" },
-          viewer.is_moderator &&
-            !video.deleted_at &&
-            h(
-              "a",
-              {
-                class: "btn quiet",
-                href: `/catalogue/${video.id}/edit`,
-                "aria-label": `Edit ${video.title}`,
-                data: { part: "edit" },
-              },
-              icon("pencil"),
-              h("span", { class: "phone" }, "Edit"),
-            ),
-          h(
-            "button",
-            {
-              class: "btn icon-only quiet more",
-              type: "button",
-              "aria-haspopup": "menu",
-              "aria-expanded": "false",
-              "aria-label": `More actions for ${video.title}`,
-              data: { part: "more" },
-              onclick: (/** @type {Event} */ event) =>
-                this.onMore(this.video, /** @type {HTMLElement} */ (event.currentTarget)),
-            },
-            icon("more"),
-          ),
-        ),
-    );
+      ? html`<a href=${address} data-part="title">${video.title}</a>`
+      : html`<span tabindex="-1" data-part="title">${video.title}</span>`;
+    return html`
+      <div class="card-foot">
+        <div>
+          <h2 dir="auto" title=${video.title}>${title}</h2>
+          ${metaView(video)} ${viewer.is_moderator ? marksView(video) : null}
+        </div>
+        ${viewer.user ? this.#actsView(edit) : null}
+      </div>`;
   }
 
-  #meta() {
-    const { video } = this;
-    const came = new Date(video.created_at);
-    return h(
-      "p",
-      { class: "meta" },
-      h("time", { datetime: video.created_at, title: came.toLocaleString() }, formatDay(came)),
-      " · ",
-      h("span", { title: `${video.view_count}` }, formatViews(video.view_count)),
-      ...(video.category ? [" · ", h("span", { dir: "auto" }, video.category)] : []),
-      video.tags.length > 0 &&
-        h(
-          "span",
-          { class: "card-extra" },
-          ...video.tags.flatMap((tag, at) => [at ? ", " : " · ", h("span", { dir: "auto" }, tag)]),
-        ),
-    );
+  /** @param {string|null} edit Address of the edit page. */
+  #actsView(edit) {
+    const { title } = this.video;
+    const link = html`
+      <a class="btn quiet" href=${edit} aria-label="Edit ${title}" data-part="edit">
+        ${iconView("pencil")}<span class="phone">Edit</span>
+      </a>`;
+    return html`
+      <div class="row acts">
+        ${edit ? link : null}
+        <button class="btn icon-only quiet more" type="button" aria-haspopup="menu" aria-expanded="false"
+          aria-label="More actions for ${title}" data-part="more" @click=${this.#onMore}>${iconView("more")}</button>
+      </div>`;
   }
 
-  #marks() {
-    const { video, viewer } = this;
-    if (!viewer.is_moderator) return null;
-    const told = listMarks(video);
-    if (!told.length) return null;
-    return h(
-      "p",
-      { class: "row wrap marks" },
-      ...told.map(({ word, icon: picture, tone }) =>
-        h("span", { class: `status ${tone}` }, icon(picture, tone === "run" ? "spin" : ""), word),
-      ),
-      video.error && h("span", { class: "text-small muted anywhere why" }, video.error.message),
-    );
+  /** @param {Event & {currentTarget: HTMLElement}} event */
+  #onMore(event) {
+    this.onMore(this.video, event.currentTarget);
   }
 }
 
 /** @param {CatalogueVideo} video */
-function describeVisibility(video) {
-  return [
-    video.title,
-    video.status,
-    video.error?.message,
-    video.category,
-    video.tags,
-    video.is_featured,
-    video.is_hidden,
-    video.deleted_at !== null,
-    video.view_count,
-    Math.round(video.duration_exact),
-    Boolean(video.video_url),
-    getPicturePath(video.thumbnail_url ?? video.poster_url ?? ""),
-  ];
+function metaView({ created_at, view_count, category, tags }) {
+  const came = new Date(created_at);
+  const tagViews = tags.map((tag, at) => html`${at ? ", " : " · "}<span dir="auto">${tag}</span>`);
+  return html`
+    <p class="meta">
+      <time datetime=${created_at} title=${came.toLocaleString()}>${formatDay(came)}</time> ·
+      <span title=${view_count}>${formatViews(view_count)}</span>${
+        category ? html` · <span dir="auto">${category}</span>` : null
+      }${tags.length ? html`<span class="card-extra">${tagViews}</span>` : null}
+    </p>`;
+}
+
+/** @param {CatalogueVideo} video */
+function marksView(video) {
+  const marks = listMarks(video);
+  if (!marks.length) return null;
+  return html`
+    <p class="row wrap marks">
+      ${marks.map(
+        ({ word, icon, tone }) =>
+          html`<span class="status ${tone}">${iconView(icon, tone === "run" ? "spin" : "")}${word}</span>`,
+      )}
+      ${video.error ? html`<span class="text-small muted anywhere why">${video.error.message}</span>` : null}
+    </p>`;
 }
 
 /**
- * Return the last two path segments of a picture's URL, which do not contain its signature.
- * @param {string} address
- * @returns {string}
+ * Return the URL of a video's picture. Keep the shown URL if only its signature differs, because loading the picture
+ * again would flicker.
+ * @param {CatalogueVideo} video
+ * @param {string} [shown]
  */
-function getPicturePath(address) {
-  return address ? new URL(address, location.href).pathname.split("/").slice(-2).join("/") : "";
+export function getPictureUrl(video, shown = "") {
+  const address = video.thumbnail_url ?? video.poster_url ?? "";
+  const getName = (/** @type {string} */ url) => new URL(url, location.href).pathname.split("/").slice(-2).join("/");
+  return shown && address && getName(shown) === getName(address) ? shown : address;
 }

@@ -1,6 +1,6 @@
 // API calls and response types of challenges and their merges.
 
-import { callApi, get, makeIdempotencyKey } from "../base/api.js";
+import { callApi, get } from "../base/api.js";
 
 /**
  * @typedef {import("../../../docs/openapi").Challenge} Challenge
@@ -11,6 +11,7 @@ import { callApi, get, makeIdempotencyKey } from "../base/api.js";
 
 const CHALLENGES = "/api/v1/challenges";
 const MERGES = "/api/v1/challenge-videos/merge-sessions";
+const withKey = (/** @type {string} */ key) => ({ headers: { "Idempotency-Key": key } });
 const makePath = (/** @type {string} */ id, what = "") => `${CHALLENGES}/${encodeURIComponent(id)}${what}`;
 
 /**
@@ -19,14 +20,12 @@ const makePath = (/** @type {string} */ id, what = "") => `${CHALLENGES}/${encod
  * @returns {Promise<ChallengeList>}
  */
 export function listChallenges(query, signal) {
-  const given = Object.entries(query)
-    .filter(([, value]) => value !== "")
-    .map(([name, value]) => [name, String(value)]);
+  const given = Object.entries(query).flatMap(([name, value]) => (value === "" ? [] : [[name, String(value)]]));
   return get(`${CHALLENGES}?${new URLSearchParams(given)}`, { signal });
 }
 
 /** Guests use the endpoints of the challenge page, because the API requires an account. */
-const isGuest = () => document.body.dataset.user === "";
+export const isGuest = () => document.body.dataset.user === "";
 const makePagePath = (/** @type {string} */ id) => `/challenges/${encodeURIComponent(id)}`;
 
 /** @param {string} id @returns {Promise<Challenge>} */
@@ -45,23 +44,14 @@ export const changeVisibility = (id, change) => callApi("POST", makePath(id, `/$
  * @returns {Promise<{correct: boolean, lie_statement_index: number}>}
  */
 export function sendGuess(id, index, key) {
-  if (!isGuest())
-    return callApi(
-      "POST",
-      makePath(id, "/guesses"),
-      { statement_index: index },
-      { headers: { "Idempotency-Key": key } },
-    );
+  if (!isGuest()) return callApi("POST", makePath(id, "/guesses"), { statement_index: index }, withKey(key));
   const form = new FormData();
   form.append("statement_index", String(index));
   return callApi("POST", `${makePagePath(id)}/guess`, form);
 }
 
 /** @param {string} id @param {string} reason @param {string} key */
-export const reportChallenge = (id, reason, key) =>
-  callApi("POST", makePath(id, "/reports"), { reason }, { headers: { "Idempotency-Key": key } });
+export const reportChallenge = (id, reason, key) => callApi("POST", makePath(id, "/reports"), { reason }, withKey(key));
 
 /** @param {number} limit @returns {Promise<{merge_sessions: Merge[]}>} */
 export const listMerges = (limit) => get(`${MERGES}?limit=${limit}&offset=0`);
-
-export const newKey = makeIdempotencyKey;

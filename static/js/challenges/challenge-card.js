@@ -1,99 +1,64 @@
 // The card of a challenge in the list: picture, title, owner, status.
 
-import { h, icon } from "../base/dom.js";
+import { requireElement } from "../base/dom.js";
 import { formatCount, formatDuration } from "../base/format.js";
+import { createRoot, html, iconView } from "../base/view.js";
 import { formatDay } from "../videos/api.js";
 import { describeFound, formatOwner, getStatus } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
 
-export class Card {
-  /** @param {Challenge} challenge */
-  constructor(challenge) {
-    this.video = challenge;
-    this.element = h("li", { class: "card", data: { video: challenge.id } }, this.#picture(), this.#foot());
-  }
-
-  get title() {
-    return /** @type {HTMLElement} */ (this.element.querySelector("[data-part=title]"));
-  }
-
-  #picture() {
-    const { poster_url, statements, total_duration } = this.video;
-    return h(
-      "span",
-      { class: "picture dark" },
-      poster_url
-        ? h("img", {
-            src: poster_url,
-            alt: "",
-            loading: "lazy",
-            decoding: "async",
-            draggable: "false",
-            onerror: hideBrokenPicture,
-          })
-        : h("span", { class: "none" }, icon("challenge")),
-      h("span", { class: "overlay bottom-start" }, formatCount(statements.length, "statement")),
-      Boolean(total_duration) &&
-        h(
-          "span",
-          { class: "overlay bottom-end" },
-          h("span", { class: "visually-hidden" }, "Length "),
-          formatDuration(total_duration ?? 0),
-        ),
-    );
-  }
-
-  #foot() {
-    const challenge = this.video;
-    const came = new Date(challenge.published_at ?? challenge.created_at);
-    return h(
-      "div",
-      { class: "card-foot" },
-      h(
-        "div",
-        {},
-        h(
-          "h3",
-          { dir: "auto", title: challenge.title },
-          h("a", { href: `/challenges/${challenge.id}`, data: { part: "title" } }, challenge.title),
-        ),
-        h(
-          "p",
-          { class: "meta" },
-          "by ",
-          challenge.is_own ? "you" : h("bdi", {}, formatOwner(challenge)),
-          " · ",
-          h("time", { datetime: came.toISOString(), title: came.toLocaleString() }, formatDay(came)),
-        ),
-        h("p", { class: "meta" }, this.#state()),
-      ),
-    );
-  }
-
-  #state() {
-    const challenge = this.video;
-    const { is_own, status, my_guess, guess_count } = challenge;
-    if (is_own && status !== "published") {
-      const { icon: picture, word, tone } = getStatus(challenge);
-      return h("span", { class: `status ${tone}`.trim() }, icon(picture), word);
-    }
-    if (is_own)
-      return h(
-        "span",
-        { class: "status" },
-        icon("user"),
-        guess_count ? describeFound(challenge).replace(/\.$/, "") : "No guesses yet",
-      );
-    if (my_guess)
-      return my_guess.correct
-        ? h("span", { class: "status ok" }, icon("trophy"), "Found")
-        : h("span", { class: "status bad" }, icon("x"), "Not found");
-    return h("span", { class: "status run" }, icon("play"), "Not played");
-  }
+/** @param {Challenge} challenge */
+export function createCard(challenge) {
+  const root = createRoot();
+  const draw = (hasPicture = true) => root(cardView(challenge, hasPicture, () => draw(false)));
+  const element = draw();
+  return { element, title: requireElement("[data-part=title]", element) };
 }
 
-/** @param {Event} event */
-function hideBrokenPicture(event) {
-  /** @type {Element} */ (event.target).replaceWith(h("span", { class: "none" }, icon("challenge")));
+/** @param {Challenge} challenge @param {boolean} hasPicture @param {() => void} onNoPicture */
+function cardView(challenge, hasPicture, onNoPicture) {
+  const { id, title, poster_url, statements, total_duration, is_own } = challenge;
+  const came = new Date(challenge.published_at ?? challenge.created_at);
+  const { icon, word, tone } = getCardStatus(challenge);
+  return html`
+    <li class="card" data-video=${id}>
+      <span class="picture dark">
+        ${
+          poster_url && hasPicture
+            ? html`<img src=${poster_url} alt="" loading="lazy" decoding="async" draggable="false"
+                @error=${onNoPicture} />`
+            : html`<span class="none">${iconView("challenge")}</span>`
+        }
+        <span class="overlay bottom-start">${formatCount(statements.length, "statement")}</span>
+        ${
+          total_duration
+            ? html`<span class="overlay bottom-end"
+                ><span class="visually-hidden">Length </span>${formatDuration(total_duration)}</span>`
+            : null
+        }
+      </span>
+      <div class="card-foot">
+        <div>
+          <h3 dir="auto" title=${title}><a href="/challenges/${id}" data-part="title">${title}</a></h3>
+          <p class="meta">
+            by ${is_own ? "you" : html`<bdi>${formatOwner(challenge)}</bdi>`} ·
+            <time datetime=${came.toISOString()} title=${came.toLocaleString()}>${formatDay(came)}</time>
+          </p>
+          <p class="meta"><span class="status ${tone}">${iconView(icon)}${word}</span></p>
+        </div>
+      </div>
+    </li>`;
+}
+
+/** @param {Challenge} challenge */
+function getCardStatus(challenge) {
+  const { is_own, status, my_guess, guess_count } = challenge;
+  if (is_own && status !== "published") return getStatus(challenge);
+  if (is_own && !guess_count) return { icon: "user", word: "No guesses yet", tone: "" };
+  if (is_own) return { icon: "user", word: describeFound(challenge).replace(/\.$/, ""), tone: "" };
+  if (!my_guess) return { icon: "play", word: "Not played", tone: "run" };
+  return my_guess.correct
+    ? { icon: "trophy", word: "Found", tone: "ok" }
+    : { icon: "x", word: "Not found", tone: "bad" };
 }

@@ -1,10 +1,11 @@
 // The page that lists published challenges, the user's drafts, and merges in progress.
 
-import { h, icon, requireElement, setText } from "../base/dom.js";
-import { EndlessList, nothingFoundView } from "../base/infinite-list.js";
+import { requireElement, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
+import { EndlessList, nothingFoundView } from "../base/infinite-list.js";
+import { html, iconView } from "../base/view.js";
 import { listChallenges } from "./api.js";
-import { Card } from "./challenge-card.js";
+import { createCard } from "./challenge-card.js";
 import { Merges } from "./merges.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
@@ -31,37 +32,36 @@ const list = new EndlessList({
     showScore(answer.score);
     return { items: answer.challenges, pagination: { page, limit, total, totalPages: Math.ceil(total / limit) } };
   },
-  card: (challenge) => new Card(challenge),
+  card: createCard,
   drawn: onDrawn,
   isNarrowed: ({ search, show }) => Boolean(search || show),
   empty: () =>
     hasDrafts
-      ? createBlank()
-      : h(
-          "div",
-          { class: "panel empty" },
-          icon("challenge"),
-          h("h2", {}, "No challenges yet"),
-          h(
-            "p",
-            {},
-            "Record two or more true statements and one lie, each in a short clip. They are merged into one video, and each viewer has one guess.",
-          ),
-          h("div", { class: "row wrap" }, makeLink(true)),
+      ? null
+      : emptyView(
+          "challenge",
+          "No challenges yet",
+          "Record two or more true statements and one lie, each in a short clip. They are merged into one video, and each viewer has one guess.",
         ),
   nothing: ({ search, show }) => {
-    if (search && hasDrafts) return createBlank();
+    if ((search || show === "mine") && hasDrafts) return null;
     if (search)
       return nothingFoundView(search, "Only titles are searched. Check the spelling.", "", () =>
         list.clear({ search: "", show: "" }),
       );
-    return show === "mine" ? isOwnList() : createAllPlayedState();
+    if (show === "mine")
+      return emptyView(
+        "challenge",
+        "You have no challenges yet",
+        "A challenge has 2 to 10 clips, each with a statement. All statements are true except one.",
+      );
+    const words = "You have played all challenges. Create one for other people to play.";
+    const showAll = html`<a class="btn" href="/challenges">Show all</a>`;
+    return emptyView("trophy", "Nothing left to play", words, showAll);
   },
   drawFilters: ({ show }) => {
-    for (const link of shows.querySelectorAll("a")) {
-      if (list.queryOf(link.href).show === show) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    }
+    for (const link of shows.querySelectorAll("a"))
+      link.ariaCurrent = list.queryOf(link.href).show === show ? "true" : null;
   },
 });
 list.find.value = list.query.search;
@@ -87,7 +87,7 @@ async function showDrafts({ search, show }, signal) {
   const found = [...(made?.challenges ?? []), ...(withheld?.challenges ?? [])];
   hasDrafts = found.length > 0;
   drafts.hidden = !hasDrafts;
-  requireElement("[data-drafts-list]").replaceChildren(...found.map((challenge) => new Card(challenge).element));
+  requireElement("[data-drafts-list]").replaceChildren(...found.map((challenge) => createCard(challenge).element));
 }
 
 /** @param {import("./api.js").Score} score */
@@ -97,34 +97,22 @@ function showScore({ guesses, correct }) {
   setText(requireElement("span", place), `You found ${correct} of ${guesses} lies`);
 }
 
-// Empty lists
-
-const createBlank = () => h("span", {});
-const makeLink = (/** @type {boolean} */ first) =>
-  h("a", { class: first ? "btn primary" : "btn", href: "/challenges/new" }, icon("plus"), "Create a challenge");
-
-function isOwnList() {
-  if (hasDrafts) return createBlank();
-  return h(
-    "div",
-    { class: "panel empty" },
-    icon("challenge"),
-    h("h2", {}, "You have no challenges yet"),
-    h("p", {}, "A challenge has 2 to 10 clips, each with a statement. All statements are true except one."),
-    h("div", { class: "row wrap" }, makeLink(true)),
-  );
-}
-
-function createAllPlayedState() {
-  return h(
-    "div",
-    { class: "panel empty" },
-    icon("trophy"),
-    h("h2", {}, "Nothing left to play"),
-    h("p", {}, "You have played all challenges. Create one for other people to play."),
-    h("div", { class: "row wrap" }, makeLink(false), h("a", { class: "btn", href: "/challenges" }, "Show all")),
-  );
-}
+/**
+ * @param {string} icon
+ * @param {string} heading
+ * @param {string} words
+ * @param {import("../base/view.js").View} [otherLink]
+ */
+const emptyView = (icon, heading, words, otherLink = null) => html`
+  <div class="panel empty">
+    ${iconView(icon)}
+    <h2>${heading}</h2>
+    <p>${words}</p>
+    <div class="row wrap">
+      <a class="btn ${otherLink ? "" : "primary"}" href="/challenges/new">${iconView("plus")}Create a challenge</a>
+      ${otherLink}
+    </div>
+  </div>`;
 
 // Events
 

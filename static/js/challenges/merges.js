@@ -1,9 +1,10 @@
 // The list of the user's merges that have not become challenges yet.
 
 import { listJobs } from "../base/api.js";
-import { h, icon, requireElement, setText } from "../base/dom.js";
+import { requireElement, setText } from "../base/dom.js";
 import { formatCount, formatPercent } from "../base/format.js";
 import { LiveChannel } from "../base/live-channel.js";
+import { html, iconView, mount, repeat } from "../base/view.js";
 import { listMerges } from "./api.js";
 
 /** @typedef {import("./api.js").Merge} Merge */
@@ -27,7 +28,7 @@ const STATES = {
 };
 
 export class Merges {
-  /** @type {Map<string, {merge: Merge, element: HTMLElement}>} */ #rows = new Map();
+  /** Merges, newest first. @type {Merge[]} */ #merges = [];
   #timer = 0;
 
   /**
@@ -38,16 +39,17 @@ export class Merges {
   constructor(panel, on) {
     this.panel = panel;
     this.on = on;
-    this.list = requireElement("[data-merges-list]", panel);
+    this.drawList = mount(requireElement("[data-merges-list]", panel));
+    const onJobs = (/** @type {{jobs: any[]}} */ { jobs }) => jobs.forEach((job) => this.#onJob(job));
     this.live = new LiveChannel("/ws/jobs/", {
       onMessage: (message) => {
-        if (message.type === "jobs") message.jobs.forEach((/** @type {any} */ job) => this.#told(job));
-        else if (message.type === "job") this.#told(message.job);
-        else if (message.type === "gone" && this.#has(message.id)) this.#soon(SETTLES);
+        if (message.type === "jobs") onJobs(message);
+        else if (message.type === "job") this.#onJob(message.job);
+        else if (message.type === "gone" && this.#find(message.id)) this.#refreshIn(SETTLES);
       },
       snapshot: () => listJobs(MOST),
-      onSnapshot: (snapshot) => snapshot.jobs.forEach((/** @type {any} */ job) => this.#told(job)),
-      onState: (state) => on.onState(state),
+      onSnapshot: onJobs,
+      onState: on.onState,
       subject: (message) => message.job?.id ?? message.id ?? "",
       final: new Set([SIGNED_OUT]),
     });
@@ -60,112 +62,79 @@ export class Merges {
     clearTimeout(this.#timer);
     try {
       const { merge_sessions } = await listMerges(MOST);
-      this.#draw(merge_sessions.filter((merge) => merge.overall_status in STATES && !merge.challenge_id));
+      const merges = merge_sessions.filter((merge) => merge.overall_status in STATES && !merge.challenge_id);
+      const ids = new Set(merges.map((merge) => merge.merge_session_id));
+      const isMade = this.#merges.some((merge) => !ids.has(merge.merge_session_id));
+      this.#merges = merges;
+      this.#draw();
+      if (isMade) this.on.onMade();
     } catch {
       // Ignore the error and keep the old merges: the page's list of challenges reports the error.
     }
-    const coming = [...this.#rows.values()].some(({ merge }) => COMING.has(merge.overall_status));
-    if (coming && document.visibilityState === "visible") this.#soon(ASK);
+    const isComing = this.#merges.some((merge) => COMING.has(merge.overall_status));
+    if (isComing && document.visibilityState === "visible") this.#refreshIn(ASK);
   }
 
   /** @param {number} wait Delay in milliseconds. */
-  #soon(wait) {
+  #refreshIn(wait) {
     clearTimeout(this.#timer);
     this.#timer = window.setTimeout(() => this.refresh(), wait);
   }
 
-  /** @param {string} job @returns {boolean} */
-  #has(job) {
-    return [...this.#rows.values()].some(({ merge }) => merge.job_id === job);
+  /** @param {string} job */
+  #find(job) {
+    return this.#merges.find((merge) => merge.job_id === job);
   }
 
   /** @param {any} job */
-  #told(job) {
-    if (job.kind !== "merge" && !this.#has(job.id)) return;
-    const row = [...this.#rows.values()].find(({ merge }) => merge.job_id === job.id);
+  #onJob(job) {
+    const merge = this.#find(job.id);
+    if (job.kind !== "merge" && !merge) return;
     // The message contains a running merge's progress, so no refresh is needed.
-    if (row?.merge.overall_status === "processing" && job.status === "processing") {
-      const bar = /** @type {HTMLProgressElement} */ (requireElement("progress", row.element));
-      bar.value = Math.max(bar.value, 50 + job.progress / 2);
-      setText(requireElement("[data-percent]", row.element), formatPercent(bar.value));
-    } else if (!row || ["queued", "processing"].includes(row.merge.overall_status)) this.#soon(SETTLES);
+    if (merge?.overall_status === "processing" && job.status === "processing") {
+      merge.progress = Math.max(merge.progress, 50 + job.progress / 2);
+      this.#draw();
+    } else if (!merge || ["queued", "processing"].includes(merge.overall_status)) this.#refreshIn(SETTLES);
   }
 
-  /** @param {Merge[]} merges Merges, newest first. */
-  #draw(merges) {
-    const had = [...this.#rows.keys()];
-    const focused = /** @type {HTMLElement|null} */ (document.activeElement)
-      ?.closest("[data-merge]")
-      ?.getAttribute("data-merge");
-    this.#rows = new Map(
-      merges.map((merge) => {
-        const old = this.#rows.get(merge.merge_session_id);
-        const same = old && JSON.stringify(toShown(old.merge)) === JSON.stringify(toShown(merge));
-        return [merge.merge_session_id, same ? old : { merge, element: this.#row(merge) }];
-      }),
-    );
-    const elements = [...this.#rows.values()].map((row) => row.element);
-    if (
-      elements.some((element, at) => this.list.children[at] !== element) ||
-      this.list.children.length !== elements.length
-    ) {
-      this.list.replaceChildren(...elements);
-      if (focused) /** @type {HTMLElement|null} */ (this.#rows.get(focused)?.element.querySelector("a"))?.focus();
-    }
-    this.panel.hidden = merges.length === 0;
-    const waiting = merges.filter((merge) => merge.overall_status === "completed").length;
+  #draw() {
+    this.drawList(repeat(this.#merges, (merge) => merge.merge_session_id, rowView));
+    this.panel.hidden = this.#merges.length === 0;
+    const waiting = this.#merges.filter((merge) => merge.overall_status === "completed").length;
     setText(
       requireElement("[data-merges-words]", this.panel),
       waiting ? `${formatCount(waiting, "challenge")} ready to publish` : "",
     );
-    if (had.some((id) => !this.#rows.has(id))) this.on.onMade();
-  }
-
-  /** @param {Merge} merge */
-  #row(merge) {
-    const { merge_session_id, overall_status, progress, uploads, error_message } = merge;
-    const { icon: picture, tone, word, act } = STATES[overall_status];
-    const title = merge.title || uploads.map((upload) => upload.filename).join(", ") || "Untitled";
-    const runs = !["completed", "failed"].includes(overall_status);
-    return h(
-      "li",
-      { class: "upload-row merge", data: { merge: merge_session_id } },
-      h(
-        "div",
-        { class: "name" },
-        h("h3", { class: "truncate", dir: "auto", title }, title),
-        h("span", { class: "text-small faint" }, formatCount(uploads.length, "clip")),
-      ),
-      h(
-        "div",
-        { class: "upload-progress" },
-        runs && h("progress", { class: "bar", max: "100", value: progress, "aria-label": `Progress of ${title}` }),
-        h(
-          "div",
-          { class: "row words" },
-          h("span", { class: `status ${tone}`.trim() }, icon(picture, picture === "run" ? "spin" : ""), word),
-          runs && h("span", { class: "mono text-small muted", data: { percent: "" } }, formatPercent(progress)),
-        ),
-        overall_status === "failed" && error_message && h("p", { class: "text-small muted anywhere" }, error_message),
-      ),
-      h(
-        "div",
-        { class: "row acts" },
-        h(
-          "a",
-          {
-            class: "btn",
-            href: `/challenges/new?merge=${encodeURIComponent(merge_session_id)}`,
-            "aria-label": `${act}: ${title}`,
-          },
-          act,
-        ),
-      ),
-    );
   }
 }
 
-/** @param {Merge} merge @returns */
-function toShown({ title, overall_status, progress, error_message, uploads }) {
-  return [title, overall_status, Math.round(progress), error_message, uploads.length];
+/** @param {Merge} merge */
+function rowView({ merge_session_id, title, overall_status, progress, uploads, error_message }) {
+  const { icon, tone, word, act } = STATES[overall_status];
+  const name = title || uploads.map(({ filename }) => filename).join(", ") || "Untitled";
+  const isFailed = overall_status === "failed";
+  const isRunning = !isFailed && overall_status !== "completed";
+  return html`
+    <li class="upload-row merge" data-merge=${merge_session_id}>
+      <div class="name">
+        <h3 class="truncate" dir="auto" title=${name}>${name}</h3>
+        <span class="text-small faint">${formatCount(uploads.length, "clip")}</span>
+      </div>
+      <div class="upload-progress">
+        ${
+          isRunning
+            ? html`<progress class="bar" max="100" .value=${progress} aria-label="Progress of ${name}"></progress>`
+            : null
+        }
+        <div class="row words">
+          <span class="status ${tone}">${iconView(icon, icon === "run" ? "spin" : "")}${word}</span>
+          ${isRunning ? html`<span class="mono text-small muted" data-percent>${formatPercent(progress)}</span>` : null}
+        </div>
+        ${isFailed && error_message ? html`<p class="text-small muted anywhere">${error_message}</p>` : null}
+      </div>
+      <div class="row acts">
+        <a class="btn" href="/challenges/new?merge=${encodeURIComponent(merge_session_id)}"
+          aria-label="${act}: ${name}">${act}</a>
+      </div>
+    </li>`;
 }

@@ -3,209 +3,121 @@
 import { ApiError } from "../base/api.js";
 import { copyWithFeedback } from "../base/clipboard.js";
 import { askToDelete } from "../base/dialog.js";
-import { h, icon, requireElement } from "../base/dom.js";
 import { openFormDialog } from "../base/form-dialog.js";
-import { html } from "../base/view.js";
 import { formatCount } from "../base/format.js";
-import { createErrorNote, showToast } from "../base/notice.js";
-import { changeChallenge, deleteChallenge, changeVisibility, readChallenge } from "./api.js";
-import { createNote, Options } from "./options.js";
-import { getUrl, describeFound, getStatus, describeTaken } from "./status-text.js";
+import { errorView, showToast } from "../base/notice.js";
+import { html, iconView, live, nothing } from "../base/view.js";
+import { changeChallenge, changeVisibility, deleteChallenge, readChallenge } from "./api.js";
+import { solutionView } from "./options.js";
+import { describeFound, getStatus, getUrl } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
 /** @typedef {{max_title: number, max_text: number}} Limits Maximum lengths in characters. */
 
-export class Own {
+/**
+ * @param {import("./page.js").PanelActions} on
+ * @param {Challenge} challenge
+ * @param {Limits} limits
+ * @returns {import("./page.js").Panel}
+ */
+export function createOwnerPanel(on, challenge, limits) {
+  const { status, withheld_because, guess_count } = challenge;
+  const { icon, word, tone, text } = getStatus(challenge);
+  const isDraft = status === "draft";
+  const isUnplayed = isDraft && !guess_count;
+  let guestsMayPlay = challenge.guests_may_play;
+  /** The change that is being saved. @type {""|"guests"|"visibility"} */ let saving = "";
+  /** @type {import("../base/view.js").View} */ let problem = null;
+
+  function changeGuests() {
+    guestsMayPlay = !guestsMayPlay;
+    const fields = { guests_may_play: guestsMayPlay };
+    save("guests", () => changeChallenge(challenge.id, fields), "The setting was not saved.");
+  }
+
+  async function changeStatus() {
+    if (saving === "visibility") return;
+    const change = isDraft ? "publish" : "unpublish";
+    const failed = `The challenge could not be ${change}ed.`;
+    if (await save("visibility", () => changeVisibility(challenge.id, change), failed, changeStatus))
+      showToast(isDraft ? "The challenge is published." : "The challenge is a draft again. All guesses are kept.");
+  }
+
   /**
-   * @param {Challenge} challenge
-   * @param {Limits} limits
-   * @param {{play: (index: number) => void, changed: (challenge: Challenge) => void, deleted: () => void, gone: () => void}} on
+   * Save a change, and return whether it is saved.
+   * @param {"guests"|"visibility"} name
+   * @param {() => Promise<Challenge>} send
+   * @param {string} failed Heading of the error.
+   * @param {() => void} [retry]
    */
-  constructor(challenge, limits, on) {
-    this.challenge = challenge;
-    this.limits = limits;
-    this.on = on;
-    const lie = challenge.lie_statement_index;
-    const { icon: picture, word, tone, text } = getStatus(challenge);
-    this.options = new Options(challenge, {
-      onPlay: on.play,
-      about: (index) => ({
-        tone: index === lie ? "lie" : "true",
-        notes: createNote(
-          index === lie ? "x" : "check",
-          index === lie ? "The lie" : "True",
-          describeTaken(challenge, index),
-        ),
-      }),
-    });
-    this.problem = h("div", { data: { problem: "" } });
-    this.element = h(
-      "div",
-      { class: "ask own" },
-      h(
-        "div",
-        { class: "row wrap" },
-        h("h2", { tabindex: "-1" }, "Your challenge"),
-        h("span", { class: "spacer" }),
-        h("span", { class: `status ${tone}`.trim(), data: { status: "" } }, icon(picture), word),
-      ),
-      h("p", { class: "text-small muted" }, text),
-      challenge.withheld_because &&
-        h("p", { class: "text-small anywhere", dir: "auto" }, `Reason: “${challenge.withheld_because}”`),
-      challenge.status === "published" && this.#link(),
-      challenge.status !== "withheld" && this.#guests(),
-      h("ul", { class: "opts" }, ...this.options.elements),
-      this.#results(),
-      this.problem,
-      h("div", { class: "sticky-foot row wrap" }, ...this.#acts()),
-    );
-  }
-
-  /** @param {import("./options.js").Playing} playing */
-  mark(playing) {
-    this.options.mark(playing);
-  }
-
-  focus() {
-    requireElement("h2", this.element).focus();
-  }
-
-  #link() {
-    const address = h(
-      "span",
-      { class: "mono text-small truncate", title: getUrl(this.challenge) },
-      getUrl(this.challenge),
-    );
-    return h(
-      "div",
-      { class: "link" },
-      address,
-      h(
-        "button",
-        {
-          class: "btn",
-          type: "button",
-          onclick: (/** @type {Event} */ event) =>
-            copyWithFeedback(/** @type {HTMLElement} */ (event.currentTarget), getUrl(this.challenge), address),
-        },
-        icon("copy"),
-        h("span", {}, "Copy link"),
-      ),
-    );
-  }
-
-  #guests() {
-    const box = /** @type {HTMLInputElement} */ (
-      h("input", {
-        type: "checkbox",
-        data: { part: "guests" },
-        checked: this.challenge.guests_may_play,
-        onchange: async () => {
-          const isOn = box.checked;
-          box.disabled = true;
-          this.problem.replaceChildren();
-          try {
-            this.on.changed(await changeChallenge(this.challenge.id, { guests_may_play: isOn }));
-          } catch (error) {
-            box.checked = !isOn;
-            box.disabled = false;
-            if (error instanceof ApiError && error.status === 404) return this.on.gone();
-            this.problem.replaceChildren(createErrorNote("The setting was not saved.", error));
-          }
-        },
-      })
-    );
-    return h("label", { class: "check text-small" }, box, "Anyone with the link can play, even without an account");
-  }
-
-  #results() {
-    const { guess_count, status } = this.challenge;
-    if (status === "draft" && !guess_count)
-      return h(
-        "p",
-        { class: "text-small faint", data: { results: "" } },
-        "Players' guesses appear here once the challenge is published.",
-      );
-    return h("p", { class: "text-small muted", data: { results: "" } }, describeFound(this.challenge));
-  }
-
-  #acts() {
-    const { status } = this.challenge;
-    const remove = h(
-      "button",
-      {
-        class: "btn danger",
-        type: "button",
-        data: { part: "delete" },
-        onclick: () => openDeleteDialog(this.challenge, this.on.deleted),
-      },
-      icon("trash"),
-      "Delete",
-    );
-    if (status === "withheld") return [remove];
-    if (status === "published")
-      return [
-        remove,
-        h(
-          "button",
-          { class: "btn big", type: "button", data: { part: "show" }, onclick: () => this.#show("unpublish") },
-          icon("lock"),
-          "Unpublish",
-        ),
-      ];
-    return [
-      remove,
-      h(
-        "button",
-        {
-          class: "btn",
-          type: "button",
-          data: { part: "edit" },
-          onclick: () => openEditDialog(this.challenge, this.limits, this.on.changed),
-        },
-        icon("pencil"),
-        "Edit",
-      ),
-      h(
-        "button",
-        { class: "btn primary big", type: "button", data: { part: "show" }, onclick: () => this.#show("publish") },
-        icon("challenge"),
-        "Publish",
-      ),
-    ];
-  }
-
-  /** @param {"publish"|"unpublish"} change */
-  async #show(change) {
-    const button = requireElement("[data-part=show]", this.element);
-    if (button.getAttribute("aria-disabled") === "true") return;
-    button.setAttribute("aria-disabled", "true");
-    this.problem.replaceChildren();
+  async function save(name, send, failed, retry) {
+    saving = name;
+    problem = null;
+    on.draw();
     try {
-      this.on.changed(await changeVisibility(this.challenge.id, change));
-      showToast(
-        change === "publish" ? "The challenge is published." : "The challenge is a draft again. All guesses are kept.",
-      );
+      on.change(await send());
+      return true;
     } catch (error) {
-      button.removeAttribute("aria-disabled");
-      if (error instanceof ApiError && error.status === 404) return this.on.gone();
-      this.problem.replaceChildren(
-        createErrorNote(
-          change === "publish" ? "The challenge could not be published." : "The challenge could not be unpublished.",
-          error,
-          () => this.#show(change),
-        ),
-      );
+      saving = "";
+      guestsMayPlay = challenge.guests_may_play;
+      if (error instanceof ApiError && error.status === 404) on.gone();
+      else problem = errorView(failed, error, retry);
+      on.draw();
     }
   }
+
+  const guestsView = () => html`
+    <label class="check text-small">
+      <input type="checkbox" data-part="guests" .checked=${live(guestsMayPlay)} ?disabled=${saving === "guests"}
+        @change=${changeGuests} />Anyone with the link can play, even without an account
+    </label>`;
+  const editView = () => html`
+    <button class="btn" type="button" data-part="edit" @click=${() => openEditDialog(challenge, limits, on.change)}>
+      ${iconView("pencil")}Edit
+    </button>`;
+  const publishView = () => html`
+    <button class="btn big ${isDraft ? "primary" : ""}" type="button" data-part="show" @click=${changeStatus}
+      aria-disabled=${saving === "visibility" ? "true" : nothing}>
+      ${iconView(isDraft ? "challenge" : "lock")}${isDraft ? "Publish" : "Unpublish"}
+    </button>`;
+
+  return (_, now) => html`
+    <div class="ask own">
+      <div class="row wrap">
+        <h2 tabindex="-1">Your challenge</h2>
+        <span class="spacer"></span>
+        <span class="status ${tone}" data-status>${iconView(icon)}${word}</span>
+      </div>
+      <p class="text-small muted">${text}</p>
+      ${withheld_because ? html`<p class="text-small anywhere" dir="auto">Reason: “${withheld_because}”</p>` : null}
+      ${status === "published" ? linkView(getUrl(challenge)) : null}
+      ${status === "withheld" ? null : guestsView()} ${solutionView(challenge, now)}
+      <p class="text-small ${isUnplayed ? "faint" : "muted"}" data-results>
+        ${isUnplayed ? "Players' guesses appear here once the challenge is published." : describeFound(challenge)}
+      </p>
+      <div data-problem>${problem}</div>
+      <div class="sticky-foot row wrap">
+        <button class="btn danger" type="button" data-part="delete" @click=${() => openDeleteDialog(challenge)}>
+          ${iconView("trash")}Delete
+        </button>
+        ${isDraft ? editView() : null} ${status === "withheld" ? null : publishView()}
+      </div>
+    </div>`;
 }
 
-/**
- * @param {Challenge} challenge A draft.
- * @param {Limits} limits
- * @param {(challenge: Challenge) => void} onChanged
- */
-export function openEditDialog(challenge, limits, onChanged) {
+/** @param {string} url */
+function linkView(url) {
+  const copy = (/** @type {any} */ { currentTarget: button }) =>
+    copyWithFeedback(button, url, button.previousElementSibling);
+  return html`
+    <div class="link">
+      <span class="mono text-small truncate" title=${url}>${url}</span>
+      <button class="btn" type="button" @click=${copy}>${iconView("copy")}<span>Copy link</span></button>
+    </div>`;
+}
+
+/** @param {Challenge} challenge A draft. @param {Limits} limits @param {(challenge: Challenge) => void} onChanged */
+function openEditDialog(challenge, limits, onChanged) {
   // Players who guessed know which statement is the lie, so only the title can still change.
   const isPlayed = challenge.guess_count > 0;
   let lie = challenge.lie_statement_index;
@@ -257,17 +169,16 @@ export function openEditDialog(challenge, limits, onChanged) {
 /**
  * Delete a challenge after confirmation. The server deletes its guesses at once and its video a day later.
  * @param {Challenge} challenge
- * @param {() => void} onDeleted
  */
-export function openDeleteDialog(challenge, onDeleted) {
-  const { guess_count } = challenge;
+function openDeleteDialog({ id, title, status, guess_count }) {
+  const guesses = guess_count ? `This also deletes ${formatCount(guess_count, "guess", "guesses")}. ` : "";
   askToDelete({
-    heading: `Delete “${challenge.title}”?`,
+    heading: `Delete “${title}”?`,
     words:
-      challenge.status === "withheld"
+      status === "withheld"
         ? "This also deletes the challenge's video. This cannot be undone."
-        : `${guess_count ? `This also deletes ${formatCount(guess_count, "guess", "guesses")}. ` : ""}For one day, you can create another challenge from the video. After that, the video is deleted too.`,
-    remove: () => deleteChallenge(challenge.id),
-    onDeleted,
+        : `${guesses}For one day, you can create another challenge from the video. After that, the video is deleted too.`,
+    remove: () => deleteChallenge(id),
+    onDeleted: () => location.assign("/challenges"),
   });
 }

@@ -1,29 +1,36 @@
 // The page of one challenge: the player, and a panel to guess, see the result or manage the challenge.
 
-import { ApiError } from "../base/api.js";
-import { h, icon, requireElement, readPageData, setIcon, setText } from "../base/dom.js";
-import { makeFinder } from "../base/focus.js";
-import { createErrorNote, showToast } from "../base/notice.js";
-import { readChallenge } from "./api.js";
-import { Ask, createReadOnlyStatements } from "./guess.js";
-import { bindKeys } from "./shortcuts.js";
-import { Own } from "./owner-panel.js";
-import { openReportDialog } from "./report-dialog.js";
-import { Reveal } from "./reveal.js";
+import { ApiError, makeIdempotencyKey } from "../base/api.js";
+import { readPageData, requireElement, setIcon, setText } from "../base/dom.js";
+import { openFormDialog } from "../base/form-dialog.js";
+import { errorView, showToast } from "../base/notice.js";
+import { html, iconView, mount } from "../base/view.js";
+import { readChallenge, reportChallenge } from "./api.js";
+import { createGuessForm, readOnlyView } from "./guess.js";
+import { createOwnerPanel } from "./owner-panel.js";
+import { createResult } from "./reveal.js";
 import { SegmentPlayer } from "./segment-player.js";
+import { bindKeys } from "./shortcuts.js";
 import { Stage } from "./stage.js";
 import { describeKinds } from "./status-text.js";
 
-/** @typedef {import("./api.js").Challenge} Challenge */
+/**
+ * @typedef {import("./api.js").Challenge} Challenge
+ * @typedef {(challenge: Challenge, now: import("./options.js").Playing) => import("../base/view.js").View} Panel
+ * @typedef {typeof on} PanelActions
+ */
 
 const facts = readPageData("facts");
 const side = requireElement("[data-side]");
+const drawSide = mount(side);
 const state = requireElement("[data-state]");
+const drawState = mount(state);
 const said = requireElement("[data-said]");
 
 /** @type {Challenge} */ let challenge = readPageData("challenge");
 /** Indexes of the statements watched to the end. @type {Set<number>} */ const seen = new Set();
-/** @type {{element: HTMLElement, mark: (playing: import("./options.js").Playing) => void, focus: () => void}} */ let panel;
+/** The panel's content. @type {Panel} */ let panel;
+/** True if the panel shows the result of a guess. */ let isResult = false;
 let isGone = false;
 
 const player = new SegmentPlayer(requireElement("[data-stage] video"), requireElement("[data-still]"), {
@@ -38,6 +45,15 @@ const player = new SegmentPlayer(requireElement("[data-stage] video"), requireEl
   },
 });
 const stage = new Stage(requireElement("[data-stage]"), challenge, player);
+const on = {
+  draw: drawPanel,
+  focus: focusPanel,
+  playAgain: () => playStatement(0, true),
+  answer: showAnswer,
+  change: adoptChallenge,
+  changedElsewhere: onChallengeChanged,
+  gone: showGone,
+};
 
 /** Reload and return the challenge. If it no longer exists, show a message. @throws {ApiError} The request failed. */
 async function reloadChallenge() {
@@ -55,54 +71,49 @@ async function reloadChallenge() {
 function drawPage(focus = false) {
   const { title, statements, my_guess, is_own, can_guess, lie_statement_index } = challenge;
   document.title = `${title} · VOD Sync`;
-  setText(requireElement("h1"), title);
-  requireElement("h1").title = title;
+  const heading = requireElement("h1");
+  setText(heading, title);
+  heading.title = title;
   setText(requireElement("[data-kind]"), describeKinds(statements.length));
-  const isGuessed = my_guess && lie_statement_index !== null;
-  // Update the panel in place: replacing it could remove the Next link during a click.
-  if (isGuessed && panel instanceof Reveal) return panel.adopt(challenge);
-  const was = panel && side.contains(document.activeElement) ? makeFinder(document.activeElement) : null;
-  panel = is_own
-    ? new Own(challenge, facts, { play: playStatement, changed: adoptChallenge, deleted: onDeleted, gone: showGone })
-    : isGuessed
-      ? new Reveal(challenge, { play: playStatement, again: playAgain })
-      : can_guess
-        ? new Ask(challenge, { play: playStatement, answer: showAnswer, other: onChallengeChanged })
-        : createReadOnlyStatements(challenge, { play: playStatement });
+  const isGuessed = !is_own && Boolean(my_guess) && lie_statement_index !== null;
+  // Keep the result and the focus: the user may be about to open the next challenge.
+  if (isGuessed && isResult) return drawPanel();
+  isResult = isGuessed;
+  if (is_own) panel = createOwnerPanel(on, challenge, facts);
+  else if (isGuessed) panel = createResult(on, challenge.id);
+  else panel = can_guess ? createGuessForm(on) : readOnlyView;
   document.body.dataset.step = my_guess ? "reveal" : is_own ? "own" : "ask";
-  side.replaceChildren(panel.element);
-  markParts();
-  if (focus) panel.focus();
-  else if (was) (was() ?? panel).focus();
+  drawPanel();
+  if (focus) focusPanel();
 }
 
-function markParts() {
-  panel.mark({ index: player.index, playing: player.playing, seen });
+function drawPanel() {
+  drawSide(panel(challenge, { index: player.index, playing: player.playing, seen, play: playStatement }));
 }
 
-/** Play another statement from its start, or toggle the current one. @param {number} index */
-function playStatement(index) {
-  if (index === player.index && (player.playing || (player.time > 0 && !player.isOver))) player.toggle();
-  else player.play(index);
-  // Scroll to the video, which may be above the visible area on phones.
-  requireElement("[data-stage]").scrollIntoView({ block: "nearest" });
-}
-
-function playAgain() {
-  player.play(0);
-  requireElement("[data-stage]").scrollIntoView({ block: "nearest" });
+/** Focus the chosen statement, the first one that can be chosen, or the heading. */
+function focusPanel() {
+  const radio = side.querySelector("[name=guess]:checked") ?? side.querySelector("[name=guess]");
+  (radio ?? requireElement("h2", side)).focus();
 }
 
 /**
- * @param {{statement_index: number, correct: boolean, lie_statement_index: number}} given
+ * Play a statement from its start. Without `fromStart`, toggle the current statement.
+ * @param {number} index
+ * @param {boolean} [fromStart]
  */
+function playStatement(index, fromStart = false) {
+  const isStarted = player.playing || (player.time > 0 && !player.isOver);
+  if (index === player.index && isStarted && !fromStart) player.toggle();
+  else player.play(index);
+  // Scroll to the video, which may be above the visible area on phones.
+  stage.root.scrollIntoView({ block: "nearest" });
+}
+
+/** @param {{statement_index: number, correct: boolean, lie_statement_index: number}} given */
 async function showAnswer({ statement_index, correct, lie_statement_index }) {
-  challenge = {
-    ...challenge,
-    can_guess: false,
-    lie_statement_index,
-    my_guess: { statement_index, correct, created_at: "" },
-  };
+  const my_guess = { statement_index, correct, created_at: "" };
+  challenge = { ...challenge, can_guess: false, lie_statement_index, my_guess };
   drawPage(true);
   setText(
     said,
@@ -120,18 +131,13 @@ async function showAnswer({ statement_index, correct, lie_statement_index }) {
 
 /** Reload the challenge after the server refused a guess because the challenge had changed. */
 async function onChallengeChanged() {
+  drawState(null);
   try {
     const fresh = await reloadChallenge();
     if (fresh.my_guess) showToast("You already guessed in another window. Here is the result.", "warn");
     adoptChallenge(fresh, true);
   } catch (error) {
-    if (!isGone)
-      state.replaceChildren(
-        createErrorNote("The challenge could not be loaded.", error, () => {
-          state.replaceChildren();
-          onChallengeChanged();
-        }),
-      );
+    if (!isGone) drawState(errorView("The challenge could not be loaded.", error, onChallengeChanged));
   }
 }
 
@@ -142,58 +148,76 @@ function adoptChallenge(fresh, focus = false) {
   drawPage(focus || side.contains(document.activeElement));
 }
 
-function onDeleted() {
-  location.assign("/challenges");
-}
-
 function showGone() {
   if (isGone) return;
   isGone = true;
   player.pause();
-  for (const part of document.querySelectorAll("[data-playing]")) part.setAttribute("hidden", "");
+  for (const part of document.querySelectorAll("[data-playing]")) part.toggleAttribute("hidden", true);
   document.body.dataset.step = "gone";
-  state.replaceChildren(
-    h(
-      "div",
-      { class: "panel empty" },
-      icon("search"),
-      h("h2", { tabindex: "-1" }, "This challenge is no longer available"),
-      h("p", {}, "The challenge was deleted, or its owner has unpublished it."),
-      h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/challenges" }, "All challenges")),
-    ),
-  );
+  drawState(html`
+    <div class="panel empty">
+      ${iconView("search")}
+      <h2 tabindex="-1">This challenge is no longer available</h2>
+      <p>The challenge was deleted, or its owner has unpublished it.</p>
+      <div class="row wrap"><a class="btn" href="/challenges">All challenges</a></div>
+    </div>`);
   requireElement("h2", state).focus();
   setText(said, "This challenge is no longer available.");
 }
 
 // Events
 
-player.addEventListener("change", markParts);
+player.addEventListener("change", drawPanel);
 player.addEventListener("end", () => {
   seen.add(player.index);
   setText(said, `Statement ${player.index + 1} has ended.`);
-  markParts();
+  drawPanel();
 });
 
 const report = document.querySelector("[data-report]");
-report?.addEventListener("click", () =>
-  openReportDialog(challenge, () => {
-    setIcon(report, "check");
-    setText(requireElement("[data-report-word]"), "Reported");
-    report.setAttribute("aria-label", "Reported");
-  }),
-);
+function showReported() {
+  if (!report) return;
+  setIcon(report, "check");
+  setText(requireElement("[data-report-word]"), "Reported");
+  report.ariaLabel = "Reported";
+}
+report?.addEventListener("click", () => {
+  const key = makeIdempotencyKey();
+  const reason = {
+    name: "reason",
+    label: "What is wrong with this challenge?",
+    rows: 4,
+    maxlength: 1000,
+    missing: "Describe in a few words what is wrong.",
+    hint: "Only moderators can read this. The challenge's owner cannot.",
+  };
+  openFormDialog({
+    id: "report",
+    heading: "Report this challenge",
+    words: challenge.title,
+    draft: `report/${challenge.id}`,
+    fields: [reason],
+    label: "Send report",
+    send: ({ reason }) =>
+      reportChallenge(challenge.id, reason, key).catch((error) => {
+        if (error instanceof ApiError && error.type === "already_reported") showReported();
+        throw error;
+      }),
+    onDone: () => {
+      showToast("Report sent. A moderator will review the challenge.");
+      showReported();
+    },
+    failed: "The report was not sent.",
+  });
+});
 
 // When the page is shown again, reload the challenge for newer results.
 document.addEventListener("visibilitychange", async () => {
   if (document.visibilityState !== "visible" || isGone || !challenge.results) return;
   try {
     const fresh = await reloadChallenge();
-    if (
-      JSON.stringify([fresh.results, fresh.status, fresh.title]) !==
-      JSON.stringify([challenge.results, challenge.status, challenge.title])
-    )
-      adoptChallenge(fresh);
+    const [old, now] = [challenge, fresh].map(({ results, status, title }) => JSON.stringify([results, status, title]));
+    if (old !== now) adoptChallenge(fresh);
   } catch {
     // If the reload fails, keep the results already shown.
   }
@@ -201,16 +225,7 @@ document.addEventListener("visibilitychange", async () => {
 
 drawPage();
 bindKeys(stage, challenge.statements.length, () => {
-  panel.focus();
+  focusPanel();
   side.scrollIntoView({ block: "nearest" });
 });
 if (challenge.stream_url) player.begin();
-else {
-  const place = requireElement("[data-trouble]");
-  place.hidden = false;
-  place.replaceChildren(
-    icon("alert"),
-    h("b", { role: "alert" }, "The video is not available"),
-    h("p", { class: "text-small" }, "The video of this challenge no longer exists."),
-  );
-}

@@ -50,22 +50,13 @@ export const getStatus = (challenge) => STATUSES[challenge.status];
 export function describeFound({ results, guess_count, my_guess }) {
   if (!guess_count || !results) return "Nobody has guessed yet.";
   if (guess_count === 1 && my_guess) return "You are the first player.";
-  if (guess_count === 1)
-    return results.correct ? "The only player so far found the lie." : "The only player so far did not find the lie.";
-  const found =
-    results.correct === guess_count
-      ? `All ${guess_count}`
-      : results.correct
-        ? `${results.correct} of ${guess_count}`
-        : `None of ${guess_count}`;
-  return `${found} players found the lie.`;
+  const { correct } = results;
+  if (guess_count === 1) return `The only player so far ${correct ? "found" : "did not find"} the lie.`;
+  const found = correct === guess_count ? "All" : correct ? `${correct} of` : "None of";
+  return `${found} ${guess_count} players found the lie.`;
 }
 
-/**
- * @param {Challenge} challenge
- * @param {number} index
- * @returns {string}
- */
+/** @param {Challenge} challenge @param {number} index @returns {string} */
 export function describeTaken({ results, guess_count }, index) {
   if (!results || !guess_count) return "";
   return `${results.by_statement[index]} of ${formatCount(guess_count, "player")} chose this statement`;

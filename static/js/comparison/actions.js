@@ -1,6 +1,7 @@
 // Actions of the comparison page. Each action changes the local players first, then informs the server.
 
 import { debounce } from "../base/dom.js";
+import { formatCount } from "../base/format.js";
 import { explainError, showToast } from "../base/notice.js";
 import { stepFrames } from "../base/frames.js";
 import { saveFrames } from "./save-frames.js";
@@ -10,12 +11,17 @@ const OFFSETS_PAUSE = 400;
 const RETRY_PAUSE = 60_000;
 const PAUSE_TO_WRITE = "vod-pause-to-write";
 
+/** @typedef {import("../base/timeline.js").Placement} Placement */
+
+/** @param {number} seconds */
+const roundToMicroseconds = (seconds) => Math.round(seconds * 1e6) / 1e6;
+
 export class Actions extends EventTarget {
   /** @type {Map<string, number>} */ #unsent = new Map();
   // Each video's placement on the shared clock before its first unsent change, for undo.
-  /** @type {Map<string, import("../base/timeline.js").Placement>} */ #before = new Map();
+  /** @type {Map<string, Placement>} */ #before = new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
-  #heard = /** @type {string|null} */ (null);
+  /** @type {string|null} */ #heard = null;
   /**
    * How this page paused playback while the user writes; "" if it did not.
    * - "alone": this page left the shared clock, because the user may not move the clock.
@@ -104,11 +110,8 @@ export class Actions extends EventTarget {
   pauseToWrite() {
     const { controller, remote } = this;
     if (!this.pausesToWrite || this.oneByOne.isOn || controller.wanted !== "playing") return;
-    if (remote.isReadOnly && remote.following) {
-      remote.follow(false);
-      remote.onMover();
-      this.#paused = "alone";
-    } else this.#paused = "shared";
+    this.#paused = remote.isReadOnly && remote.following ? "alone" : "shared";
+    if (this.#paused === "alone") remote.follow(false);
     controller.pause();
     remote.played();
   }
@@ -120,10 +123,7 @@ export class Actions extends EventTarget {
     if (field && "words" in field.dataset && field.value.trim() && field.value !== field.dataset.saved) return;
     const paused = this.#paused;
     this.#paused = "";
-    if (paused === "alone" && !remote.following) {
-      remote.follow(true);
-      remote.onMover();
-    }
+    if (paused === "alone" && !remote.following) remote.follow(true);
     if (paused !== "shared" || controller.wanted === "playing" || !remote.mayResume) return;
     controller.play();
     remote.played();
@@ -134,8 +134,7 @@ export class Actions extends EventTarget {
     if (this.oneByOne.isOn) return this.oneByOne.toggle(this.touched.id);
     if (this.controller.wanted === "playing") {
       this.controller.pause();
-      this.remote.played();
-      return;
+      return this.remote.played();
     }
     const free = this.panes.find((p) => p.track.free);
     if (free) this.toggleFree(free.id);
@@ -196,12 +195,11 @@ export class Actions extends EventTarget {
   /** @param {string} id @param {number} seconds */
   setOffset(id, seconds) {
     if (this.remote.isReadOnly) return this.#pane(id).showOffset();
-    const rounded = Math.round(seconds * 1e6) / 1e6;
-    if (!this.#before.has(id)) this.#before.set(id, this.#pane(id).track.placement);
-    this.#unsent.set(id, rounded);
-    const pane = this.#pane(id);
-    this.#place(id, { ...pane.track.placement, offset: rounded });
-    pane.showOffset();
+    const offset = roundToMicroseconds(seconds);
+    const { placement } = this.#pane(id).track;
+    if (!this.#before.has(id)) this.#before.set(id, placement);
+    this.#unsent.set(id, offset);
+    this.#place(id, { ...placement, offset });
     this.#changed();
     this.sendOffsets();
   }
@@ -213,52 +211,48 @@ export class Actions extends EventTarget {
    */
   async setDrift(id, ppm) {
     if (this.remote.isReadOnly) return;
-    const pane = this.#pane(id);
-    const T = Math.round(this.controller.time * 1e6) / 1e6;
-    const offset = Math.round((T - pane.track.timeAt(T)) * 1e6) / 1e6;
+    const { track } = this.#pane(id);
+    const T = roundToMicroseconds(this.controller.time);
+    const offset = roundToMicroseconds(T - track.timeAt(T));
     this.#unsent.delete(id);
-    const before = this.#before.get(id) ?? pane.track.placement;
+    const before = this.#before.get(id) ?? track.placement;
     this.#before.delete(id);
     await this.#put(id, { offset, driftPpm: ppm, anchor: T }, before);
   }
 
-  /**
-   * @param {string} id
-   * @param {import("../base/timeline.js").Placement} placement
-   */
+  /** @param {string} id @param {Placement} placement */
   restore(id, placement) {
     return this.#put(id, placement, this.#pane(id).track.placement);
   }
 
-  /**
-   * @param {string} id
-   * @param {import("../base/timeline.js").Placement} placement
-   * @param {import("../base/timeline.js").Placement} before
-   */
+  /** @param {string} id @param {Placement} placement @param {Placement} before */
   async #put(id, placement, before) {
-    const to = async (/** @type {import("../base/timeline.js").Placement} */ wanted) => {
+    const to = async (/** @type {Placement} */ wanted) => {
       this.#place(id, wanted);
-      this.#pane(id).showOffset();
       this.#changed();
-      const accepted = await this.remote.send(() => this.api.place(id, wanted));
-      if (!accepted) this.dispatchEvent(new Event("reload"));
-      return accepted;
+      return this.#send(() => this.api.place(id, wanted));
     };
-    if (await to(placement))
-      this.#done(
-        `moved ${this.#pane(id).letter}`,
-        () => to(before),
-        () => to(placement),
-      );
+    if (await to(placement)) this.#done([id], to, before, placement);
+  }
+
+  /** Send a change; if the server refuses it, reload the session. @param {() => Promise<{session: any}>} change */
+  async #send(change) {
+    const isAccepted = await this.remote.send(change);
+    if (!isAccepted) this.dispatchEvent(new Event("reload"));
+    return isAccepted;
   }
 
   /**
-   * @param {string} label
-   * @param {() => Promise<unknown>} undo
-   * @param {() => Promise<unknown>} redo
+   * Announce moved videos, with functions that undo and redo the move.
+   * @template T
+   * @param {string[]} ids
+   * @param {(wanted: T) => Promise<unknown>} to
+   * @param {T} before
+   * @param {T} after
    */
-  #done(label, undo, redo) {
-    this.dispatchEvent(new CustomEvent("done", { detail: { label, undo, redo } }));
+  #done(ids, to, before, after) {
+    const label = `moved ${ids.map((id) => this.#pane(id).letter).join(" and ")}`;
+    this.dispatchEvent(new CustomEvent("done", { detail: { label, undo: () => to(before), redo: () => to(after) } }));
   }
 
   async #sendOffsets() {
@@ -267,16 +261,9 @@ export class Actions extends EventTarget {
     const before = Object.fromEntries([...this.#before].map(([id, { offset }]) => [id, offset]));
     this.#before.clear();
     const accepted = await this.remote.send(() => this.api.offsets(offsets));
-    for (const [id, value] of Object.entries(offsets)) {
-      if (this.#unsent.get(id) === value) this.#unsent.delete(id);
-    }
+    for (const [id, value] of Object.entries(offsets)) if (this.#unsent.get(id) === value) this.#unsent.delete(id);
     if (!accepted) return void this.dispatchEvent(new Event("reload"));
-    const letters = Object.keys(offsets).map((id) => this.#pane(id).letter);
-    this.#done(
-      `moved ${letters.join(" and ")}`,
-      () => this.#setOffsets(before),
-      () => this.#setOffsets(offsets),
-    );
+    this.#done(Object.keys(offsets), (wanted) => this.#setOffsets(wanted), before, offsets);
   }
 
   /** Send unsent offsets now. */
@@ -286,12 +273,9 @@ export class Actions extends EventTarget {
 
   /** @param {Record<string, number>} offsets Offset of each video in seconds, by video id. */
   async #setOffsets(offsets) {
-    for (const [id, offset] of Object.entries(offsets)) {
-      this.#place(id, { ...this.#pane(id).track.placement, offset });
-      this.#pane(id).showOffset();
-    }
+    for (const [id, offset] of Object.entries(offsets)) this.#place(id, { ...this.#pane(id).track.placement, offset });
     this.#changed();
-    if (!(await this.remote.send(() => this.api.offsets(offsets)))) this.dispatchEvent(new Event("reload"));
+    await this.#send(() => this.api.offsets(offsets));
   }
 
   /** @param {string} id */
@@ -307,19 +291,14 @@ export class Actions extends EventTarget {
 
   /** @param {string} id @param {number} frames */
   moveFree(id, frames) {
-    const { track } = this.#pane(id);
-    return this.#moveTo(track, stepFrames(track.time, frames, track.grid, track.duration));
+    return this.moveFreeTo(id, this.#pane(id).track.time, frames);
   }
 
-  /** @param {string} id @param {number} time Position in the video, in seconds. */
-  moveFreeTo(id, time) {
+  /** @param {string} id @param {number} time Seconds in the video. @param {number} [frames] Frames to add. */
+  moveFreeTo(id, time, frames = 0) {
     const { track } = this.#pane(id);
-    return this.#moveTo(track, stepFrames(time, 0, track.grid, track.duration));
-  }
-
-  /** @param {import("./playback/track.js").Track} track @param {number} time */
-  #moveTo(track, time) {
-    return this.oneByOne.isOn ? this.oneByOne.seek(track.id, time) : track.seek(time);
+    const to = stepFrames(time, frames, track.grid, track.duration);
+    return this.oneByOne.isOn ? this.oneByOne.seek(id, to) : track.seek(to);
   }
 
   /**
@@ -359,8 +338,7 @@ export class Actions extends EventTarget {
     const T = this.controller.time;
     this.loop = { ...this.loop, [edge]: T };
     const { from, to } = this.loop;
-    if (from !== null && to !== null && to <= from)
-      this.loop = edge === "from" ? { from: T, to: null } : { from: null, to: T };
+    if (from !== null && to !== null && to <= from) this.loop = { from: null, to: null, [edge]: T };
     this.#changed();
   }
 
@@ -378,8 +356,7 @@ export class Actions extends EventTarget {
 
   async save() {
     try {
-      const count = await saveFrames(this.panes, this.name);
-      showToast(`${count} ${count === 1 ? "picture" : "pictures"} saved.`);
+      showToast(`${formatCount(await saveFrames(this.panes, this.name), "picture")} saved.`);
     } catch (error) {
       showToast(`The pictures could not be saved. ${explainError(error)}`, "bad");
     }
@@ -390,10 +367,7 @@ export class Actions extends EventTarget {
     this.dispatchEvent(new CustomEvent("timerbox", { detail: id }));
   }
 
-  /**
-   * Reload a video from a new URL, because the old URL may have expired.
-   * @param {string} id
-   */
+  /** Reload a video from a new URL, because the old URL may have expired. @param {string} id */
   async retry(id) {
     const { track } = this.#pane(id);
     try {
@@ -414,9 +388,10 @@ export class Actions extends EventTarget {
     else this.dispatchEvent(new CustomEvent("unplayable", { detail: id }));
   }
 
-  /** @param {string} id @param {import("../base/timeline.js").Placement} placement */
+  /** @param {string} id @param {Placement} placement */
   #place(id, placement) {
     this.controller.place(id, placement);
+    this.#pane(id).showOffset();
     this.dispatchEvent(new CustomEvent("placed", { detail: id }));
   }
 

@@ -2,11 +2,13 @@
 // confirmed offsets.
 
 import { cancelJob } from "../base/api.js";
-import { h, icon } from "../base/dom.js";
 import { LiveChannel } from "../base/live-channel.js";
-import { createErrorNote } from "../base/notice.js";
+import { errorView } from "../base/notice.js";
 import { Furthest, describeProgress } from "../base/progress.js";
-import { createProposalView, createRefusalView } from "./proposals.js";
+import { createRef, html, iconView, mount, ref } from "../base/view.js";
+import { proposalView, refusalView } from "./proposals.js";
+
+/** @typedef {import("../base/view.js").View} View */
 
 const DONE = new Set(["completed", "failed", "cancelled", "expired"]);
 const POLL = 1000;
@@ -48,9 +50,16 @@ export class AlignPanel {
   #furthest = new Furthest();
   /** @type {LiveChannel|null} */ #live = null;
   /** @type {any} */ #alignment = null;
+  /** @type {any} */ #state = null;
+  /** Ids of the videos whose offsets the user wants to apply. @type {Set<string>} */ #chosen = new Set();
   #ended = false;
+  #isApplying = false;
   #poll = 0;
   /** @type {keyof typeof METHODS} */ #method = "auto";
+  /** Text for screen readers. */ #said = "";
+  /** @type {View} */ #problem = null;
+  /** Returns the panel's content, its main action, and its further actions. @type {() => View[]} */ #parts = () => [];
+  /** @type {import("../base/view.js").Ref<HTMLElement>} */ #body = createRef();
 
   /**
    * @param {HTMLElement} holder
@@ -60,11 +69,7 @@ export class AlignPanel {
   constructor(holder, options, latest) {
     this.holder = holder;
     this.options = options;
-    this.said = h("p", { class: "visually-hidden", role: "status" });
-    this.body = h("div", { tabindex: "-1" });
-    this.more = h("div", { class: "align-more", hidden: true });
-    this.foot = h("div", { class: "align-foot" });
-    holder.append(this.said, this.body, this.more, this.foot);
+    this.root = mount(holder);
     this.#idle();
     if (latest) this.#watch(latest);
   }
@@ -73,72 +78,66 @@ export class AlignPanel {
     if (!this.#job) this.#idle();
   }
 
+  /** @param {() => View[]} parts */
+  #show(parts) {
+    this.#parts = parts;
+    this.#problem = null;
+    this.#draw();
+  }
+
+  #draw() {
+    const place = document.activeElement?.closest(".align-foot, .align-more");
+    const had = place && this.holder.contains(place);
+    const [body, main, ...more] = this.#parts();
+    const foot = this.#parts === this.#runningParts ? [main, this.#problem] : [this.#problem, main];
+    this.root(html`
+      <p class="visually-hidden" role="status">${this.#said}</p>
+      <div tabindex="-1" ${ref(this.#body)}>${body}</div>
+      <div class="align-more" ?hidden=${!more.length}>${more}</div>
+      <div class="align-foot">${foot}</div>`);
+    if (had && !this.holder.contains(document.activeElement)) this.#body.value?.focus();
+  }
+
   #idle() {
     this.options.onState?.("idle");
-    this.body.replaceChildren(h("p", { class: "pad text-small muted" }, METHODS[this.#method].text));
-    this.#actions(this.#startButton("Find offsets", "btn big wide"));
+    this.#show(() => [
+      html`<p class="pad text-small muted">${METHODS[this.#method].text}</p>`,
+      this.#startView("Find offsets", "btn big wide"),
+    ]);
   }
 
-  /**
-   * @param {string} label
-   * @param {string} look
-   */
-  #startButton(label, look) {
-    const drawn = this.options.request().roi !== null;
-    const isNext = label === "Find offsets" && (drawn || this.#method !== "timer_ocr");
-    return h(
-      "div",
-      { class: "col" },
-      this.#methods(),
-      h(
-        "button",
-        {
-          class: `${look}${this.options.primary && isNext ? " primary" : ""}`,
-          type: "button",
-          onclick: () => this.#start(),
-        },
-        icon("align"),
-        label,
-      ),
-      drawn || this.#method === "audio"
-        ? null
-        : h(
-            "p",
-            { class: "text-small faint" },
-            `${this.options.isBoxShown ? "The dashed box is not used until you move it." : "You have not drawn a box yet."} Until then, the whole picture is searched for the timer. A box around the timer makes the result more reliable.`,
-          ),
-    );
-  }
-
-  #methods() {
-    return h(
-      "span",
-      { class: "segmented", role: "group", "aria-label": "Align by" },
-      ...Object.entries(METHODS).map(([name, { label }]) =>
-        h(
-          "button",
-          {
-            type: "button",
-            value: name,
-            "aria-pressed": String(name === this.#method),
-            onclick: () => this.#choose(/** @type {keyof typeof METHODS} */ (name)),
-          },
-          label,
-        ),
-      ),
-    );
+  /** @param {string} label @param {string} look */
+  #startView(label, look) {
+    const { request, primary, isBoxShown } = this.options;
+    const isDrawn = request().roi !== null;
+    const isNext = label === "Find offsets" && (isDrawn || this.#method !== "timer_ocr");
+    const methods = /** @type {(keyof typeof METHODS)[]} */ (Object.keys(METHODS));
+    return html`<div class="col">
+      <span class="segmented" role="group" aria-label="Align by">
+        ${methods.map(
+          (name) => html`<button type="button" value=${name} aria-pressed=${name === this.#method}
+            @click=${() => this.#choose(name)}>${METHODS[name].label}</button>`,
+        )}
+      </span>
+      <button class="${look}${primary && isNext ? " primary" : ""}" type="button" @click=${() => this.#start()}>
+        ${iconView("align")}${label}
+      </button>
+      ${
+        isDrawn || this.#method === "audio"
+          ? null
+          : html`<p class="text-small faint">${
+              isBoxShown ? "The dashed box is not used until you move it." : "You have not drawn a box yet."
+            } Until then, the whole picture is searched for the timer. A box around the timer makes the result more
+            reliable.</p>`
+      }
+    </div>`;
   }
 
   /** @param {keyof typeof METHODS} method */
   #choose(method) {
     this.#method = method;
-    if (!this.#job) this.#idle();
-    for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (
-      this.holder.querySelectorAll(".segmented button")
-    )) {
-      button.setAttribute("aria-pressed", String(button.value === method));
-      if (button.value === method) button.focus();
-    }
+    if (this.#job) this.#draw();
+    else this.#idle();
   }
 
   async #start() {
@@ -174,7 +173,6 @@ export class AlignPanel {
     this.#live?.close();
     this.#live = null;
     clearInterval(this.#poll);
-    this.#poll = 0;
   }
 
   /** @param {string} job */
@@ -186,10 +184,7 @@ export class AlignPanel {
     }
   }
 
-  /**
-   * @param {string} job
-   * @param {any} state
-   */
+  /** @param {string} job @param {any} state */
   async #progress(job, state) {
     if (job !== this.#job) return;
     if (!DONE.has(state.status)) return this.#running(state);
@@ -197,12 +192,9 @@ export class AlignPanel {
     this.#ended = true;
     this.#unwatch();
     if (state.status !== "completed") {
+      const title = state.status === "cancelled" ? "The alignment was cancelled." : "The alignment failed.";
       const why = state.error?.message ?? state.error ?? state.message;
-      return this.#failed(
-        state.status === "cancelled" ? "The alignment was cancelled." : "The alignment failed.",
-        null,
-        why || "Nothing was changed.",
-      );
+      return this.#failed(title, null, why || "Nothing was changed.");
     }
     try {
       this.#result(job, state.proposals ? state : await this.options.api.alignment(job));
@@ -211,132 +203,110 @@ export class AlignPanel {
     }
   }
 
-  /** @param {{status: string, progress: number, message?: string, attempt?: number, seconds_left?: number|null}} state */
+  /** @param {{status: string, progress: number, message?: string, attempt?: number, seconds_left?: number}} state */
   #running(state) {
-    const { status, message } = state;
     this.options.onState?.("running");
-    const text = message || (status === "queued" ? "Queued" : "Working");
-    let bar = /** @type {HTMLProgressElement|null} */ (this.body.querySelector("progress[data-job]"));
-    if (!bar) {
-      this.#furthest = new Furthest();
-      bar = /** @type {HTMLProgressElement} */ (
-        h("progress", { class: "bar", max: "100", "aria-label": "Alignment", data: { job: "1" } })
-      );
-      this.body.replaceChildren(
-        h(
-          "div",
-          { class: "proposal" },
-          h(
-            "div",
-            { class: "row" },
-            h("span", { class: "status run" }, icon("run", "spin"), h("span", { data: { message: "1" } })),
-            h("span", { class: "spacer" }),
-            h("span", { class: "mono text-small", data: { percent: "1" } }),
-          ),
-          bar,
-        ),
-      );
-      this.#actions(
-        h("button", { class: "btn wide", type: "button", onclick: () => this.#cancel() }, icon("x"), "Cancel"),
-      );
-    }
-    const progress = this.#furthest.of(state);
-    bar.value = progress;
-    /** @type {Element} */ (this.body.querySelector("[data-message]")).textContent = text;
-    /** @type {Element} */ (this.body.querySelector("[data-percent]")).textContent = describeProgress(
-      progress,
-      state.seconds_left,
-    );
+    this.#state = state;
+    if (this.#parts === this.#runningParts) return this.#draw();
+    this.#furthest = new Furthest();
+    this.#show(this.#runningParts);
   }
+
+  #runningParts = () => {
+    const { status, message, seconds_left: left } = this.#state;
+    const progress = this.#furthest.of(this.#state);
+    return [
+      html`<div class="proposal">
+        <div class="row">
+          <span class="status run">
+            ${iconView("run", "spin")}
+            <span data-message="1">${message || (status === "queued" ? "Queued" : "Working")}</span>
+          </span>
+          <span class="spacer"></span>
+          <span class="mono text-small" data-percent="1">${describeProgress(progress, left)}</span>
+        </div>
+        <progress class="bar" max="100" aria-label="Alignment" data-job="1" .value=${progress}></progress>
+      </div>`,
+      html`<button class="btn wide" type="button" @click=${() => this.#cancel()}>${iconView("x")}Cancel</button>`,
+    ];
+  };
 
   async #cancel() {
     if (!this.#job) return;
     try {
       await cancelJob(this.#job);
     } catch (error) {
-      this.foot.append(createErrorNote("The alignment could not be cancelled. Try again.", error));
+      this.#problem = errorView("The alignment could not be cancelled. Try again.", error);
+      this.#draw();
     }
   }
 
-  /**
-   * @param {string} title
-   * @param {unknown} error
-   * @param {string} [why]
-   */
+  /** @param {string} title @param {unknown} error @param {string} [why] */
   #failed(title, error, why = "") {
     this.#unwatch();
     this.#job = null;
     this.options.onState?.("idle");
-    this.said.textContent = title;
-    this.body.replaceChildren(
-      h(
-        "div",
-        { class: "pad" },
-        error
-          ? createErrorNote(title, error)
-          : h(
-              "div",
-              { class: "note warn" },
-              icon("alert"),
-              h("div", {}, h("b", {}, title), h("p", { class: "text-small" }, why)),
-            ),
-      ),
-    );
-    this.#actions(this.#startButton("Align again", "btn big wide"));
+    this.#said = title;
+    const note = html`
+      <div class="note warn">${iconView("alert")}<div><b>${title}</b><p class="text-small">${why}</p></div></div>`;
+    this.#show(() => [
+      html`<div class="pad">${error ? errorView(title, error) : note}</div>`,
+      this.#startView("Align again", "btn big wide"),
+    ]);
   }
 
-  /**
-   * @param {string} job
-   * @param {any} alignment
-   */
+  /** @param {string} job @param {any} alignment */
   #result(job, alignment) {
     this.#alignment = alignment;
     const { proposals, refused, reference, method } = alignment;
-    const { letterOf } = this.options;
+    const { letterOf, onState, onResult } = this.options;
     const vods = this.options.session().vods;
     const first = reference ?? vods[0].vod_id;
     const isApplied = (/** @type {any} */ { vod_id: id, offset }) => {
-      const vod = vods.find((/** @type {any} */ one) => one.vod_id === id);
+      const vod = vods.find((one) => one.vod_id === id);
       return vod.offset_source !== "manual" && Math.abs(vod.offset - offset) < 1e-5;
     };
-    const others = proposals.filter((/** @type {any} */ p) => p.vod_id !== first);
-    const open = others.filter((/** @type {any} */ p) => !isApplied(p));
-    this.options.onState?.(others.length ? "done" : "idle");
-    const wanted = proposals.filter((/** @type {any} */ p) => p.vod_id === first || open.includes(p));
-    const chosen = new Set(wanted.map((/** @type {any} */ p) => p.vod_id));
-    const choose = (/** @type {string} */ id, /** @type {boolean} */ on) => {
-      if (on) chosen.add(id);
-      else chosen.delete(id);
-      this.#resultFoot(job, [...chosen]);
-    };
+    /** @type {any[]} */ const others = proposals.filter((/** @type {any} */ { vod_id: id }) => id !== first);
+    const open = others.filter((proposal) => !isApplied(proposal));
     const refusals = listRefusals(refused);
-    this.options.onResult?.(others.length > 0 && !open.length && !refusals.length);
-    this.body.replaceChildren(
-      h(
-        "div",
-        { class: "proposal thin" },
-        h(
-          "div",
-          { class: "row", data: { letter: letterOf(first) } },
-          h("span", { class: "letter-badge" }, letterOf(first)),
-          h("span", {}, "Reference"),
-          h("span", { class: "spacer" }),
-          h("span", { class: "mono muted" }, "0.000 s"),
-        ),
-      ),
-      ...others.map((/** @type {any} */ p) =>
-        createProposalView(p, letterOf, {
-          isApplied: !open.includes(p),
-          onChoose: open.length > 1 ? (on) => choose(p.vod_id, on) : null,
-        }),
-      ),
-      ...refusals.map((r) => createRefusalView(r, letterOf, this.#waysOut(r.vod_id, method))),
+    this.#chosen = new Set(
+      proposals
+        .filter((/** @type {any} */ proposal) => proposal.vod_id === first || open.includes(proposal))
+        .map((/** @type {any} */ proposal) => proposal.vod_id),
     );
-    this.said.textContent = `${others
-      .map((/** @type {any} */ p) => `${letterOf(p.vod_id)} ${open.includes(p) ? "proposed" : "applied"}`)
-      .concat(refusals.map((r) => `${letterOf(r.vod_id)} refused`))
-      .join(", ")}.`;
-    this.#resultFoot(job, [...chosen]);
+    onState?.(others.length ? "done" : "idle");
+    onResult?.(others.length > 0 && !open.length && !refusals.length);
+    this.#said = `${[
+      ...others.map((proposal) => `${letterOf(proposal.vod_id)} ${open.includes(proposal) ? "proposed" : "applied"}`),
+      ...refusals.map(({ vod_id }) => `${letterOf(vod_id)} refused`),
+    ].join(", ")}.`;
+    const choose = (/** @type {string} */ id, /** @type {boolean} */ isOn) => {
+      this.#chosen[isOn ? "add" : "delete"](id);
+      this.#draw();
+    };
+    const proposalViews = () =>
+      others.map((proposal) => {
+        const { vod_id: id } = proposal;
+        const onChoose = open.length > 1 ? (/** @type {boolean} */ isOn) => choose(id, isOn) : null;
+        return proposalView(proposal, letterOf, {
+          isApplied: !open.includes(proposal),
+          isChosen: this.#chosen.has(id),
+          onChoose,
+        });
+      });
+    this.#show(() => [
+      html`
+        <div class="proposal thin">
+          <div class="row" data-letter=${letterOf(first)}>
+            <span class="letter-badge">${letterOf(first)}</span>
+            <span>Reference</span>
+            <span class="spacer"></span>
+            <span class="mono muted">0.000 s</span>
+          </div>
+        </div>
+        ${proposalViews()} ${refusals.map((one) => refusalView(one, letterOf, this.#waysOut(one.vod_id, method)))}`,
+      ...this.#resultActions(job, open.length < others.length),
+    ]);
   }
 
   /**
@@ -348,102 +318,58 @@ export class AlignPanel {
   #waysOut(vodId, method) {
     const { letterOf, onDraw, onHand } = this.options;
     const letter = letterOf(vodId);
-    const other = { timer_ocr: "audio", audio: "timer_ocr" }[method];
+    const startBy = (/** @type {keyof typeof METHODS} */ other) => () => {
+      this.#method = other;
+      this.#start();
+    };
+    const draw = { icon: "roi", label: `Draw the timer box on ${letter}`, run: () => onDraw(vodId) };
+    const bySound = { icon: "vol", label: "Align by sound", run: startBy("audio") };
+    const byTimer = { icon: "clock", label: "Align by timer", run: startBy("timer_ocr") };
+    const byHand = { icon: "unlink", label: `Align ${letter} by hand`, run: () => onHand(vodId) };
+    const others = { timer_ocr: [draw, bySound], audio: [byTimer] }[method] ?? [draw];
+    return [...others, byHand];
+  }
+
+  /** @param {string} job @param {boolean} hasApplied True if the result has offsets that are already applied. */
+  #resultActions(job, hasApplied) {
+    const { letterOf, session, applyLabel, primary } = this.options;
+    const [reference, ...others] = session().vods.map((vod) => letterOf(vod.vod_id));
+    const letters = [...this.#chosen]
+      .map(letterOf)
+      .filter((letter) => letter !== reference)
+      .sort();
+    const left = others.filter((letter) => !letters.includes(letter));
+    const again = this.#startView("Align again", "btn quiet wide");
+    if (!letters.length) {
+      const done = html`<p class="status ok">
+        ${iconView("check")}Offsets applied. The previous offsets are in the history.
+      </p>`;
+      return hasApplied ? [again, done] : [again];
+    }
+    const [keep, them] = left.length > 1 ? ["keep their offsets", "them"] : ["keeps its offset", "it"];
+    const stays = left.length ? `${left.join(" and ")} ${keep}. You can align ${them} by hand. ` : "";
     return [
-      ...(method === "audio"
-        ? []
-        : [{ icon: "roi", label: `Draw the timer box on ${letter}`, run: () => onDraw(vodId) }]),
-      ...(other
-        ? [
-            {
-              icon: other === "audio" ? "vol" : "clock",
-              label: other === "audio" ? "Align by sound" : "Align by timer",
-              run: () => {
-                this.#method = /** @type {keyof typeof METHODS} */ (other);
-                this.#start();
-              },
-            },
-          ]
-        : []),
-      { icon: "unlink", label: `Align ${letter} by hand`, run: () => onHand(vodId) },
+      html`<button class="btn big wide${primary ? " primary" : ""}" type="button" ?disabled=${this.#isApplying}
+        @click=${() => this.#apply(job)}>${iconView("check")}Apply to ${letters.join(" and ")}${applyLabel}</button>`,
+      html`<p class="text-small faint">${stays}Every change is kept in the history.</p>`,
+      again,
     ];
   }
 
-  /**
-   * @param {string} job
-   * @param {string[]} vodIds
-   */
-  #resultFoot(job, vodIds) {
-    const { letterOf, session, applyLabel, primary } = this.options;
-    const letters = vodIds
-      .map(letterOf)
-      .filter((l) => l !== letterOf(session().vods[0].vod_id))
-      .sort();
-    const left = session()
-      .vods.slice(1)
-      .map((v) => letterOf(v.vod_id))
-      .filter((l) => !letters.includes(l));
-    const again = this.#startButton("Align again", "btn quiet wide");
-    if (!letters.length) {
-      const isApplied = this.body.querySelector("[data-applied]") !== null;
-      const said = h(
-        "p",
-        { class: "status ok" },
-        icon("check"),
-        "Offsets applied. The previous offsets are in the history.",
-      );
-      this.#actions(again, ...(isApplied ? [said] : []));
-      return;
-    }
-    const stays = left.length
-      ? `${left.join(" and ")} ${left.length > 1 ? "keep their offsets" : "keeps its offset"}. You can align ${left.length > 1 ? "them" : "it"} by hand. `
-      : "";
-    this.#actions(
-      h(
-        "button",
-        {
-          class: `btn big wide${primary ? " primary" : ""}`,
-          type: "button",
-          onclick: (/** @type {Event} */ e) =>
-            this.#apply(job, vodIds, /** @type {HTMLButtonElement} */ (e.currentTarget)),
-        },
-        icon("check"),
-        `Apply to ${letters.join(" and ")}${applyLabel}`,
-      ),
-      h("p", { class: "text-small faint" }, `${stays}Every change is kept in the history.`),
-      again,
-    );
-  }
-
-  /**
-   * @param {HTMLElement} main
-   * @param {...HTMLElement} more
-   */
-  #actions(main, ...more) {
-    const had = [this.foot, this.more].some((place) => place.contains(document.activeElement));
-    this.foot.replaceChildren(main);
-    this.more.replaceChildren(...more);
-    this.more.hidden = more.length === 0;
-    if (had) this.body.focus();
-  }
-
-  /**
-   * @param {string} job
-   * @param {string[]} vodIds
-   * @param {HTMLButtonElement} button
-   */
-  async #apply(job, vodIds, button) {
-    button.disabled = true;
+  /** @param {string} job */
+  async #apply(job) {
+    const vodIds = [...this.#chosen];
+    this.#isApplying = true;
+    this.#draw();
     try {
       const { session } = await this.options.api.apply(job, vodIds);
-      this.said.textContent = "Applied.";
       this.options.onApplied(session, vodIds);
       this.#result(job, this.#alignment);
     } catch (error) {
-      this.foot.querySelector(".note")?.remove();
-      this.foot.prepend(createErrorNote("The offsets were not applied.", error));
+      this.#problem = errorView("The offsets were not applied.", error);
     }
-    button.disabled = false;
+    this.#isApplying = false;
+    this.#draw();
   }
 }
 
@@ -453,9 +379,8 @@ export class AlignPanel {
  * @returns {{vod_id: string, message: string, evidence: any[]}[]}
  */
 function listRefusals(refused) {
-  if (!refused) return [];
-  if (refused.details?.length) return refused.details;
-  return (refused.vod_ids ?? []).map((/** @type {string} */ vod_id) => ({
+  if (refused?.details?.length) return refused.details;
+  return (refused?.vod_ids ?? []).map((/** @type {string} */ vod_id) => ({
     vod_id,
     message: refused.message,
     evidence: [],

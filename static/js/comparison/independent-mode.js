@@ -20,9 +20,9 @@ const NEAR = 1e-3; // maximum seconds between a paused video and its clock; larg
 export class OneByOne extends EventTarget {
   isOn = false;
   /** @type {Map<string, Clock>} */ #clocks = new Map();
-  /** Time of each video's last corrective seek, in ms of `performance.now()`. @type {Map<string, number>} */ #soughtAt =
-    new Map();
-  /** @type {Map<string, () => void>} */ #senders = new Map();
+  /** Time of each video's last corrective seek, in ms of `performance.now()`. @type {Map<string, number>} */
+  #soughtAt = new Map();
+  /** @type {Map<string, () => void>} */ #senders;
 
   /**
    * @param {object} parts
@@ -37,31 +37,29 @@ export class OneByOne extends EventTarget {
     this.controller = controller;
     this.api = api;
     this.remote = remote;
+    const send = (/** @type {Track} */ track) => remote.send(() => api.seekVod(track.id, this.#now(track)));
+    this.#senders = new Map(tracks.map((track) => [track.id, debounce(() => send(track), SEEK_PAUSE)]));
     setInterval(() => this.isOn && tracks.forEach((track) => this.#look(track)), LOOK);
   }
 
   /** @param {any} session */
   adopt(session) {
     const isOn = session.sync_mode === "independent";
-    if (isOn && !this.isOn) this.#clocks.clear();
-    for (const { id, free } of this.tracks) if (isOn && !free) this.controller.setFree(id, true);
-    if (!isOn && this.isOn) for (const { id } of this.tracks) this.controller.setFree(id, false);
     const isChanged = isOn !== this.isOn;
+    for (const { id, free } of this.tracks) if (isOn ? !free : isChanged) this.controller.setFree(id, isOn);
     this.isOn = isOn;
-    if (isOn && isChanged) this.receive({ session, at: this.remote.serverNow });
-    if (isChanged) this.dispatchEvent(new Event("change"));
+    if (!isChanged) return;
+    if (isOn) {
+      this.#clocks.clear();
+      this.receive({ session, at: this.remote.serverNow });
+    }
+    this.dispatchEvent(new Event("change"));
   }
 
   /** Apply the videos' clocks that the server sent. @param {{session: any, at: number}} message */
   receive({ session, at }) {
-    for (const vod of session.vods) {
-      this.#clocks.set(vod.vod_id, {
-        from: vod.current_time,
-        since: at,
-        playing: vod.playback_state === "playing",
-        rate: vod.rate,
-      });
-    }
+    for (const { vod_id: id, current_time: from, playback_state: state, rate } of session.vods)
+      this.#clocks.set(id, { from, since: at, playing: state === "playing", rate });
     for (const track of this.tracks) this.#look(track);
     this.dispatchEvent(new Event("change"));
   }
@@ -78,7 +76,7 @@ export class OneByOne extends EventTarget {
 
   /** @param {string} id */
   toggle(id) {
-    const track = this.#track(id);
+    const track = this.controller.track(id);
     const playing = !this.isPlaying(id);
     const isEnded = track.time >= track.duration - END;
     // Pause in the middle of a frame: at its border, viewers could see different frames.
@@ -88,7 +86,7 @@ export class OneByOne extends EventTarget {
 
   /** @param {string} id @param {number} rate */
   setRate(id, rate) {
-    const track = this.#track(id);
+    const track = this.controller.track(id);
     this.#play(track, { rate, from: track.time });
   }
 
@@ -98,18 +96,12 @@ export class OneByOne extends EventTarget {
    * @param {number} time A position in the video, in seconds.
    */
   seek(id, time) {
-    const track = this.#track(id);
+    const track = this.controller.track(id);
     const from = Math.min(Math.max(time, 0), track.duration);
     this.#set(track, { from });
     this.#soughtAt.delete(id);
     this.#look(track, true);
-    if (this.remote.isApart) return;
-    if (!this.#senders.has(id))
-      this.#senders.set(
-        id,
-        debounce(() => this.remote.send(() => this.api.seekVod(id, this.#now(track))), SEEK_PAUSE),
-      );
-    this.#senders.get(id)?.();
+    if (!this.remote.isApart) this.#senders.get(id)?.();
   }
 
   /** @param {Track} track @param {Partial<Clock>} change */
@@ -164,10 +156,5 @@ export class OneByOne extends EventTarget {
       video.currentTime = now;
     }
     if (video.paused) video.play().catch(() => {}); // browsers may refuse sound before the first click or key
-  }
-
-  /** @param {string} id */
-  #track(id) {
-    return this.controller.track(id);
   }
 }

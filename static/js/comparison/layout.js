@@ -1,7 +1,9 @@
 // Layouts (row, focus, single), blends (wipe, overlay, difference) and common zoom of the panes. Only classes and CSS
 // properties change; the video elements stay in place.
 
-import { h, requireElement } from "../base/dom.js";
+import { requireElement } from "../base/dom.js";
+import { html, mount } from "../base/view.js";
+import { listenToButtons, markButton } from "./button-group.js";
 
 const LAYOUTS = ["focus", "row", "single"];
 const MODES = ["grid", "wipe", "overlay", "difference"];
@@ -26,6 +28,8 @@ export class View {
   /** Zoom set by wheel or fingers, as a multiple of "fit". */ #free = 1;
   #pan = { x: 0, y: 0 };
   /** Positions of pressed pointers. @type {Map<number, {x: number, y: number}>} */ #fingers = new Map();
+  #modes = requireElement("[data-modes]");
+  #layouts = requireElement("[data-layouts]");
 
   /**
    * @param {HTMLElement} stage
@@ -37,21 +41,23 @@ export class View {
     this.stage = stage;
     this.panes = panes;
     this.onChange = onChange;
-    const known = (/** @type {any} */ id) => panes.some((p) => p.id === id);
+    this.drawOvers = panes.map(({ element }) => mount(requireElement("[data-overs]", element)));
+    const ids = panes.map((pane) => pane.id);
+    const choose = (
+      /** @type {string[]} */ known,
+      /** @type {string|undefined} */ wanted,
+      /** @type {string} */ usual,
+    ) => known.find((one) => one === wanted) ?? usual;
     /** @type {ViewState} */
     this.state = {
-      layout: LAYOUTS.includes(saved.layout ?? "") ? /** @type {string} */ (saved.layout) : "focus",
-      mode: MODES.includes(saved.mode ?? "") ? /** @type {string} */ (saved.mode) : "grid",
-      main: known(saved.main) ? /** @type {string} */ (saved.main) : panes[0].id,
-      over: known(saved.over) ? /** @type {string} */ (saved.over) : panes[1].id,
+      layout: choose(LAYOUTS, saved.layout, "focus"),
+      mode: choose(MODES, saved.mode, "grid"),
+      main: choose(ids, saved.main, ids[0]),
+      over: choose(ids, saved.over, ids[1]),
       blend: typeof saved.blend === "number" ? Math.min(Math.max(saved.blend, 0), 1) : 0.5,
     };
-    requireElement("[data-modes]").addEventListener("click", (/** @type {Event} */ e) =>
-      this.#pressed(e, (mode) => this.set({ mode })),
-    );
-    requireElement("[data-layouts]").addEventListener("click", (/** @type {Event} */ e) =>
-      this.#pressed(e, (layout) => this.set({ layout, mode: "grid" })),
-    );
+    listenToButtons(this.#modes, (mode) => this.set({ mode }));
+    listenToButtons(this.#layouts, (layout) => this.set({ layout, mode: "grid" }));
     for (const pane of panes) this.#connect(pane);
     new ResizeObserver(() => this.#drawZoom()).observe(stage);
     this.draw();
@@ -66,16 +72,11 @@ export class View {
 
   nextLayout() {
     const { layout, mode } = this.state;
-    this.set({
-      mode: "grid",
-      layout: mode === "grid" ? LAYOUTS[(LAYOUTS.indexOf(layout) + 1) % LAYOUTS.length] : layout,
-    });
+    const next = LAYOUTS[(LAYOUTS.indexOf(layout) + 1) % LAYOUTS.length];
+    this.set({ mode: "grid", layout: mode === "grid" ? next : layout });
   }
 
-  /**
-   * Select a blend of two videos, or return to the grid if this blend is already selected.
-   * @param {string} mode
-   */
+  /** Select a blend of two videos, or return to the grid if this blend is already selected. @param {string} mode */
   toggleMode(mode) {
     this.set({ mode: this.state.mode === mode ? "grid" : mode });
   }
@@ -112,33 +113,23 @@ export class View {
 
   draw() {
     const { layout, mode, main, blend } = this.state;
-    if (this.state.over === main) this.state.over = /** @type {any} */ (this.panes.find((p) => p.id !== main)).id;
+    const others = this.panes.filter((pane) => pane.id !== main);
+    if (this.state.over === main) this.state.over = others[0].id;
     this.stage.dataset.layout = layout;
     this.stage.dataset.mode = mode;
     this.stage.style.setProperty("--blend", String(blend));
-    this.#mark("[data-modes]", (value) => value === mode);
-    this.#mark("[data-layouts]", (value) => mode === "grid" && value === layout);
-    for (const pane of this.panes) {
-      const overs = requireElement("[data-overs]", pane.element);
-      overs.hidden = this.panes.length < 3;
-      overs.replaceChildren(
-        ...this.panes
-          .filter((p) => p.id !== main)
-          .map((p) =>
-            h(
-              "button",
-              {
-                type: "button",
-                data: { letter: p.letter },
-                "aria-pressed": String(p.id === this.state.over),
-                "aria-label": `${p.letter} over ${pane.letter}`,
-                onclick: () => this.set({ over: p.id }),
-              },
-              h("span", { class: "letter-badge" }, p.letter),
-            ),
-          ),
+    markButton(this.#modes, mode);
+    markButton(this.#layouts, mode === "grid" ? layout : null);
+    for (const [at, pane] of this.panes.entries()) {
+      requireElement("[data-overs]", pane.element).hidden = this.panes.length < 3;
+      this.drawOvers[at](
+        others.map(
+          ({ id, letter }) => html`<button type="button" data-letter=${letter} aria-pressed=${id === this.state.over}
+            aria-label="${letter} over ${pane.letter}" @click=${() => this.set({ over: id })}
+            ><span class="letter-badge">${letter}</span></button>`,
+        ),
       );
-      const slider = /** @type {HTMLInputElement} */ (requireElement("[data-blend]", pane.element));
+      const slider = requireElement("[data-blend]", pane.element);
       slider.setAttribute("aria-label", mode === "wipe" ? "Wipe position" : "Opacity of the video on top");
       slider.value = String(blend * 100);
     }
@@ -152,12 +143,10 @@ export class View {
   /** @param {import("./panes.js").Pane} pane */
   #connect(pane) {
     const { element, pic } = pane;
-    requireElement("[data-blend]", element).addEventListener("input", (/** @type {Event} */ e) =>
-      this.set({ blend: Number(/** @type {HTMLInputElement} */ (e.target).value) / 100 }),
-    );
-    for (const button of element.querySelectorAll("[data-zoom]")) {
-      button.addEventListener("click", () => this.zoom(/** @type {HTMLElement} */ (button).dataset.zoom ?? "fit"));
-    }
+    const slider = requireElement("[data-blend]", element);
+    slider.addEventListener("input", () => this.set({ blend: Number(slider.value) / 100 }));
+    for (const button of element.querySelectorAll("[data-zoom]"))
+      button.addEventListener("click", () => this.zoom(button.getAttribute("data-zoom") ?? "fit"));
     pic.addEventListener("keydown", (/** @type {KeyboardEvent} */ e) => {
       const [dx, dy] = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[e.key] ?? [0, 0];
       if (this.#zoom === "fit" || (!dx && !dy)) return;
@@ -165,21 +154,15 @@ export class View {
       this.#move(dx * 0.05, dy * 0.05);
     });
     pic.addEventListener("pointerdown", (/** @type {PointerEvent} */ e) => this.#press(pic, e));
-    pic.addEventListener(
-      "wheel",
-      (/** @type {WheelEvent} */ e) => {
-        if (!e.ctrlKey && innerWidth <= NARROW) return;
-        e.preventDefault();
-        this.#zoomAt(Math.exp(-e.deltaY * (e.ctrlKey ? 5 : 1) * WHEEL), getPointIn(pic, e));
-      },
-      { passive: false },
-    );
+    const zoom = (/** @type {WheelEvent} */ e) => {
+      if (!e.ctrlKey && innerWidth <= NARROW) return;
+      e.preventDefault();
+      this.#zoomAt(Math.exp(-e.deltaY * (e.ctrlKey ? 5 : 1) * WHEEL), getPointIn(pic, e));
+    };
+    pic.addEventListener("wheel", zoom, { passive: false });
   }
 
-  /**
-   * @param {HTMLElement} pic
-   * @param {PointerEvent} event
-   */
+  /** @param {HTMLElement} pic @param {PointerEvent} event */
   #press(pic, event) {
     if (event.button !== 0 || /** @type {Element} */ (event.target).closest("button, .roi-area, .sketch")) return;
     const isTouch = event.pointerType === "touch";
@@ -255,39 +238,18 @@ export class View {
     style.setProperty("--pan-y", `${this.#pan.y * 100}%`);
     const zoomed = this.#zoom !== "fit";
     this.stage.toggleAttribute("data-zoomed", zoomed);
-    for (const pane of this.panes) {
-      for (const button of pane.element.querySelectorAll("[data-zoom]")) {
-        button.setAttribute("aria-pressed", String(/** @type {HTMLElement} */ (button).dataset.zoom === this.#zoom));
-      }
-      for (const [name, value] of Object.entries({
-        tabindex: "0",
-        role: "group",
-        "aria-label": `Zoomed video ${pane.letter}; use the arrow keys to move it`,
-      })) {
-        if (zoomed) pane.pic.setAttribute(name, value);
-        else pane.pic.removeAttribute(name);
-      }
+    for (const { element, pic, letter } of this.panes) {
+      for (const button of element.querySelectorAll("[data-zoom]"))
+        button.setAttribute("aria-pressed", String(button.getAttribute("data-zoom") === this.#zoom));
+      const label = `Zoomed video ${letter}; use the arrow keys to move it`;
+      for (const [name, value] of Object.entries({ tabindex: "0", role: "group", "aria-label": label }))
+        if (zoomed) pic.setAttribute(name, value);
+        else pic.removeAttribute(name);
     }
-  }
-
-  /** @param {Event} event @param {(value: string) => void} act */
-  #pressed(event, act) {
-    const button = /** @type {Element} */ (event.target).closest("button");
-    if (button) act(button.value);
-  }
-
-  /** @param {string} group @param {(value: string) => boolean} on */
-  #mark(group, on) {
-    for (const button of requireElement(group).querySelectorAll("button"))
-      button.setAttribute("aria-pressed", String(on(button.value)));
   }
 }
 
-/**
- * @param {HTMLElement} pic
- * @param {{clientX: number, clientY: number}} point
- * @returns {{x: number, y: number}}
- */
+/** @param {HTMLElement} pic @param {{clientX: number, clientY: number}} point @returns {{x: number, y: number}} */
 function getPointIn(pic, { clientX, clientY }) {
   const { left, top, width, height } = pic.getBoundingClientRect();
   return { x: (clientX - left) / width, y: (clientY - top) / height };

@@ -4,34 +4,25 @@ import { sessionUrl } from "../base/api.js";
 import { askToDelete } from "../base/dialog.js";
 import { requireElement, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
-import { createErrorNote, explainError, showToast } from "../base/notice.js";
+import { errorView, explainError, showToast } from "../base/notice.js";
 import { showLocalTimes } from "../base/local-times.js";
 import { toggleComparisonMenu } from "./session-actions.js";
 
+const reload = () => location.reload();
 showLocalTimes();
 
-for (const button of document.querySelectorAll("[data-comparison-menu]")) {
+for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-comparison-menu]"))) {
   button.addEventListener("click", () => {
-    const row = /** @type {HTMLElement} */ (button.closest("tr"));
-    const link = requireElement("a[dir]", row);
-    toggleComparisonMenu(
-      /** @type {HTMLElement} */ (button),
-      {
-        id: row.dataset.session ?? "",
-        name: (link.textContent ?? "").trim(),
-        archived: "archived" in row.dataset,
-        role: row.dataset.role ?? "owner",
-      },
-      {
-        onRenamed: (name) => {
-          link.textContent = name;
-          button.setAttribute("aria-label", `Actions for ${name}`);
-          showToast("Renamed.");
-        },
-        onArchived: () => location.reload(),
-        onDeleted: () => location.reload(),
-      },
-    );
+    const { dataset } = /** @type {HTMLElement} */ (button.closest("tr"));
+    const link = requireElement("a[dir]", /** @type {HTMLElement} */ (button.closest("tr")));
+    const { session: id = "", role = "owner" } = dataset;
+    const comparison = { id, name: link.textContent.trim(), archived: "archived" in dataset, role };
+    const onRenamed = (/** @type {string} */ name) => {
+      link.textContent = name;
+      button.setAttribute("aria-label", `Actions for ${name}`);
+      showToast("Renamed.");
+    };
+    toggleComparisonMenu(button, comparison, { onRenamed, onArchived: reload, onDeleted: reload });
   });
 }
 
@@ -40,12 +31,10 @@ if (several) bindBulkActions(/** @type {HTMLElement} */ (several));
 
 /** @param {HTMLElement} bar */
 function bindBulkActions(bar) {
-  const all = /** @type {HTMLInputElement} */ (requireElement("[data-choose-all]"));
-  const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("[data-choose]"));
+  const all = requireElement("[data-choose-all]");
+  const boxes = /** @type {HTMLInputElement[]} */ ([...document.querySelectorAll("[data-choose]")]);
   const chosen = () =>
-    [...boxes]
-      .filter((box) => box.checked)
-      .map((box) => /** @type {HTMLElement} */ (box.closest("tr")).dataset.session ?? "");
+    boxes.filter((box) => box.checked).map((box) => box.closest("tr")?.getAttribute("data-session") ?? "");
   const isArchived = document.querySelector("tr[data-archived]") !== null;
 
   const show = () => {
@@ -68,18 +57,15 @@ function bindBulkActions(bar) {
   });
   for (const box of boxes) box.addEventListener("change", show);
   requireElement("[data-several-archive]").addEventListener("click", () =>
-    each((id) => sessionUrl(id).archive(!isArchived)).then(
-      () => location.reload(),
-      (error) => showToast(explainError(error), "bad"),
-    ),
+    each((id) => sessionUrl(id).archive(!isArchived)).then(reload, (error) => showToast(explainError(error), "bad")),
   );
   requireElement("[data-several-delete]").addEventListener("click", () =>
     askToDelete({
       heading: `Delete ${formatCount(chosen().length, "comparison")}?`,
       words: "This also deletes the comparisons' events and offsets. The videos stay in the library.",
       remove: () => each((id) => sessionUrl(id).remove()),
-      onDeleted: () => location.reload(),
-      refused: (error) => createErrorNote("Some comparisons could not be deleted.", error),
+      onDeleted: reload,
+      refused: (error) => errorView("Some comparisons could not be deleted.", error),
     }),
   );
   show(); // count the selection, which browsers restore when a page is reloaded

@@ -3,7 +3,7 @@
 import { copyWithFeedback } from "../base/clipboard.js";
 import { ApiError, eventsUrl, sessionUrl } from "../base/api.js";
 import { AlignPanel } from "./alignment.js";
-import { debounce, h, requireElement, readPageData, setText } from "../base/dom.js";
+import { debounce, requireElement, readPageData, setText } from "../base/dom.js";
 import { enableShortcuts } from "../base/keys.js";
 import { explainError, showToast } from "../base/notice.js";
 import { getPlacement } from "../base/timeline.js";
@@ -12,6 +12,7 @@ import { RoiBox } from "../base/timer-box.js";
 import { SyncController } from "./playback/controller.js";
 import { Track } from "./playback/track.js";
 import { Actions } from "./actions.js";
+import { listenToButtons, markButton } from "./button-group.js";
 import { makeBindings } from "./shortcut-table.js";
 import { Copies } from "./proxies.js";
 import { countKinds } from "./events/filters.js";
@@ -24,7 +25,7 @@ import { People } from "./presence.js";
 import { Remote } from "./session-sync.js";
 import { Screen } from "./fullscreen.js";
 import { openSharing } from "./sharing.js";
-import { History, showOffsets, bindTabs } from "./side-panel.js";
+import { bindOffsets, bindTabs, History } from "./side-panel.js";
 import { TimelineView } from "./timeline-view.js";
 import { Transport } from "./transport.js";
 import { View } from "./layout.js";
@@ -37,6 +38,7 @@ let session = readPageData("session");
 const api = sessionUrl(session.session_id);
 const letters = new Map(session.vods.map((/** @type {any} */ v, /** @type {number} */ i) => [v.vod_id, "ABC"[i]]));
 const getLetter = (/** @type {string} */ id) => letters.get(id) ?? "?";
+const syncModes = requireElement("[data-sync-mode]");
 let ui = session.ui_state ?? {};
 /**
  * @type {{role: "owner"|"editor"|"viewer", can_comment: boolean, user_id: string, username: string, is_visitor:
@@ -44,6 +46,7 @@ let ui = session.ui_state ?? {};
  */
 let access = readPageData("access");
 
+/** @type {Pane[]} */
 const panes = session.vods.map((/** @type {any} */ vod) => {
   const element = requireElement(`[data-pane="${CSS.escape(vod.vod_id)}"]`);
   const [up, down] = vod.fps_fraction ?? [vod.fps, 1];
@@ -57,7 +60,8 @@ const panes = session.vods.map((/** @type {any} */ vod) => {
   });
   return new Pane(element, track, vod);
 });
-const tracks = panes.map((/** @type {Pane} */ p) => p.track);
+const tracks = panes.map((pane) => pane.track);
+const findPane = (/** @type {string} */ id) => panes.find((pane) => pane.id === id);
 const controller = new SyncController(tracks);
 
 const saveUi = debounce(() => remote.send(() => api.change({ ui_state: ui })), UI_PAUSE);
@@ -137,8 +141,12 @@ const events = new EventsPanel({
   nameable: async () => (access.is_visitor ? [] : (await api.people()).people.map((one) => one.username)),
 });
 
+const showOffsets = bindOffsets(requireElement("[data-calibrate]"), getLetter, (id, ppm) => actions.setDrift(id, ppm));
+
 /** @type {{box: RoiBox, id: string}|null} */ let timerBox = null;
-const readingsHolder = h("div", { class: "readings", hidden: true });
+const readingsHolder = document.createElement("div");
+readingsHolder.className = "readings";
+readingsHolder.hidden = true;
 const readings = new Readings(readingsHolder, { vods: session.vods, letterOf: getLetter, preview: api.preview });
 const align = new AlignPanel(
   requireElement("[data-align]"),
@@ -150,12 +158,8 @@ const align = new AlignPanel(
     onApplied: (changed, ids) => {
       closeTimerBox();
       adoptSession(changed);
-      showToast(
-        `Offsets applied to ${ids
-          .map(getLetter)
-          .filter((l) => l !== "A")
-          .join(" and ")}.`,
-      );
+      const applied = ids.map(getLetter).filter((letter) => letter !== "A");
+      showToast(`Offsets applied to ${applied.join(" and ")}.`);
     },
     onDraw: (id) => toggleTimerBox(id),
     onHand: (id) => unlinkVideo(id),
@@ -175,7 +179,7 @@ function adoptSession(next) {
     if (actions.unsent.has(vod.vod_id)) continue;
     controller.place(vod.vod_id, getPlacement(vod));
     events.store.place(vod.vod_id, getPlacement(vod));
-    panes.find((/** @type {Pane} */ p) => p.id === vod.vod_id)?.refreshOffset();
+    findPane(vod.vod_id)?.refreshOffset();
   }
   const { roi, game } = next.ui_state ?? {};
   if (!timerBox) ui = { ...ui, roi: roi ?? ui.roi, game: game ?? ui.game };
@@ -183,17 +187,16 @@ function adoptSession(next) {
   showSyncing();
   showName(next.name);
   showRights();
-  showOffsets(requireElement("[data-calibrate]"), next.vods, getLetter, (id, ppm) => actions.setDrift(id, ppm));
+  showOffsets(next.vods);
   showHistory();
   events.store.knows(next.events_revision);
 }
 
 function showSyncing() {
   const { resync_interval_ms: interval, drift_tolerance_ms: tolerance } = session.sync_config;
-  for (const button of requireElement("[data-sync-mode]").querySelectorAll("button"))
-    button.setAttribute("aria-pressed", String(button.value === session.sync_mode));
+  markButton(syncModes, session.sync_mode);
   for (const [name, value] of Object.entries({ interval, tolerance })) {
-    const field = /** @type {HTMLInputElement} */ (requireElement(`[data-sync-config=${name}]`));
+    const field = requireElement(`[data-sync-config=${name}]`);
     if (document.activeElement !== field) field.value = String(value);
   }
   controller.keepStep({ interval, tolerance });
@@ -242,7 +245,7 @@ function showLive(state, code) {
   };
   const text = texts[/** @type {keyof texts} */ (state)];
   requireElement("[data-live-state]").hidden = !text;
-  if (text) requireElement("[data-live-text]").textContent = text;
+  if (text) setText(requireElement("[data-live-text]"), text);
   requireElement("[data-copy-drafts]").hidden = state !== "closed" || !events.draftTexts;
   if (state === "closed" && code !== SIGNED_OUT) closePictures();
 }
@@ -278,12 +281,8 @@ function lockPage() {
   for (let part = field; part !== main && part.parentElement; part = part.parentElement)
     for (const other of part.parentElement.children)
       if (other !== part) /** @type {HTMLElement} */ (other).inert = true;
-  field.addEventListener("input", () => {
-    copyDrafts.hidden = !events.draftTexts;
-  });
-  field.addEventListener("blur", () => {
-    main.inert = true;
-  });
+  field.addEventListener("input", () => (copyDrafts.hidden = !events.draftTexts));
+  field.addEventListener("blur", () => (main.inert = true));
 }
 
 /** @param {string} id */
@@ -312,7 +311,7 @@ function toggleTimerBox(id) {
 
 /** Unlink a video from the shared clock, so that the user can align it by eye. @param {string} id */
 function unlinkVideo(id) {
-  const pane = panes.find((/** @type {import("./panes.js").Pane} */ one) => one.id === id);
+  const pane = findPane(id);
   if (!pane || remote.isReadOnly) return;
   closeTimerBox();
   view.set({ mode: "grid" });
@@ -356,24 +355,21 @@ function drawFrame() {
 }
 
 const manage = requireElement("[data-manage]");
-manage.addEventListener("click", () =>
-  toggleComparisonMenu(
-    manage,
-    { id: session.session_id, name: session.name, archived: session.archived, role: access.role },
-    {
-      onRenamed: (name) => {
-        session.name = name;
-        showName(name);
-      },
-      onArchived: () => {}, // do nothing: the server's message updates the page
-      onDeleted: () => location.assign("/compare"),
-    },
-  ),
-);
+const afterManaging = {
+  onRenamed: (/** @type {string} */ name) => {
+    session.name = name;
+    showName(name);
+  },
+  onArchived: () => {}, // do nothing: the server's message updates the page
+  onDeleted: () => location.assign("/compare"),
+};
+manage.addEventListener("click", () => {
+  const { session_id: id, name, archived } = session;
+  toggleComparisonMenu(manage, { id, name, archived, role: access.role }, afterManaging);
+});
+const share = () => openSharing({ id: session.session_id, name: session.name });
+document.querySelector("[data-share]")?.addEventListener("click", share);
 document.querySelector("[data-unarchive]")?.addEventListener("click", () => remote.send(() => api.archive(false)));
-document
-  .querySelector("[data-share]")
-  ?.addEventListener("click", () => openSharing({ id: session.session_id, name: session.name }));
 const exporting = new Exporting({
   api,
   sessionId: session.session_id,
@@ -385,20 +381,16 @@ const exporting = new Exporting({
   kinds: () => countKinds(events.store.shown),
 });
 requireElement("[data-export]").addEventListener("click", () => exporting.open());
-requireElement("[data-sync-mode]").addEventListener("click", (/** @type {Event} */ event) => {
-  const button = /** @type {Element} */ (event.target).closest("button");
-  if (button && button.value !== session.sync_mode) remote.send(() => api.change({ sync_mode: button.value }));
+listenToButtons(syncModes, (mode) => {
+  if (mode !== session.sync_mode) remote.send(() => api.change({ sync_mode: mode }));
 });
 for (const [name, key] of Object.entries({ interval: "resync_interval_ms", tolerance: "drift_tolerance_ms" })) {
-  const field = /** @type {HTMLInputElement} */ (requireElement(`[data-sync-config=${name}]`));
+  const field = requireElement(`[data-sync-config=${name}]`);
   field.addEventListener("change", async () => {
-    const isTaken =
-      field.checkValidity() &&
-      (await remote.send(() => api.change({ sync_config: { ...session.sync_config, [key]: Number(field.value) } })));
-    if (!isTaken) {
-      field.value = String(session.sync_config[key]);
-      field.reportValidity();
-    }
+    const sync_config = { ...session.sync_config, [key]: Number(field.value) };
+    if (field.checkValidity() && (await remote.send(() => api.change({ sync_config })))) return;
+    field.value = String(session.sync_config[key]);
+    field.reportValidity();
   });
 }
 oneByOne.addEventListener("change", () => redrawControls());
@@ -406,26 +398,26 @@ showRights();
 showSyncing();
 for (const pane of panes) pane.connect(actions);
 actions.addEventListener("change", redrawControls);
-actions.addEventListener("timerbox", (event) => toggleTimerBox(/** @type {CustomEvent} */ (event).detail));
-actions.addEventListener("placed", (event) => {
-  const { detail: id } = /** @type {CustomEvent} */ (event);
-  events.store.place(id, tracks.find((/** @type {Track} */ track) => track.id === id).placement);
-});
-actions.addEventListener("done", (event) => events.store.edits.add(/** @type {CustomEvent} */ (event).detail));
-actions.addEventListener("reload", () => api.read().then(({ session: now }) => adoptSession(now), showTrouble));
+/** @param {string} name @param {(detail: any) => void} act */
+const onAction = (name, act) =>
+  actions.addEventListener(name, (event) => act(/** @type {CustomEvent} */ (event).detail));
+onAction("timerbox", toggleTimerBox);
+onAction("placed", (id) => events.store.place(id, controller.track(id).placement));
+onAction("done", (edit) => events.store.edits.add(edit));
+onAction("reload", () => api.read().then(({ session: now }) => adoptSession(now), showTrouble));
+onAction("unplayable", (id) => copies.recover(id));
 controller.addEventListener("change", redrawControls);
-/** @type {HTMLDetailsElement} */ (requireElement("[data-sync-fold]")).open = innerHeight >= SYNC_SHOWN_FROM;
+requireElement("[data-sync-fold]").open = innerHeight >= SYNC_SHOWN_FROM;
 const copies = new Copies(
   requireElement("[data-copies]"),
   requireElement("[data-copies-offer]"),
   readPageData("copies"),
   controller,
   (id, remedy) => {
-    const pane = panes.find((/** @type {Pane} */ one) => one.id === id);
+    const pane = findPane(id);
     if (pane) pane.remedy = remedy;
   },
 );
-actions.addEventListener("unplayable", (event) => copies.recover(/** @type {CustomEvent} */ (event).detail));
 controller.addEventListener("change", () => copies.apply());
 controller.addEventListener("ended", () => remote.leading && remote.played());
 controller.addEventListener("soundblocked", () => (requireElement("[data-sound-blocked]").hidden = false));
@@ -435,13 +427,13 @@ requireElement("[data-act=sound-on]").addEventListener("click", () => {
 });
 enableShortcuts(makeBindings(actions, view, events));
 requireElement("[data-stage]").addEventListener("dblclick", (/** @type {Event} */ event) => {
-  const pane = /** @type {HTMLElement} */ (event.target).closest("[data-pic]")?.closest("[data-pane]");
-  if (pane) actions.makeLarge(/** @type {HTMLElement} */ (pane).dataset.pane ?? "");
+  const pane = panes.find(({ pic }) => pic.contains(event.target));
+  if (pane) actions.makeLarge(pane.id);
 });
 
 controller.setMain(view.state.main);
 controller.setAudible(view.state.main);
-showOffsets(requireElement("[data-calibrate]"), session.vods, getLetter, (id, ppm) => actions.setDrift(id, ppm));
+showOffsets(session.vods);
 redrawControls();
 controller.seek(session.global_time);
 oneByOne.adopt(session);

@@ -1,7 +1,8 @@
 // A pane of the comparison: its video's state and buttons.
 
-import { h, icon, requireElement, setIcon, setText } from "../base/dom.js";
+import { requireElement, setIcon, setText } from "../base/dom.js";
 import * as format from "../base/format.js";
+import { html, iconView, mount } from "../base/view.js";
 
 /** @typedef {import("./playback/track.js").Track} Track */
 /** @typedef {import("./actions.js").Actions} Actions */
@@ -13,28 +14,23 @@ export class Pane {
   /** True while the offset field contains text that is invalid or not yet applied. */
   #isTyping = false;
 
-  /**
-   * @param {HTMLElement} element
-   * @param {Track} track
-   * @param {any} vod
-   */
+  /** @param {HTMLElement} element @param {Track} track @param {any} vod */
   constructor(element, track, vod) {
     this.element = element;
     this.track = track;
-    this.letter = /** @type {string} */ (element.dataset.letter);
+    this.letter = element.dataset.letter ?? "";
     this.pic = requireElement("[data-pic]", element);
     this.position = requireElement("[data-position]", element);
     this.frame = requireElement("[data-frame]", element);
     this.outOfStepText = requireElement("[data-out-of-step]", element);
     this.offset = /** @type {HTMLInputElement} */ (requireElement("[data-offset]", element));
     this.note = requireElement("[data-note]", element);
+    this.drawNote = mount(this.note);
     this.freeBar = requireElement("[data-free]", element);
     this.slider = /** @type {HTMLInputElement} */ (requireElement("[data-free-slider]", element));
     this.slider.max = String(track.duration);
-    setText(
-      requireElement("[data-meta]", element),
-      `${format.formatPicture(vod)}${vod.audio_tracks?.length === 0 ? ", no sound" : ""}`,
-    );
+    const sound = vod.audio_tracks?.length === 0 ? ", no sound" : "";
+    setText(requireElement("[data-meta]", element), `${format.formatPicture(vod)}${sound}`);
     this.showOffset();
   }
 
@@ -105,38 +101,25 @@ export class Pane {
    */
   update({ T, playing, leader, waiting }) {
     const { track } = this;
+    const isAlone = track.free || track.failed;
     const shown = playing || track.mediaTime === null ? track.time : track.mediaTime;
     setText(this.position, format.formatPosition(shown));
     setText(this.frame, track.variable ? "variable rate" : `f ${format.formatFrameNumber(track.frame)}`);
-    setText(
-      this.outOfStepText,
-      track.free || track.failed
-        ? "–"
-        : leader === track
-          ? "0 ms"
-          : track.outOfStep === null
-            ? "–"
-            : format.formatSyncError(track.outOfStep),
-    );
+    const error = leader === track ? 0 : track.outOfStep;
+    setText(this.outOfStepText, isAlone || error === null ? "–" : format.formatSyncError(error));
     if (track.free && document.activeElement !== this.slider) this.slider.value = String(track.time);
-    const before = T < track.begin;
-    const after = T >= track.end;
-    this.element.toggleAttribute("data-parked", !track.free && (before || after));
-    this.#show(
-      track.failed
-        ? this.remedy || "failed"
-        : track.free
-          ? this.isOneByOne
-            ? ""
-            : "free"
-          : before
-            ? `starts in ${format.formatDuration(Math.ceil(track.begin - T))}`
-            : after
-              ? "has ended"
-              : waiting
-                ? "waiting"
-                : "",
-    );
+    const isParked = !track.free && (T < track.begin || T >= track.end);
+    this.element.toggleAttribute("data-parked", isParked);
+    this.#show(this.#findNote(T, waiting));
+  }
+
+  /** Return the kind of notice to show, or its text; empty for no notice. @param {number} T @param {boolean} waiting */
+  #findNote(T, waiting) {
+    const { begin, end, failed, free } = this.track;
+    if (failed) return this.remedy || "failed";
+    if (free) return this.isOneByOne ? "" : "free";
+    if (T < begin) return `starts in ${format.formatDuration(Math.ceil(begin - T))}`;
+    return T >= end ? "has ended" : waiting ? "is buffering" : "";
   }
 
   /** @param {string} key */
@@ -145,22 +128,17 @@ export class Pane {
     this.#noteKey = key;
     this.note.hidden = key === "";
     const { letter } = this;
-    if (key === "failed" && "gone" in this.element.dataset) {
-      this.note.replaceChildren(icon("alert"), h("span", {}, `Video ${letter} has been deleted.`));
-    } else if (key === "failed") {
-      this.note.replaceChildren(
-        icon("alert"),
-        h("span", {}, `Video ${letter} cannot be played. ${explainFailure(this.track.video)}`),
-        h("button", { class: "btn", type: "button", data: { act: "retry" } }, "Retry"),
-      );
-    } else if (key === this.remedy) this.note.replaceChildren(icon("hour"), h("span", {}, key));
-    else if (key === "waiting") this.note.replaceChildren(icon("clock"), `${letter} is buffering`);
+    if (key === "failed" && "gone" in this.element.dataset)
+      this.drawNote(html`${iconView("alert")}<span>Video ${letter} has been deleted.</span>`);
+    else if (key === "failed")
+      this.drawNote(html`
+        ${iconView("alert")}<span>Video ${letter} cannot be played. ${explainFailure(this.track.video)}</span>
+        <button class="btn" type="button" data-act="retry">Retry</button>`);
+    else if (key === this.remedy) this.drawNote(html`${iconView("hour")}<span>${key}</span>`);
     else if (key === "free")
-      this.note.replaceChildren(
-        icon("unlink"),
-        `${letter} now plays separately. In ${letter}, go to the moment that the other videos show, then press “Align here”.`,
-      );
-    else this.note.replaceChildren(icon("clock"), `${letter} ${key}`);
+      this.drawNote(html`${iconView("unlink")}${letter} now plays separately. In ${letter}, go to the moment that the
+        other videos show, then press “Align here”.`);
+    else this.drawNote(html`${iconView("clock")}${letter} ${key}`);
   }
 
   /**
@@ -188,13 +166,8 @@ export class Pane {
 }
 
 /** @param {HTMLVideoElement} video */
-function explainFailure(video) {
-  switch (video.error?.code) {
-    case MediaError.MEDIA_ERR_NETWORK:
-      return "The connection was lost.";
-    case MediaError.MEDIA_ERR_DECODE:
-      return "The file is damaged.";
-    default:
-      return "This browser cannot play its format, or the video was deleted.";
-  }
+function explainFailure({ error }) {
+  if (error?.code === MediaError.MEDIA_ERR_NETWORK) return "The connection was lost.";
+  if (error?.code === MediaError.MEDIA_ERR_DECODE) return "The file is damaged.";
+  return "This browser cannot play its format, or the video was deleted.";
 }

@@ -1,228 +1,144 @@
 // Views of an alignment's result: proposed offsets with confidence and evidence, and refused videos.
 
-import { h, icon } from "../base/dom.js";
 import { formatClock, describeConfidence, formatOffset, formatPpm } from "../base/format.js";
-import { createCrop } from "./timer-readings.js";
+import { html, iconView, live, nothing } from "../base/view.js";
+import { cropView } from "./timer-readings.js";
 
 /**
- * @typedef {{icon: string, label: string, run: () => void}} WayOut Action offered to the user after a video's alignment
- *   was refused.
+ * @typedef {import("../base/view.js").View} View
+ * @typedef {(vodId: string) => string} LetterOf
+ * @typedef {{icon: string, label: string, run: () => void}} WayOut Action offered if a video's alignment was refused.
+ * @typedef {{vod_id: string, time: number, text: string|null, url: string, kind?: "frame"|"outline"|"sample"}} Evidence
+ * @typedef {{method: string, offset: number|null, confidence: number|null}} Finding
  */
-/** @typedef {{vod_id: string, time: number, text: string|null, url: string, kind?: "frame"|"outline"|"sample"}} Evidence */
 
 /**
- * Show a proposal. `onChoose` selects or deselects the proposal; it is null for the only proposal, which needs no
- * selection.
+ * Return the template of a proposal. `onChoose` selects or deselects the proposal; it is null for the only proposal,
+ * which needs no selection.
  * @param {any} proposal
- * @param {(vodId: string) => string} letterOf
- * @param {object} state
- * @param {boolean} state.isApplied
- * @param {((on: boolean) => void)|null} state.onChoose
+ * @param {LetterOf} letterOf
+ * @param {{isApplied: boolean, isChosen: boolean, onChoose: ((on: boolean) => void)|null}} state
  */
-export function createProposalView(proposal, letterOf, { isApplied, onChoose }) {
+export function proposalView(proposal, letterOf, { isApplied, isChosen, onChoose }) {
   const letter = letterOf(proposal.vod_id);
   const sure = describeConfidence(proposal.confidence);
-  const agree =
-    proposal.agreeing != null && proposal.samples != null
-      ? `${proposal.agreeing} of ${proposal.samples} measurements agree`
-      : "";
-  const bound = proposal.error_bound != null ? `±${Math.max(1, Math.round(proposal.error_bound * 1000))} ms` : "";
-  return h(
-    "section",
-    { class: "proposal", data: { letter, ...(isApplied && { applied: "" }) }, "aria-label": `Proposal for ${letter}` },
-    h(
-      "div",
-      { class: "row" },
-      h("span", { class: "letter-badge" }, letter),
-      h("span", { class: "proposal-offset" }, formatOffset(proposal.offset)),
-      h("span", { class: "spacer" }),
-      onChoose && !isApplied
-        ? h(
-            "label",
-            { class: "check text-small" },
-            h("input", {
-              type: "checkbox",
-              checked: true,
-              onchange: (/** @type {Event} */ e) => onChoose(/** @type {HTMLInputElement} */ (e.target).checked),
-            }),
-            "Apply",
-          )
-        : h("span", { class: "status ok" }, icon("check"), isApplied ? "Applied" : "Proposed"),
-    ),
-    h(
-      "div",
-      { class: "row text-small wrap" },
-      h("progress", { class: `bar conf ${sure.tone}`, value: proposal.confidence, max: "1", "aria-hidden": "true" }),
-      h(
-        "span",
-        { class: "nowrap" },
-        h("span", { class: "mono" }, sure.number),
-        ` ${sure.word}`,
-        h("span", { class: "visually-hidden" }, " confidence"),
-      ),
-      h("span", { class: "spacer" }),
-      h("span", { class: "faint" }, agree, agree && bound ? ", " : "", bound && h("span", { class: "mono" }, bound)),
-    ),
-    proposal.drift_ppm
-      ? h(
-          "p",
-          { class: "text-small muted" },
-          "Clock drift: ",
-          h("span", { class: "mono" }, formatPpm(proposal.drift_ppm)),
-        )
-      : null,
-    createFindings(proposal.findings ?? []),
-    proposal.note ? h("p", { class: "text-small muted anywhere" }, proposal.note) : null,
-    ...createEvidence(proposal.evidence ?? [], letter, letterOf),
-  );
+  const { agreeing, samples, error_bound: bound, drift_ppm: drift } = proposal;
+  const agree = agreeing != null && samples != null ? `${agreeing} of ${samples} measurements agree` : "";
+  const margin = bound != null ? html`<span class="mono">±${Math.max(1, Math.round(bound * 1000))} ms</span>` : null;
+  const choose = (/** @type {any} */ { currentTarget }) => onChoose?.(currentTarget.checked);
+  return html`
+    <section class="proposal" data-letter=${letter} data-applied=${isApplied ? "" : nothing}
+      aria-label="Proposal for ${letter}">
+      <div class="row">
+        <span class="letter-badge">${letter}</span>
+        <span class="proposal-offset">${formatOffset(proposal.offset)}</span>
+        <span class="spacer"></span>
+        ${
+          onChoose && !isApplied
+            ? html`<label class="check text-small"
+                ><input type="checkbox" .checked=${live(isChosen)} @change=${choose} />Apply</label>`
+            : html`<span class="status ok">${iconView("check")}${isApplied ? "Applied" : "Proposed"}</span>`
+        }
+      </div>
+      <div class="row text-small wrap">
+        <progress class="bar conf ${sure.tone}" value=${proposal.confidence} max="1" aria-hidden="true"></progress>
+        <span class="nowrap"><span class="mono">${sure.number}</span> ${sure.word}<span
+          class="visually-hidden"> confidence</span></span>
+        <span class="spacer"></span>
+        <span class="faint">${agree}${agree && margin ? ", " : ""}${margin}</span>
+      </div>
+      ${drift ? html`<p class="text-small muted">Clock drift: <span class="mono">${formatPpm(drift)}</span></p>` : null}
+      ${findingsView(proposal.findings ?? [])}
+      ${proposal.note ? html`<p class="text-small muted anywhere">${proposal.note}</p>` : null}
+      ${evidenceView(proposal.evidence ?? [], letter, letterOf)}
+    </section>`;
 }
 
 /**
- * @param {Evidence[]} evidence
- * @param {string} letter
- * @param {(vodId: string) => string} letterOf
- */
-function createEvidence(evidence, letter, letterOf) {
-  const isFrame = (/** @type {Evidence} */ item) => (item.kind ?? "frame") === "frame";
-  return [
-    createFramePairs(evidence.filter(isFrame), letterOf),
-    createSoundEvidence(
-      evidence.filter((item) => !isFrame(item)),
-      letter,
-    ),
-  ];
-}
-
-/**
- * @param {{method: string, offset: number|null, confidence: number|null}[]} findings
- */
-function createFindings(findings) {
-  if (!findings.length) return null;
-  return h(
-    "dl",
-    { class: "found text-small" },
-    ...findings.flatMap(({ method, offset: found, confidence: sure }) => [
-      h("dt", { class: "faint" }, method === "audio" ? "Sound" : "Timer"),
-      h(
-        "dd",
-        { class: "mono" },
-        found === null || sure === null ? "–" : `${formatOffset(found)}, ${describeConfidence(sure).number}`,
-      ),
-    ]),
-  );
-}
-
-/**
- * @param {{vod_id: string, message: string, evidence?: Evidence[], findings?: any[]}} refusal
- * @param {(vodId: string) => string} letterOf
+ * @param {{vod_id: string, message: string, evidence?: Evidence[], findings?: Finding[]}} refusal
+ * @param {LetterOf} letterOf
  * @param {WayOut[]} waysOut
  */
-export function createRefusalView({ vod_id, message, evidence = [], findings = [] }, letterOf, waysOut) {
+export function refusalView({ vod_id, message, evidence = [], findings = [] }, letterOf, waysOut) {
   const letter = letterOf(vod_id);
-  return h(
-    "section",
-    { class: "proposal", data: { letter }, "aria-label": `No offset proposed for ${letter}` },
-    h(
-      "div",
-      { class: "row" },
-      h("span", { class: "letter-badge" }, letter),
-      h("span", { class: "strong" }, "No offset proposed"),
-      h("span", { class: "spacer" }),
-      h("span", { class: "status warn" }, icon("alert"), "Refused"),
-    ),
-    findings.some((finding) => finding.offset !== null) ? createFindings(findings) : null,
-    h("p", { class: "text-small muted anywhere" }, message),
-    findings.length
-      ? h("div", {}, ...createEvidence(evidence, letter, letterOf))
-      : evidence.length
-        ? h(
-            "div",
-            { class: "evidence" },
-            ...evidence
-              .slice(0, 3)
-              .map((e) =>
-                h(
-                  "figure",
-                  {},
-                  createCrop(e.url, `${letter} at ${formatClock(e.time)}`),
-                  h("figcaption", {}, `${e.text || "–"} · ${formatClock(e.time)}`),
-                ),
-              ),
-          )
-        : null,
-    h(
-      "div",
-      { class: "row wrap" },
-      ...waysOut.map(({ icon: name, label, run }) =>
-        h("button", { class: "btn", type: "button", onclick: run }, icon(name), label),
-      ),
-    ),
-  );
+  const frames = evidence.slice(0, 3).map(({ url, time, text }) => {
+    const clock = formatClock(time);
+    return html`<figure>
+      ${cropView(url, `${letter} at ${clock}`)}<figcaption>${text || "–"} · ${clock}</figcaption>
+    </figure>`;
+  });
+  return html`
+    <section class="proposal" data-letter=${letter} aria-label="No offset proposed for ${letter}">
+      <div class="row">
+        <span class="letter-badge">${letter}</span>
+        <span class="strong">No offset proposed</span>
+        <span class="spacer"></span>
+        <span class="status warn">${iconView("alert")}Refused</span>
+      </div>
+      ${findings.some(({ offset }) => offset !== null) ? findingsView(findings) : null}
+      <p class="text-small muted anywhere">${message}</p>
+      ${findings.length ? html`<div>${evidenceView(evidence, letter, letterOf)}</div>` : null}
+      ${!findings.length && frames.length ? html`<div class="evidence">${frames}</div>` : null}
+      <div class="row wrap">
+        ${waysOut.map(
+          ({ icon, label, run }) =>
+            html`<button class="btn" type="button" @click=${run}>${iconView(icon)}${label}</button>`,
+        )}
+      </div>
+    </section>`;
+}
+
+/** @param {Finding[]} findings */
+function findingsView(findings) {
+  if (!findings.length) return null;
+  return html`<dl class="found text-small">
+    ${findings.map(
+      ({ method, offset, confidence }) => html`
+        <dt class="faint">${method === "audio" ? "Sound" : "Timer"}</dt>
+        <dd class="mono">${
+          offset === null || confidence === null
+            ? "–"
+            : `${formatOffset(offset)}, ${describeConfidence(confidence).number}`
+        }</dd>`,
+    )}
+  </dl>`;
 }
 
 /**
- * Show up to three pairs of frames. Each pair shows the same moment in two videos.
- * @param {Evidence[]} evidence
- * @param {(vodId: string) => string} letterOf
- */
-function createFramePairs(evidence, letterOf) {
-  const pairs = [];
-  for (let i = 0; i + 1 < evidence.length && pairs.length < 3; i += 2) pairs.push([evidence[i], evidence[i + 1]]);
-  if (!pairs.length) return null;
-  return h(
-    "div",
-    { class: "evidence" },
-    ...pairs.map((pair) =>
-      h(
-        "figure",
-        {},
-        ...pair.map((e) =>
-          createCrop(
-            e.url,
-            `${letterOf(e.vod_id)} at ${formatClock(e.time)}: ${e.text ? `the timer shows ${e.text}` : "no timer was read"}`,
-          ),
-        ),
-        h("figcaption", {}, `${formatClock(pair[0].time)} | ${formatClock(pair[1].time)}`),
-      ),
-    ),
-  );
-}
-
-/**
- * Show the waveforms of both recordings, and an audio sample with the reference on the left channel and the other
- * recording on the right.
+ * Return up to three pairs of frames, each of the same moment in two videos, and the waveforms and audio samples.
  * @param {Evidence[]} evidence
  * @param {string} letter
+ * @param {LetterOf} letterOf
  */
-function createSoundEvidence(evidence, letter) {
-  if (!evidence.length) return null;
-  return h(
-    "div",
-    { class: "heard" },
-    ...evidence.map(({ kind, url, text }) =>
-      kind === "sample"
-        ? h(
-            "figure",
-            {},
-            h("audio", {
-              controls: true,
-              preload: "none",
-              src: url,
-              "aria-label": `Left channel: reference; right channel: ${letter}`,
-            }),
-            h("figcaption", {}, `Left channel: reference; right channel: ${letter}; from ${text}`),
-          )
-        : h(
-            "figure",
-            {},
-            h("img", {
-              src: url,
-              alt: `Waveforms of both recordings, from ${text}`,
-              loading: "lazy",
-              decoding: "async",
-            }),
-            h("figcaption", {}, `Top: reference; bottom: ${letter}; from ${text}`),
-          ),
-    ),
-  );
+function evidenceView(evidence, letter, letterOf) {
+  const frames = evidence.filter(({ kind = "frame" }) => kind === "frame");
+  const heard = evidence.filter((item) => !frames.includes(item));
+  const pairs = [0, 2, 4].map((at) => frames.slice(at, at + 2)).filter(({ length }) => length === 2);
+  return html`
+    ${pairs.length ? html`<div class="evidence">${pairs.map((pair) => framePairView(pair, letterOf))}</div>` : null}
+    ${heard.length ? html`<div class="heard">${heard.map((item) => soundView(item, letter))}</div>` : null}`;
+}
+
+/** @param {Evidence[]} pair @param {LetterOf} letterOf */
+const framePairView = (pair, letterOf) => html`
+  <figure>
+    ${pair.map(({ url, vod_id, time, text }) => {
+      const words = text ? `the timer shows ${text}` : "no timer was read";
+      return cropView(url, `${letterOf(vod_id)} at ${formatClock(time)}: ${words}`);
+    })}
+    <figcaption>${pair.map(({ time }) => formatClock(time)).join(" | ")}</figcaption>
+  </figure>`;
+
+/** @param {Evidence} evidence @param {string} letter */
+function soundView({ kind, url, text }, letter) {
+  const channels = `Left channel: reference; right channel: ${letter}`;
+  return kind === "sample"
+    ? html`<figure>
+        <audio controls preload="none" src=${url} aria-label=${channels}></audio>
+        <figcaption>${channels}; from ${text}</figcaption>
+      </figure>`
+    : html`<figure>
+        <img src=${url} alt="Waveforms of both recordings, from ${text}" loading="lazy" decoding="async" />
+        <figcaption>Top: reference; bottom: ${letter}; from ${text}</figcaption>
+      </figure>`;
 }

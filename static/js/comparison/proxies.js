@@ -2,9 +2,10 @@
 // Muted panes play silent copies, because browsers time the pictures of a video with sound by its audio clock.
 
 import { ApiError, callApi } from "../base/api.js";
-import { h, requireElement, setText } from "../base/dom.js";
+import { requireElement, setText } from "../base/dom.js";
 import { formatPercent } from "../base/format.js";
 import { explainError } from "../base/notice.js";
+import { html, mount } from "../base/view.js";
 
 const LOOK = 2_000; // ms between two polls of a copy's job
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
@@ -12,6 +13,7 @@ const COOKIE = "copies";
 const DECLINED = "vod-copies-declined"; // session storage key; set once the user declined quick copies
 const YEAR = 31_536_000;
 const MAKING = "Making a copy that this browser can play.";
+const NOT_MINE = "This browser cannot play the video. The video's owner can make a copy that this browser can play.";
 
 /**
  * @typedef {object} Copy
@@ -41,6 +43,7 @@ export class Copies {
   constructor(holder, offer, copies, controller, tell) {
     this.tell = tell;
     this.holder = holder;
+    this.root = mount(holder);
     this.offer = offer;
     this.copies = copies;
     this.controller = controller;
@@ -67,10 +70,8 @@ export class Copies {
     const isPlayedInFull = !this.quick && this.copies.some((copy) => copy.proxy_url);
     if (this.#jobs.size || !this.controller.seeks.areSlow || sessionStorage.getItem(DECLINED)) return;
     if (!this.#able.length && !isPlayedInFull) return;
-    setText(
-      requireElement("[data-copies-yes]", this.offer),
-      this.#able.length ? "Make quick copies" : "Play the quick copies",
-    );
+    const label = this.#able.length ? "Make quick copies" : "Play the quick copies";
+    setText(requireElement("[data-copies-yes]", this.offer), label);
     this.offer.hidden = false;
   }
 
@@ -148,19 +149,14 @@ export class Copies {
       const isPending = found?.status === 409;
       if (!found?.ok && !isPending) return; // stop: the video is deleted or the server is unreachable
       if (!isPending) this.#unplayable.add(vod);
-      if (!isPending && copy.proxy_url) return void this.apply();
+      if (!isPending && copy.proxy_url) return this.apply();
       if (!copy.mine) {
         if (isPending) setTimeout(() => this.#reload(copy), LOOK);
-        return void this.tell(
-          vod,
-          isPending
-            ? MAKING
-            : "This browser cannot play the video. The video's owner can make a copy that this browser can play.",
-        );
+        return this.tell(vod, isPending ? MAKING : NOT_MINE);
       }
       const kind = isPending ? "normalized" : "proxy";
       const answer = await callApi("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind });
-      if (answer.rendition) return void this.#take(copy, kind, answer.rendition.url);
+      if (answer.rendition) return this.#take(copy, kind, answer.rendition.url);
       this.#jobs.set(vod, { id: answer.job_id, kind });
       this.tell(vod, MAKING);
       this.#watch();
@@ -232,49 +228,36 @@ export class Copies {
   }
 
   #show() {
-    const missing = this.copies.filter((c) => !c.proxy_url);
-    const made = this.copies.length - missing.length;
-    const parts = [];
-    if (this.#jobs.size) {
-      const bar = /** @type {HTMLProgressElement} */ (
-        h("progress", { class: "bar", max: "100", "aria-label": "Making quick copies for fast seeking" })
-      );
-      bar.value = this.#progress;
-      parts.push(
-        h(
-          "p",
-          { class: "text-small muted", role: "status" },
-          `Making quick copies for fast seeking, ${this.#progress} %. You can continue working.`,
-        ),
-        bar,
-      );
-    } else if (made) {
-      const toggle = h(
-        "button",
-        { class: "btn", type: "button", "aria-pressed": String(this.quick), title: "Small copies for fast seeking" },
-        "Quick copies",
-      );
-      toggle.addEventListener("click", () => this.choose(!this.quick));
-      parts.push(toggle);
-    }
-    if (!this.#jobs.size && this.#able.length) {
-      const make = h(
-        "button",
-        {
-          class: "btn quiet",
-          type: "button",
-          title: "Small copies for fast seeking. The original videos do not change",
-        },
-        "Make quick copies for fast seeking",
-      );
-      make.addEventListener("click", () => this.make());
-      parts.push(make);
-    }
-    if (this.#trouble) parts.push(h("p", { class: "text-small muted", role: "alert" }, this.#trouble));
-    const focused = this.holder.contains(document.activeElement);
-    this.holder.replaceChildren(...parts);
-    this.holder.hidden = parts.length === 0;
-    if (focused) this.holder.querySelector("button")?.focus();
+    const isMaking = this.#jobs.size > 0;
+    const hasToggle = !isMaking && this.copies.some((copy) => copy.proxy_url);
+    const canMake = !isMaking && this.#able.length > 0;
+    const hadFocus = this.holder.contains(document.activeElement);
+    this.root(html`
+      ${
+        isMaking
+          ? html`<p class="text-small muted" role="status">
+                Making quick copies for fast seeking, ${this.#progress} %. You can continue working.
+              </p>
+              <progress class="bar" max="100" aria-label="Making quick copies for fast seeking"
+                .value=${this.#progress}></progress>`
+          : null
+      }
+      ${
+        hasToggle
+          ? html`<button class="btn" type="button" aria-pressed=${this.quick} title="Small copies for fast seeking"
+              @click=${() => this.choose(!this.quick)}>Quick copies</button>`
+          : null
+      }
+      ${
+        canMake
+          ? html`<button class="btn quiet" type="button" @click=${() => this.make()}
+              title="Small copies for fast seeking. The original videos do not change"
+              >Make quick copies for fast seeking</button>`
+          : null
+      }
+      ${this.#trouble ? html`<p class="text-small muted" role="alert">${this.#trouble}</p>` : null}`);
+    this.holder.hidden = !isMaking && !hasToggle && !canMake && !this.#trouble;
+    if (hadFocus && !this.holder.contains(document.activeElement)) this.holder.querySelector("button")?.focus();
   }
 }
 

@@ -17,10 +17,7 @@ export async function saveFrames(panes, name) {
   return pictures.length;
 }
 
-/**
- * @param {HTMLVideoElement} video
- * @returns {Promise<Blob>}
- */
+/** @param {HTMLVideoElement} video @returns {Promise<Blob>} */
 function takePicture(video) {
   const canvas = document.createElement("canvas");
   canvas.width = video.videoWidth;

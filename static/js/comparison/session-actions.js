@@ -7,6 +7,10 @@ import { askForName } from "../base/form-dialog.js";
 import { toggleMenu } from "../base/menu.js";
 import { explainError, showToast } from "../base/notice.js";
 
+const DELETED =
+  "This also deletes the comparison's offsets, history, alignments and events. The videos stay in the library. " +
+  "This cannot be undone.";
+
 /**
  * @param {HTMLElement} button
  * @param {{id: string, name: string, archived: boolean, role: string}} comparison
@@ -19,61 +23,36 @@ export function toggleComparisonMenu(button, { id, name, archived, role }, { onR
     const saved = (await api.read()).session.name;
     if (saved !== shown && saved !== wanted) {
       shown = saved;
-      throw new ApiError(`Another user has changed the name to “${saved}”. To replace it, save again.`, {
-        status: 409,
-      });
+      const text = `Another user has changed the name to “${saved}”. To replace it, save again.`;
+      throw new ApiError(text, { status: 409 });
     }
     await api.change({ name: wanted });
     onRenamed(wanted);
   };
-  const rename = {
-    label: "Rename",
-    icon: "pencil",
-    run: () =>
-      askForName({
-        heading: "Rename comparison",
-        draft: makeNamePlace(id, name),
-        name,
-        longest: 200,
-        save,
-      }),
+  const attempt = (/** @type {() => Promise<unknown>} */ change) => () =>
+    change().catch((error) => showToast(explainError(error), "bad"));
+  const askToRename = () =>
+    askForName({ heading: "Rename comparison", draft: makeNamePlace(id, name), name, longest: 200, save });
+  const heading = `Delete the comparison “${name}”?`;
+  const duplicate = async () => {
+    const { session } = await api.duplicate();
+    location.assign(`/compare/${session.session_id}`);
   };
-  const duplicate = {
-    label: "Duplicate",
-    icon: "copy",
-    run: () => attemptChange(() => api.duplicate().then(openCopy)),
-  };
-  const edit = role === "viewer" ? [] : [...(archived ? [] : [rename]), duplicate];
+  const archive = attempt(() => api.archive(!archived).then(onArchived));
+  const edit = [
+    ...(archived ? [] : [{ label: "Rename", icon: "pencil", run: askToRename }]),
+    { label: "Duplicate", icon: "copy", run: attempt(duplicate) },
+  ];
   const own = [
-    {
-      label: archived ? "Restore" : "Archive",
-      icon: archived ? "retry" : "archive",
-      run: () => attemptChange(() => api.archive(!archived).then(onArchived)),
-    },
+    { label: archived ? "Restore" : "Archive", icon: archived ? "retry" : "archive", run: archive },
     {
       label: "Delete",
       icon: "trash",
       danger: true,
       apart: true,
-      run: () =>
-        askToDelete({
-          heading: `Delete the comparison “${name}”?`,
-          words:
-            "This also deletes the comparison's offsets, history, alignments and events. The videos stay in the library. This cannot be undone.",
-          remove: api.remove,
-          onDeleted,
-        }),
+      run: () => askToDelete({ heading, words: DELETED, remove: api.remove, onDeleted }),
     },
   ];
-  toggleMenu(button, `Actions for ${name}`, role === "owner" ? [...edit, ...own] : edit);
-}
-
-/** @param {{session: {session_id: string}}} answer */
-function openCopy({ session }) {
-  location.assign(`/compare/${session.session_id}`);
-}
-
-/** @param {() => Promise<unknown>} change */
-function attemptChange(change) {
-  change().catch((error) => showToast(explainError(error), "bad"));
+  const items = { owner: [...edit, ...own], viewer: [] }[role] ?? edit;
+  toggleMenu(button, `Actions for ${name}`, items);
 }

@@ -3,8 +3,22 @@
 
 import { LiveChannel, ServerClock } from "../base/live-channel.js";
 
-/** @typedef {import("./playback/controller.js").SyncController} SyncController */
-/** @typedef {{type: "seek", at: number} | {type: "playback", state: string, rate: number, at: number}} Intent */
+/** @typedef {{at: number, state?: string, rate?: number}} Intent Seek, or with `state`, change of the playback. */
+
+/**
+ * @typedef {object} RemoteOptions
+ * @property {string} sessionId
+ * @property {ReturnType<typeof import("../base/api.js").sessionUrl>} api
+ * @property {import("./playback/controller.js").SyncController} controller
+ * @property {(session: any) => void} onSession Called if the session was changed in this or another tab.
+ * @property {(message: any) => void} onOneByOne Receives the clock of each video, in independent mode.
+ * @property {(message: any) => void} onEvents
+ * @property {(message: any) => void} onAccess
+ * @property {(people: {name: string, role: string, following: boolean}[]) => void} onPeople
+ * @property {() => void} onMover Called if another viewer than before moved the clock, or this tab joined or left it.
+ * @property {(error: unknown) => void} onTrouble Called if a change could not be sent.
+ * @property {(state: import("../base/live-channel.js").LiveState, code?: number) => void} onState
+ */
 
 const SCRUB_PAUSE = 100; // minimum ms between two requests while the user scrubs
 const NEAR_END = 0.05;
@@ -34,47 +48,12 @@ export class Remote {
   #toldAt = 0;
   /** @type {any} */ #deferred = null;
 
-  /**
-   * Callbacks:
-   * - `onSession`: the session was changed in this or another tab.
-   * - `onOneByOne`: in independent mode, a message has the clock of each video.
-   * - `onMover`: another viewer than before moved the clock.
-   * - `onTrouble`: a change could not be sent.
-   * @param {object} options
-   * @param {string} options.sessionId
-   * @param {ReturnType<typeof import("../base/api.js").sessionUrl>} options.api
-   * @param {SyncController} options.controller
-   * @param {(session: any) => void} options.onSession
-   * @param {(message: any) => void} options.onOneByOne
-   * @param {(message: any) => void} options.onEvents
-   * @param {(message: any) => void} options.onAccess
-   * @param {(people: {name: string, role: string, following: boolean}[]) => void} options.onPeople
-   * @param {() => void} options.onMover
-   * @param {(error: unknown) => void} options.onTrouble
-   * @param {(state: import("../base/live-channel.js").LiveState, code?: number) => void} options.onState
-   */
-  constructor({
-    sessionId,
-    api,
-    controller,
-    onSession,
-    onOneByOne,
-    onEvents,
-    onAccess,
-    onPeople,
-    onMover,
-    onTrouble,
-    onState,
-  }) {
+  /** @param {RemoteOptions} options */
+  constructor(options) {
+    const { sessionId, api, controller } = options;
     this.api = api;
     this.controller = controller;
-    this.onSession = onSession;
-    this.onOneByOne = onOneByOne;
-    this.onEvents = onEvents;
-    this.onAccess = onAccess;
-    this.onPeople = onPeople;
-    this.onMover = onMover;
-    this.onTrouble = onTrouble;
+    this.options = options;
     this.live = new LiveChannel(`/ws/sessions/${encodeURIComponent(sessionId)}/`, {
       onMessage: (message) => this.#receive(message),
       // Events have revision numbers of their own, which must not be compared with those of the session.
@@ -87,9 +66,9 @@ export class Remote {
           this.#isFirst = true;
           this.#viewers = 1; // assume one viewer: the server lists the viewers only if there are more
           if (!this.following) this.live.send({ type: "following", following: false });
-          onPeople([]);
+          options.onPeople([]);
         }
-        onState(state, code);
+        options.onState(state, code);
       },
     });
   }
@@ -120,6 +99,7 @@ export class Remote {
     this.live.send({ type: "following", following });
     if (following && this.#latest) this.#follow(this.#latest);
     else this.controller.follow(null);
+    this.options.onMover();
   }
 
   /**
@@ -129,7 +109,7 @@ export class Remote {
   sought(at) {
     if (this.isApart) return;
     this.#lead();
-    this.#intent = this.#intent?.type === "playback" ? { ...this.#intent, at } : { type: "seek", at };
+    this.#intent = { ...this.#intent, at };
     this.#pump();
   }
 
@@ -137,7 +117,7 @@ export class Remote {
     if (this.isApart) return;
     this.#lead();
     const { wanted, rate, time } = this.controller;
-    this.#intent = { type: "playback", state: wanted, rate, at: time };
+    this.#intent = { state: wanted, rate, at: time };
     this.#toldAt = performance.now();
     this.#pump();
   }
@@ -154,10 +134,10 @@ export class Remote {
       const { session } = await change();
       this.#mine = Math.max(this.#mine, session.revision);
       if (isMove) this.#moved = Math.max(this.#moved, session.revision);
-      this.onSession(session);
+      this.options.onSession(session);
       return true;
     } catch (error) {
-      this.onTrouble(error);
+      this.options.onTrouble(error);
       return false;
     } finally {
       this.#inFlight -= 1;
@@ -180,7 +160,7 @@ export class Remote {
     if (message.by && message.revision > this.#mine) this.#isMovedByOther = true;
     if (this.mover === (message.by ?? "")) return;
     this.mover = message.by ?? "";
-    this.onMover();
+    this.options.onMover();
   }
 
   /**
@@ -190,26 +170,17 @@ export class Remote {
    */
   #differs(one, other) {
     const [before, after] = [this.#target(one), this.#target(other)];
-    const apart = Math.abs(before.now() - after.now());
-    return (
-      before.playing !== after.playing || before.rate !== after.rate || apart > (after.playing ? OTHERS_SEEK : 0.001)
-    );
+    return before.playing !== after.playing || before.rate !== after.rate || !isNear(before.now(), after);
   }
 
   async #pump() {
     if (this.#sending) return;
     this.#sending = true;
     while (this.#intent) {
-      const intent = this.#intent;
+      const { at, state, rate } = this.#intent;
       this.#intent = null;
       const began = performance.now();
-      await this.send(
-        () =>
-          intent.type === "seek"
-            ? this.api.seek(intent.at)
-            : this.api.playback({ state: intent.state, rate: intent.rate, at: intent.at }),
-        true,
-      );
+      await this.send(() => (state ? this.api.playback({ state, rate, at }) : this.api.seek(at)), true);
       const left = SCRUB_PAUSE - (performance.now() - began);
       if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
     }
@@ -226,25 +197,20 @@ export class Remote {
 
   /** @param {any} message */
   #receive(message) {
-    if (message.type === "events") return this.onEvents(message);
-    if (message.type === "access") return this.onAccess(message);
+    if (message.type === "events") return this.options.onEvents(message);
+    if (message.type === "access") return this.options.onAccess(message);
     if (message.type === "presence") {
       this.#viewers = message.people.length;
-      return this.onPeople(message.people);
+      return this.options.onPeople(message.people);
     }
-    if (message.access) this.onAccess(message.access);
+    if (message.access) this.options.onAccess(message.access);
     this.#noteMover(message);
     this.#latest = message;
     this.#clock.note(message.server_time ?? message.at);
     if (this.#inFlight || this.#intent) {
-      const before = this.#deferred;
       // Keep the newest message. At the same revision, prefer a session message, because a clock message contains less.
-      if (
-        !before ||
-        message.revision > before.revision ||
-        (message.revision === before.revision && before.type === "clock")
-      )
-        this.#deferred = message;
+      const { revision = -1, type = "clock" } = this.#deferred ?? {};
+      if (message.revision > revision || (message.revision === revision && type === "clock")) this.#deferred = message;
       return;
     }
     this.#apply(message);
@@ -260,7 +226,7 @@ export class Remote {
     const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
     if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
     if (message.type === "session") {
-      this.onSession(session);
+      this.options.onSession(session);
       if (this.leading && session.sync_mode === "global" && this.#agrees(message)) return;
     }
     this.#follow(message);
@@ -274,17 +240,11 @@ export class Remote {
     return { playing, rate: session.rate, now };
   }
 
-  /**
-   * @param {any} message
-   */
+  /** @param {any} message */
   #agrees(message) {
-    const { playing, rate, now } = this.#target(message);
-    const { controller } = this;
-    return (
-      playing === (controller.wanted === "playing") &&
-      rate === controller.rate &&
-      Math.abs(now() - controller.time) < (playing ? OTHERS_SEEK : 0.001)
-    );
+    const target = this.#target(message);
+    const { wanted, rate, time } = this.controller;
+    return target.playing === (wanted === "playing") && target.rate === rate && isNear(time, target);
   }
 
   /** @param {any} message */
@@ -294,7 +254,7 @@ export class Remote {
     if (message.session.sync_mode === "independent") {
       this.leading = false;
       controller.follow(null);
-      return this.onOneByOne(message);
+      return this.options.onOneByOne(message);
     }
     const { playing, rate, now } = this.#target(message);
     this.leading = false;
@@ -309,10 +269,7 @@ export class Remote {
     else if (message.type === "session" && Math.abs(controller.time - now()) > OTHERS_SEEK) controller.seek(now());
   }
 
-  /**
-   * Send this tab's position again if it differs from the server's clock, for example after buffering.
-   * @param {any} message
-   */
+  /** Send this tab's position again if it differs from the server's clock, as after buffering. @param {any} message */
   #checkLead(message) {
     const { playing, now } = this.#target(message);
     const { controller } = this;
@@ -320,3 +277,6 @@ export class Remote {
     if (Math.abs(now() - controller.time) > RETELL_SECONDS) this.played();
   }
 }
+
+/** Return whether a clock shows a time. @param {number} time @param {{playing: boolean, now: () => number}} clock */
+const isNear = (time, { playing, now }) => Math.abs(now() - time) <= (playing ? OTHERS_SEEK : 0.001);

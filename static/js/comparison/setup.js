@@ -10,6 +10,7 @@ import { Readings } from "./timer-readings.js";
 import { RoiBox } from "../base/timer-box.js";
 import { frameMiddle, snapToFrame, stepFrames } from "../base/frames.js";
 import { toGlobalTime, getPlacement } from "../base/timeline.js";
+import { listenToButtons, markButton } from "./button-group.js";
 
 const SAVE_PAUSE = 700;
 
@@ -19,9 +20,11 @@ const getLetter = (/** @type {string} */ id) =>
   "ABC"[session.vods.findIndex((/** @type {any} */ v) => v.vod_id === id)] ?? "?";
 const page = `/compare/${encodeURIComponent(session.session_id)}`;
 const stage = requireElement("[data-box-stage]");
-const slider = /** @type {HTMLInputElement} */ (requireElement("[data-position]"));
-const game = /** @type {HTMLSelectElement} */ (requireElement("[data-game]"));
-const nameField = /** @type {HTMLInputElement} */ (requireElement("#name"));
+const slider = requireElement("[data-position]");
+const game = requireElement("[data-game]");
+const nameField = requireElement("#name");
+const drawOn = requireElement("[data-draw-on]");
+const savedNote = requireElement("[data-saved]");
 const saved = session.ui_state?.roi ?? null;
 
 /** @type {Map<string, {vod: any, video: HTMLVideoElement, fps: number, time: number}>} */
@@ -53,9 +56,9 @@ async function saveChanges() {
     session.name = name || session.name;
     const isSaved = nameField.value.trim() === session.name;
     if (isSaved) forgetName();
-    setText(requireElement("[data-saved]"), isSaved ? "Saved" : "");
+    setText(savedNote, isSaved ? "Saved" : "");
   } catch (error) {
-    setText(requireElement("[data-saved]"), "");
+    setText(savedNote, "");
     showToast(`The changes could not be saved. ${explainError(error)}`, "bad");
   }
 }
@@ -65,15 +68,13 @@ const readings = new Readings(requireElement("[data-readings]"), {
   letterOf: getLetter,
   preview: api.preview,
   onReadings: (all) => {
-    const nearest = all
-      .filter((r) => r.vod_id === currentId && r.value !== null)
-      .sort((a, b) => Math.abs(a.time - getCurrent().time) - Math.abs(b.time - getCurrent().time))[0];
-    box.say(
-      nearest && Math.abs(nearest.time - getCurrent().time) < 0.5
-        ? `${nearest.text} · ${formatHundredths(nearest.confidence)}`
-        : "",
-    );
-    markStep("box", all.some((r) => r.value !== null) ? "done" : "now");
+    const read = all.filter(({ value }) => value !== null);
+    const distance = (/** @type {{time: number}} */ { time }) => Math.abs(time - getCurrent().time);
+    const [nearest] = read
+      .filter((reading) => reading.vod_id === currentId && distance(reading) < 0.5)
+      .sort((a, b) => distance(a) - distance(b));
+    box.say(nearest ? `${nearest.text} · ${formatHundredths(nearest.confidence)}` : "");
+    markStep("box", read.length ? "done" : "now");
   },
 });
 const box = new RoiBox(stage, getCurrent().video, { box: saved ?? undefined, onChange: onChanged });
@@ -132,10 +133,9 @@ function showVideo(id) {
   currentId = id;
   const { video, vod, time } = getCurrent();
   for (const [other, entry] of videos) entry.video.hidden = other !== id;
-  for (const button of requireElement("[data-draw-on]").querySelectorAll("button"))
-    button.setAttribute("aria-pressed", String(button.value === id));
+  markButton(drawOn, id);
   for (const slot of document.querySelectorAll("[data-slot]"))
-    slot.toggleAttribute("data-on", /** @type {HTMLElement} */ (slot).dataset.slot === id);
+    slot.toggleAttribute("data-on", slot.getAttribute("data-slot") === id);
   box.video = video;
   slider.max = String(vod.duration);
   slider.setAttribute("aria-label", `Position in ${getLetter(id)}`);
@@ -163,34 +163,20 @@ function stepBy(frames) {
 
 for (const [id, { vod, video, fps, time }] of videos) {
   const slot = requireElement(`[data-slot="${CSS.escape(id)}"]`);
-  setText(
-    requireElement("[data-meta]", slot),
-    `${formatDuration(vod.duration)}, ${formatFrameRate(fps)} fps, ${vod.resolution}`,
-  );
+  const letter = getLetter(id);
+  const rest = `Draw the box on another video. Video ${letter} can still be aligned.`;
+  const about = `${formatDuration(vod.duration)}, ${formatFrameRate(fps)} fps, ${vod.resolution}`;
+  setText(requireElement("[data-meta]", slot), about);
+  const drawPicture = () => requireElement("canvas", slot).getContext("2d").drawImage(video, 0, 0, 144, 81);
   video.addEventListener("loadedmetadata", () => (video.currentTime = time || frameMiddle(0, fps)), { once: true });
-  video.addEventListener(
-    "seeked",
-    () => requireElement("canvas", slot).getContext("2d")?.drawImage(video, 0, 0, 144, 81),
-    {
-      once: true,
-    },
-  );
-  video.addEventListener(
-    "error",
-    () =>
-      showToast(
-        `This browser cannot play video ${getLetter(id)}. Draw the box on another video. Video ${getLetter(id)} can still be aligned.`,
-        "warn",
-      ),
-    { once: true },
-  );
+  video.addEventListener("seeked", drawPicture, { once: true });
+  video.addEventListener("error", () => showToast(`This browser cannot play video ${letter}. ${rest}`, "warn"), {
+    once: true,
+  });
   if (video.readyState >= HTMLMediaElement.HAVE_METADATA) video.currentTime = time;
 }
 
-requireElement("[data-draw-on]").addEventListener("click", (/** @type {Event} */ event) => {
-  const button = /** @type {Element} */ (event.target).closest("button");
-  if (button) showVideo(button.value);
-});
+listenToButtons(drawOn, showVideo);
 requireElement("[data-act=back]").addEventListener("click", () => stepBy(-1));
 requireElement("[data-act=on]").addEventListener("click", () => stepBy(1));
 slider.addEventListener("input", () => seekTo(Number(slider.value)));

@@ -2,176 +2,113 @@
 
 import { matchKeys, matchKeysWithModifiers, matchControlKey } from "../base/keys.js";
 
+/** @typedef {import("../base/keys.js").Binding} Binding */
+
+/**
+ * Return a binding. Unless `match` says otherwise, it has the displayed keys, without Ctrl.
+ * @param {string} keys
+ * @param {string} label
+ * @param {Record<string, string>} buttons
+ * @param {(event: KeyboardEvent) => void} run
+ * @param {(event: KeyboardEvent) => boolean} [match]
+ * @returns {Binding}
+ */
+const bind = (keys, label, buttons, run, match = matchKeys(...keys.toLowerCase().split(" "))) => {
+  return { keys, label, buttons, run, match };
+};
+
+/** Return the tooltips of buttons with these `data-act` attributes. @param {Record<string, string>} keys */
+const acts = (keys) => Object.fromEntries(Object.entries(keys).map(([act, key]) => [`[data-act=${act}]`, key]));
+
+/** @param {KeyboardEvent} event @param {string} key */
+const isKey = (event, key) => event.key.toLowerCase() === key;
+
 /**
  * @param {import("./actions.js").Actions} actions
  * @param {import("./layout.js").View} view
  * @param {import("./events/panel.js").EventsPanel} events
- * @returns {import("../base/keys.js").Binding[]}
+ * @returns {Binding[]}
  */
 export function makeBindings(actions, view, events) {
-  const reach = (/** @type {KeyboardEvent} */ event) => (event.shiftKey ? 5 : event.ctrlKey ? 0.1 : 1);
-  const touchedId = () => actions.touched.id;
+  const { controller, panes, screen } = actions;
+  const reach = (/** @type {KeyboardEvent} */ { key, shiftKey, ctrlKey }) =>
+    (key === "ArrowRight" ? 1 : -1) * (shiftKey ? 5 : ctrlKey ? 0.1 : 1);
+  const frames = (/** @type {KeyboardEvent} */ { key, shiftKey }) =>
+    ("[{".includes(key) ? -1 : 1) * ("{}".includes(key) || shiftKey ? 10 : 1);
+  const soloButtons = ["A", "B", "C"].map((letter, at) => [`[data-letter=${letter}] [data-act=solo]`, `${at + 1}`]);
+  const solo = (/** @type {KeyboardEvent} */ { key }) => {
+    const pane = panes[Number(key) - 1];
+    if (pane) actions.solo(pane.id);
+  };
+  const blends = /** @type {Record<string, string>} */ ({ w: "wipe", b: "overlay", d: "difference" });
+  const blendButtons = Object.entries(blends).map(([key, mode]) => [`[data-modes] [value=${mode}]`, key.toUpperCase()]);
+  const isRedo = (/** @type {KeyboardEvent} */ event) =>
+    matchControlKey("y")(event) || (event.shiftKey && event.ctrlKey && isKey(event, "z"));
+  const move = "Move the video that you used last one frame earlier or later; Shift: 10 frames";
   return [
-    {
-      keys: "Space K",
-      label: "Play or pause",
-      match: matchKeys(" ", "k"),
-      run: () => actions.toggle(),
-      buttons: { "[data-act=toggle]": "K or Space" },
-    },
-    {
-      keys: "J L",
-      label: "Slower, faster",
-      match: matchKeys("j", "l"),
-      run: (e) => actions.shift(e.key.toLowerCase() === "l" ? 1 : -1),
-      buttons: { "[data-speeds]": "J slower, L faster" },
-    },
-    {
-      keys: ", .",
-      label: "Go one frame back or forward in the video that you used last",
-      match: matchKeys(",", "."),
-      run: (e) => actions.frame(e.key === "." ? 1 : -1),
-      buttons: { "[data-act=frame-back]": ",", "[data-act=frame-on]": "." },
-    },
-    {
-      keys: "← →",
-      label: "1 s back or forward; Shift: 5 s; Ctrl: 0.1 s",
-      match: matchKeysWithModifiers("ArrowLeft", "ArrowRight"),
-      run: (e) => actions.jump(e.key === "ArrowRight" ? reach(e) : -reach(e)),
-      buttons: { "[data-lanes]": "← →" },
-    },
-    {
-      keys: "Home End",
-      label: "Go to the start or the end",
-      match: matchKeys("Home", "End"),
-      run: (e) => actions.seek(e.key === "Home" ? actions.controller.start : actions.controller.end),
-      buttons: { "[data-act=start]": "Home", "[data-act=end]": "End" },
-    },
-    {
-      keys: "M",
-      label: "Mark this moment and name it",
-      match: matchKeys("m"),
-      run: () => events.mark(),
-      buttons: { "[data-act=mark]": "M" },
-    },
-    {
-      keys: "C",
-      label: "Comment on this moment",
-      match: matchKeys("c"),
-      run: () => events.mark("comment"),
-      buttons: { "[data-act=comment]": "C" },
-    },
-    {
-      keys: "N P",
-      label: "Next event, previous event",
-      match: matchKeys("n", "p"),
-      run: (e) => events.step(e.key.toLowerCase() === "n" ? 1 : -1),
-      buttons: { "[data-act=next-event]": "N", "[data-act=previous-event]": "P" },
-    },
-    {
-      keys: "E",
-      label: "Draw on the frame",
-      match: matchKeys("e"),
-      run: () => events.draw(),
-      buttons: { "[data-act=sketch]": "E" },
-    },
-    {
-      keys: "Ctrl Z",
-      label: "Undo the last change to an event or an offset",
-      match: matchControlKey("z"),
-      run: () => events.undo(),
-      buttons: { "[data-act=undo]": "Ctrl Z" },
-    },
-    {
-      keys: "Ctrl Shift Z",
-      label: "Redo (also Ctrl Y)",
-      match: (e) => matchControlKey("y")(e) || (e.shiftKey && e.ctrlKey && e.key.toLowerCase() === "z"),
-      run: () => events.redo(),
-      buttons: { "[data-act=redo]": "Ctrl Shift Z" },
-    },
-    {
-      keys: "[ ]",
-      label: "Move the video that you used last one frame earlier or later; Shift: 10 frames",
-      match: matchKeys("[", "]", "{", "}"),
-      run: (e) =>
-        actions.nudge(touchedId(), ("[{".includes(e.key) ? -1 : 1) * ("{}".includes(e.key) || e.shiftKey ? 10 : 1)),
-      buttons: { "[data-act=earlier]": "[", "[data-act=later]": "]" },
-    },
-    {
-      keys: "I O",
-      label: "Set the start or end of the loop",
-      match: matchKeys("i", "o"),
-      run: (e) => actions.setLoop(e.key.toLowerCase() === "i" ? "from" : "to"),
-      buttons: { "[data-act=loop-in]": "I", "[data-act=loop-out]": "O" },
-    },
-    {
-      keys: "\\",
-      label: "Clear loop",
-      match: matchKeys("\\"),
-      run: () => actions.clearLoop(),
-      buttons: { "[data-act=loop-clear]": "\\" },
-    },
-    {
-      keys: "1 2 3",
-      label: "Hear only A, B or C",
-      match: matchKeys("1", "2", "3"),
-      run: (e) => actions.panes[Number(e.key) - 1] && actions.solo(actions.panes[Number(e.key) - 1].id),
-      buttons: Object.fromEntries(
-        ["A", "B", "C"].map((letter, index) => [`[data-letter=${letter}] [data-act=solo]`, `${index + 1}`]),
-      ),
-    },
-    {
-      keys: "0",
-      label: "Mute or unmute",
-      match: matchKeys("0"),
-      run: () => actions.mute(),
-      buttons: { "[data-act=mute]": "0" },
-    },
-    {
-      keys: "G",
-      label: "Next layout",
-      match: matchKeys("g"),
-      run: () => view.nextLayout(),
-      buttons: { "[data-layouts]": "G next" },
-    },
-    {
-      keys: "W B D",
-      label: "Wipe, overlay, difference; press again to return to the grid",
-      match: matchKeys("w", "b", "d"),
-      run: (e) => view.toggleMode({ w: "wipe", b: "overlay", d: "difference" }[e.key.toLowerCase()] ?? "grid"),
-      buttons: {
-        "[data-modes] [value=wipe]": "W",
-        "[data-modes] [value=overlay]": "B",
-        "[data-modes] [value=difference]": "D",
-      },
-    },
-    {
-      keys: "+ − =",
-      label: "Zoom in, zoom out, fit; the mouse wheel and pinching also zoom",
-      match: matchKeys("+", "-", "="),
-      run: (e) => view.zoomBy(e.key === "+" ? 1 : e.key === "-" ? -1 : 0),
-      buttons: { ".zoom": "+ to zoom in, − to zoom out, = to fit" },
-    },
-    {
-      keys: "T",
-      label: "Hide or show the side panel",
-      match: matchKeys("t"),
-      run: () => actions.screen.toggleSide(),
-      buttons: { "[data-act=side]": "T" },
-    },
-    {
-      keys: "F",
-      label: "Full screen",
-      match: matchKeys("f"),
-      run: () => actions.screen.fullscreen(),
-      buttons: { "[data-act=fullscreen]": "F" },
-    },
-    {
-      keys: "S",
-      label: "Save the frames as pictures",
-      match: matchKeys("s"),
-      run: () => actions.save(),
-      buttons: { "[data-act=save]": "S" },
-    },
+    bind("Space K", "Play or pause", acts({ toggle: "K or Space" }), () => actions.toggle(), matchKeys(" ", "k")),
+    bind("J L", "Slower, faster", { "[data-speeds]": "J slower, L faster" }, (event) =>
+      actions.shift(isKey(event, "l") ? 1 : -1),
+    ),
+    bind(
+      ", .",
+      "Go one frame back or forward in the video that you used last",
+      acts({ "frame-back": ",", "frame-on": "." }),
+      (event) => actions.frame(event.key === "." ? 1 : -1),
+    ),
+    bind(
+      "← →",
+      "1 s back or forward; Shift: 5 s; Ctrl: 0.1 s",
+      { "[data-lanes]": "← →" },
+      (event) => actions.jump(reach(event)),
+      matchKeysWithModifiers("ArrowLeft", "ArrowRight"),
+    ),
+    bind("Home End", "Go to the start or the end", acts({ start: "Home", end: "End" }), ({ key }) =>
+      actions.seek(key === "Home" ? controller.start : controller.end),
+    ),
+    bind("M", "Mark this moment and name it", acts({ mark: "M" }), () => events.mark()),
+    bind("C", "Comment on this moment", acts({ comment: "C" }), () => events.mark("comment")),
+    bind("N P", "Next event, previous event", acts({ "next-event": "N", "previous-event": "P" }), (event) =>
+      events.step(isKey(event, "n") ? 1 : -1),
+    ),
+    bind("E", "Draw on the frame", acts({ sketch: "E" }), () => events.draw()),
+    bind(
+      "Ctrl Z",
+      "Undo the last change to an event or an offset",
+      acts({ undo: "Ctrl Z" }),
+      () => events.undo(),
+      matchControlKey("z"),
+    ),
+    bind("Ctrl Shift Z", "Redo (also Ctrl Y)", acts({ redo: "Ctrl Shift Z" }), () => events.redo(), isRedo),
+    bind(
+      "[ ]",
+      move,
+      acts({ earlier: "[", later: "]" }),
+      (event) => actions.nudge(actions.touched.id, frames(event)),
+      matchKeys("[", "]", "{", "}"),
+    ),
+    bind("I O", "Set the start or end of the loop", acts({ "loop-in": "I", "loop-out": "O" }), (event) =>
+      actions.setLoop(isKey(event, "i") ? "from" : "to"),
+    ),
+    bind("\\", "Clear loop", acts({ "loop-clear": "\\" }), () => actions.clearLoop()),
+    bind("1 2 3", "Hear only A, B or C", Object.fromEntries(soloButtons), solo),
+    bind("0", "Mute or unmute", acts({ mute: "0" }), () => actions.mute()),
+    bind("G", "Next layout", { "[data-layouts]": "G next" }, () => view.nextLayout()),
+    bind(
+      "W B D",
+      "Wipe, overlay, difference; press again to return to the grid",
+      Object.fromEntries(blendButtons),
+      ({ key }) => view.toggleMode(blends[key.toLowerCase()]),
+    ),
+    bind(
+      "+ − =",
+      "Zoom in, zoom out, fit; the mouse wheel and pinching also zoom",
+      { ".zoom": "+ to zoom in, − to zoom out, = to fit" },
+      ({ key }) => view.zoomBy({ "+": 1, "-": -1 }[key] ?? 0),
+      matchKeys("+", "-", "="),
+    ),
+    bind("T", "Hide or show the side panel", acts({ side: "T" }), () => screen.toggleSide()),
+    bind("F", "Full screen", acts({ fullscreen: "F" }), () => screen.fullscreen()),
+    bind("S", "Save the frames as pictures", acts({ save: "S" }), () => actions.save()),
   ];
 }

@@ -1,8 +1,9 @@
 // The timeline: lanes, ruler, loop and playhead. If zoomed in, it scrolls to keep the playhead visible.
 
-import { h, requireElement } from "../base/dom.js";
+import { requireElement } from "../base/dom.js";
 import { formatDuration, formatPosition } from "../base/format.js";
 import { getExtent, makeTicks } from "../base/timeline.js";
+import { html, mount } from "../base/view.js";
 
 const SHORTEST = 2; // seconds that the timeline shows at maximum zoom
 const PIXELS_PER_MARK = 110;
@@ -24,9 +25,9 @@ export class TimelineView extends EventTarget {
     this.tracks = tracks;
     this.act = act;
     this.lanes = /** @type {HTMLElement} */ (requireElement("[data-lanes]", root));
-    this.ruler = requireElement("[data-ruler]", root);
-    this.playhead = /** @type {HTMLElement} */ (requireElement("[data-playhead]", root));
-    this.loop = /** @type {HTMLElement} */ (requireElement("[data-loop]", root));
+    this.drawRuler = mount(requireElement("[data-ruler]", root));
+    this.playhead = requireElement("[data-playhead]", root);
+    this.loop = requireElement("[data-loop]", root);
     this.lanes.addEventListener("pointerdown", (event) => this.#drag(event));
     this.lanes.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.#layout()).observe(this.lanes);
@@ -66,10 +67,7 @@ export class TimelineView extends EventTarget {
     this.#layout();
   }
 
-  /**
-   * @param {number} T
-   * @param {{from: number|null, to: number|null}} loop
-   */
+  /** @param {number} T @param {{from: number|null, to: number|null}} loop */
   update(T, loop) {
     this.time = T;
     if (T < this.#start || T > this.#start + this.#span) this.#start = T - this.#span * 0.05;
@@ -105,9 +103,7 @@ export class TimelineView extends EventTarget {
     this.lanes.setAttribute("aria-valuemin", start.toFixed(2));
     this.lanes.setAttribute("aria-valuemax", end.toFixed(2));
     for (const track of this.tracks) {
-      const clip = /** @type {HTMLElement} */ (
-        requireElement(`[data-lane="${CSS.escape(track.id)}"] .clip`, this.lanes)
-      );
+      const clip = requireElement(`[data-lane="${CSS.escape(track.id)}"] .clip`, this.lanes);
       const from = Math.max(this.#x(track.begin), 0);
       clip.style.setProperty("--x", String(from));
       clip.style.setProperty("--w2", String(Math.max(0, Math.min(this.#x(track.end), 1) - from)));
@@ -116,16 +112,13 @@ export class TimelineView extends EventTarget {
     }
     const marks = makeTicks(this.#start, this.#start + this.#span, Math.max(2, width / PIXELS_PER_MARK));
     const fine = marks.length > 1 && marks[1] - marks[0] < 1;
-    this.ruler.replaceChildren(
-      ...marks
+    this.drawRuler(
+      marks
         .filter((T) => this.#x(T) < 0.985)
-        .map((T) =>
-          h(
-            "span",
-            { class: this.#x(T) > 0.02 ? "mid" : "", vars: { "--x": this.#x(T) } },
-            fine ? formatPosition(T).replace(/^(\D?)00:(.*)..$/, "$1$2") : formatDuration(T),
-          ),
-        ),
+        .map((T) => {
+          const text = fine ? formatPosition(T).replace(/^(\D?)00:(.*)..$/, "$1$2") : formatDuration(T);
+          return html`<span class=${this.#x(T) > 0.02 ? "mid" : ""} .style=${`--x: ${this.#x(T)}`}>${text}</span>`;
+        }),
     );
     this.dispatchEvent(new Event("layout"));
   }
@@ -138,14 +131,13 @@ export class TimelineView extends EventTarget {
       this.#start + Math.min(Math.max((e.clientX - rect.left) / rect.width, 0), 1) * this.#span;
     const end = new AbortController();
     let waiting = /** @type {number|null} */ (null);
+    const seek = () => {
+      if (waiting !== null) this.act.seek(waiting, false);
+      waiting = null;
+    };
     const move = (/** @type {PointerEvent} */ e) => {
-      const T = at(e);
-      if (waiting === null)
-        requestAnimationFrame(() => {
-          if (waiting !== null) this.act.seek(waiting, false);
-          waiting = null;
-        });
-      waiting = T;
+      if (waiting === null) requestAnimationFrame(seek);
+      waiting = at(e);
     };
     const release = (/** @type {PointerEvent} */ e) => {
       end.abort();
@@ -162,7 +154,7 @@ export class TimelineView extends EventTarget {
   /** @param {KeyboardEvent} event */
   #key(event) {
     const by = { PageUp: 10, PageDown: -10 }[event.key];
-    if (by === undefined) return;
+    if (!by) return;
     event.preventDefault();
     this.act.jump(by);
   }

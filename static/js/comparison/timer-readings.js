@@ -1,40 +1,24 @@
 // Readings of the timer box in each video: image, text and confidence.
 
-import { debounce, h, icon } from "../base/dom.js";
+import { debounce } from "../base/dom.js";
 import { formatClock, formatHundredths } from "../base/format.js";
-import { createErrorNote } from "../base/notice.js";
+import { errorView } from "../base/notice.js";
+import { html, iconView, mount } from "../base/view.js";
+import { chooseTimes } from "./reading-times.js";
 
 /**
  * @typedef {import("../../../docs/openapi").Reading} Reading
+ * @typedef {import("../base/view.js").View} View
  */
 
 const PAUSE = 500;
-const MOMENTS = 5;
-
-/**
- * Return the times, in seconds, at which to read each video's timer. The times are spread evenly over the video. `roi`
- * is the frame on which the user drew the timer box: in its video, the frame's time replaces the nearest other time.
- * @param {{vod_id: string, duration: number}[]} vods
- * @param {{vod_id: string, time: number}} roi
- * @returns {Record<string, number[]>}
- */
-export function chooseTimes(vods, roi) {
-  return Object.fromEntries(
-    vods.map(({ vod_id, duration }) => {
-      const spread = Array.from({ length: MOMENTS }, (_, i) => ((i + 0.5) / MOMENTS) * duration);
-      if (vod_id !== roi.vod_id) return [vod_id, spread];
-      const nearest = spread.reduce(
-        (best, t, i) => (Math.abs(t - roi.time) < Math.abs(spread[best] - roi.time) ? i : best),
-        0,
-      );
-      return [vod_id, spread.map((t, i) => (i === nearest ? roi.time : t))];
-    }),
-  );
-}
 
 export class Readings {
   #request = new AbortController();
-  /** @type {HTMLElement} */ busy = h("span");
+  #isBusy = false;
+  /** @type {View} */ #content = html`<p class="text-small faint">
+    Draw a box around the timer to check which times are read from each video.
+  </p>`;
 
   /**
    * @param {HTMLElement} holder
@@ -49,114 +33,79 @@ export class Readings {
     this.holder = holder;
     this.options = options;
     this.later = debounce((/** @type {any} */ roi) => this.#ask(roi), PAUSE);
-    this.#show(
-      h(
-        "p",
-        { class: "text-small faint" },
-        "Draw a box around the timer to check which times are read from each video.",
-      ),
-    );
+    this.root = mount(holder);
+    this.#draw();
   }
 
   /** @param {any} roi */
   update(roi) {
     this.#request.abort();
-    this.#busy(true);
+    this.#setBusy(true);
     this.later(roi);
-  }
-
-  dispose() {
-    this.later.cancel();
-    this.#request.abort();
   }
 
   /** @param {any} roi */
   async #ask(roi) {
+    const { vods, preview, onReadings } = this.options;
     this.#request = new AbortController();
     const { signal } = this.#request;
     try {
-      const { readings } = await this.options.preview(roi, chooseTimes(this.options.vods, roi), signal);
+      const { readings } = await preview(roi, chooseTimes(vods, roi), signal);
       if (signal.aborted) return;
-      this.#show(
-        ...this.options.vods.map((vod) =>
-          this.#line(
-            vod,
-            readings.filter((r) => r.vod_id === vod.vod_id),
-          ),
-        ),
-        this.#summary(readings),
+      const per = vods.map(({ vod_id }) => ({ vod_id, own: readings.filter((reading) => reading.vod_id === vod_id) }));
+      const counts = per.map(
+        ({ vod_id, own }) =>
+          `${this.options.letterOf(vod_id)} ${own.filter(({ value }) => value !== null).length} of ${own.length}`,
       );
-      this.options.onReadings?.(readings);
+      this.#content = html`${per.map(({ vod_id, own }) => this.#rowView(vod_id, own))}
+        <p class="visually-hidden" role="status">Times read from the timer: ${counts.join(", ")}.</p>`;
+      onReadings?.(readings);
     } catch (error) {
       if (signal.aborted) return;
-      this.#show(
-        createErrorNote("The timer in the box could not be read. Move the box, then try again.", error, () =>
-          this.#ask(roi),
-        ),
-      );
+      const retry = () => this.#ask(roi);
+      this.#content = errorView("The timer in the box could not be read. Move the box, then try again.", error, retry);
     }
-    this.#busy(false);
+    this.#setBusy(false);
   }
 
-  /** @param {...HTMLElement} content */
-  #show(...content) {
-    this.busy = h("span", { class: "status run", hidden: true }, icon("run", "spin"), "reading");
-    this.holder.replaceChildren(
-      h("div", { class: "row" }, h("p", { class: "cap" }, "Times read from the timer"), this.busy),
-      ...content,
-    );
+  /** @param {boolean} isBusy */
+  #setBusy(isBusy) {
+    this.holder.setAttribute("aria-busy", String(isBusy));
+    this.#isBusy = isBusy;
+    this.#draw();
   }
 
-  /** @param {boolean} busy */
-  #busy(busy) {
-    this.holder.setAttribute("aria-busy", String(busy));
-    this.busy.hidden = !busy;
+  #draw() {
+    this.root(html`
+      <div class="row">
+        <p class="cap">Times read from the timer</p>
+        <span class="status run" ?hidden=${!this.#isBusy}>${iconView("run", "spin")}reading</span>
+      </div>
+      ${this.#content}`);
   }
 
-  /** @param {Reading[]} readings */
-  #summary(readings) {
-    const per = this.options.vods.map((vod) => {
-      const own = readings.filter((r) => r.vod_id === vod.vod_id);
-      return `${this.options.letterOf(vod.vod_id)} ${own.filter((r) => r.value !== null).length} of ${own.length}`;
+  /** @param {string} vodId @param {Reading[]} readings */
+  #rowView(vodId, readings) {
+    const letter = this.options.letterOf(vodId);
+    const reads = readings.map(({ time, crop_url: url, value, text, confidence }) => {
+      const title = `${letter} at ${formatClock(time)}`;
+      return html`<figure title=${title}>
+        ${cropView(url, title)}
+        <figcaption>
+          ${value === null ? html`<span>no text</span>` : html`<b>${text ?? ""}</b>`}
+          <span>${formatHundredths(confidence)}</span>
+        </figcaption>
+      </figure>`;
     });
-    return h("p", { class: "visually-hidden", role: "status" }, `Times read from the timer: ${per.join(", ")}.`);
-  }
-
-  /**
-   * @param {{vod_id: string}} vod
-   * @param {Reading[]} readings
-   */
-  #line(vod, readings) {
-    const letter = this.options.letterOf(vod.vod_id);
-    const reads = readings.length
-      ? readings.map((r) =>
-          h(
-            "figure",
-            { title: `${letter} at ${formatClock(r.time)}` },
-            createCrop(r.crop_url, `${letter} at ${formatClock(r.time)}`),
-            h(
-              "figcaption",
-              {},
-              r.value === null ? h("span", {}, "no text") : h("b", {}, r.text ?? ""),
-              h("span", {}, formatHundredths(r.confidence)),
-            ),
-          ),
-        )
-      : [h("p", { class: "text-small faint" }, "No times were read.")];
-    return h(
-      "div",
-      { class: "reading-row", data: { letter } },
-      h("span", { class: "letter-badge" }, letter),
-      h("div", { class: "reads" }, ...reads),
-    );
+    return html`<div class="reading-row" data-letter=${letter}>
+      <span class="letter-badge">${letter}</span>
+      <div class="reads">${reads.length ? reads : html`<p class="text-small faint">No times were read.</p>`}</div>
+    </div>`;
   }
 }
 
-/**
- * @param {string|null|undefined} url
- * @param {string} alt
- */
-export function createCrop(url, alt) {
-  if (!url) return h("span", { class: "crop none", role: "img", "aria-label": `${alt}: no image` }, "–");
-  return h("img", { class: "crop", src: url, alt, loading: "lazy", decoding: "async" });
-}
+/** @param {string|null|undefined} url @param {string} alt */
+export const cropView = (url, alt) =>
+  url
+    ? html`<img class="crop" src=${url} alt=${alt} loading="lazy" decoding="async" />`
+    : html`<span class="crop none" role="img" aria-label="${alt}: no image">–</span>`;

@@ -3,6 +3,7 @@
 import { requireElement, setIcon, setText } from "../base/dom.js";
 import { formatCount, formatPosition } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
+import { listenToButtons, markButton } from "./button-group.js";
 
 const IN_STEP = 0.04; // seconds; largest sync error that counts as in sync
 const METER = 0.05; // sync error, in seconds, at which a video's dot reaches the end of its meter
@@ -12,10 +13,7 @@ const METER = 0.05; // sync error, in seconds, at which a video's dot reaches th
 export class Transport {
   #said = "";
 
-  /**
-   * @param {import("./playback/controller.js").SyncController} controller
-   * @param {Actions} actions
-   */
+  /** @param {import("./playback/controller.js").SyncController} controller @param {Actions} actions */
   constructor(controller, actions) {
     this.controller = controller;
     this.actions = actions;
@@ -44,20 +42,16 @@ export class Transport {
       "tl-out": () => actions.zoomTimeline(0.5),
     };
     for (const [name, act] of Object.entries(acts)) requireElement(`[data-act=${name}]`).addEventListener("click", act);
-    this.speeds.addEventListener("click", (/** @type {Event} */ event) => {
-      const button = /** @type {Element} */ (event.target).closest("button");
-      if (button) actions.speed(Number(button.value));
-    });
+    listenToButtons(this.speeds, (speed) => actions.speed(Number(speed)));
   }
 
   /** @param {number} T */
   update(T) {
-    const { controller } = this;
     const text = formatPosition(T);
     const [whole, fraction] = [text.slice(0, -4), text.slice(-4)];
     if (this.timecode.firstChild.nodeValue !== whole) this.timecode.firstChild.nodeValue = whole;
     setText(this.small, fraction);
-    for (const track of controller.tracks) this.#meter(track);
+    for (const track of this.controller.tracks) this.#meter(track);
     this.#pill();
   }
 
@@ -71,8 +65,7 @@ export class Transport {
     setIcon(this.muteButton, silent ? "mute" : "vol");
     labelButton(this.muteButton, silent ? "Unmute" : "Mute");
     this.muteButton.setAttribute("aria-pressed", String(silent));
-    for (const button of this.speeds.querySelectorAll("button"))
-      button.setAttribute("aria-pressed", String(Number(button.value) === actions.rate));
+    markButton(this.speeds, actions.rate);
     requireElement("[data-act=loop-in]").setAttribute("aria-pressed", String(actions.loop.from !== null));
     requireElement("[data-act=loop-out]").setAttribute("aria-pressed", String(actions.loop.to !== null));
   }
@@ -80,11 +73,10 @@ export class Transport {
   /** @param {import("./playback/track.js").Track} track */
   #meter(track) {
     const row = requireElement(`[data-sync-of="${CSS.escape(track.id)}"]`);
-    const dot = /** @type {HTMLElement} */ (requireElement("b", row));
-    const known = track.outOfStep !== null;
-    const at = known ? Math.max(-1, Math.min(1, /** @type {number} */ (track.outOfStep) / METER)) : 0;
-    dot.style.setProperty("--at", at.toFixed(3));
-    const tone = !known ? "off" : Math.abs(/** @type {number} */ (track.outOfStep)) > IN_STEP ? "warn" : "ok";
+    const dot = requireElement("b", row);
+    const { outOfStep } = track;
+    dot.style.setProperty("--at", Math.max(-1, Math.min(1, (outOfStep ?? 0) / METER)).toFixed(3));
+    const tone = outOfStep === null ? "off" : Math.abs(outOfStep) > IN_STEP ? "warn" : "ok";
     // Set the attribute only if its value changes, because assistive technology processes each write.
     if (dot.dataset.tone !== tone) dot.dataset.tone = tone;
     setText(requireElement("[data-speed]", row), `×${track.video.playbackRate.toFixed(3)}`);

@@ -39,29 +39,23 @@ function showJob(job) {
     return location.assign(`/compare/${encodeURIComponent(job.result.session_id)}`);
   if (job.kind === SAMPLE && LIVE.has(job.status)) waited.add(job.id);
   const row = /** @type {HTMLElement|null} */ (work.querySelector(`[data-job="${job.id}"]`));
-  if (row?.dataset.status !== job.status) {
-    if (row || LIVE.has(job.status)) reloadSoon();
-    return;
-  }
+  if (row?.dataset.status !== job.status && (row || LIVE.has(job.status))) return reloadSoon();
   if (!row) return;
-  const bar = /** @type {HTMLProgressElement} */ (requireElement("progress", row));
+  const bar = requireElement("progress", row);
   bar.value = Math.max(bar.value, job.progress);
   setText(requireElement("[data-percent]", row), describeProgress(bar.value, job.seconds_left));
   if (job.message) setText(requireElement("[data-message]", row), job.message);
 }
 
-/** @param {{jobs: any[]}} snapshot */
-function compareJobs(snapshot) {
-  for (const job of snapshot.jobs) showJob(job);
-}
+const showJobs = (/** @type {{jobs: any[]}} */ { jobs }) => jobs.forEach(showJob);
 
 new LiveChannel("/ws/jobs/", {
   onMessage: (message) => {
-    if (message.type === "jobs") compareJobs(message);
+    if (message.type === "jobs") showJobs(message);
     else if (message.type === "job") showJob(message.job);
     else if (message.type === "gone") reloadSoon();
   },
   snapshot: () => listJobs(ASKED),
-  onSnapshot: compareJobs,
+  onSnapshot: showJobs,
   subject: (message) => message.job?.id ?? message.id ?? "",
 });

@@ -2,19 +2,21 @@
 
 import { ApiError, changeJob, deleteJob, fetchFragment, listJobs } from "../base/api.js";
 import { copyWithFeedback } from "../base/clipboard.js";
-import { h, requireElement, readPageData, setText } from "../base/dom.js";
+import { openView, questionView } from "../base/dialog.js";
+import { readPageData, requireElement, setText } from "../base/dom.js";
 import { LiveChannel } from "../base/live-channel.js";
-import { createErrorNote, explainError, createThrottledNote, showToast } from "../base/notice.js";
+import { createErrorNote, createThrottledNote, errorView, explainError, showToast } from "../base/notice.js";
+import { createRoot, html, iconView, mount } from "../base/view.js";
 import { Rows } from "./rows.js";
 
 const SIGNED_OUT = 4401;
 const NEWEST = 100;
-const DONE = { cancel: "cancelled", pause: "paused", resume: "resumed", retry: "retried" };
+const DONE = { cancel: "cancelled", pause: "paused", resume: "resumed", retry: "retried", delete: "deleted" };
 
 const list = requireElement("[data-list]");
 const news = requireElement("[data-news]");
 const said = requireElement("[data-said]");
-const dialog = /** @type {HTMLDialogElement} */ (requireElement("[data-delete]"));
+const drawProblem = mount(requireElement("[data-list-error]"));
 let watch = readPageData("watch");
 /** Ids of new jobs that the list does not show yet. @type {Set<string>} */
 const unseen = new Set();
@@ -26,7 +28,11 @@ const rows = new Rows(list, {
 });
 
 const live = new LiveChannel("/ws/jobs/", {
-  onMessage: onMessage,
+  onMessage: (message) => {
+    if (message.type === "jobs") compareJobs(message);
+    else if (message.type === "gone") removeRow(message.id);
+    else if (message.type === "job") applyChange(message.job, message.revision);
+  },
   snapshot: () => listJobs(NEWEST),
   onSnapshot: compareJobs,
   onState: showState,
@@ -34,13 +40,6 @@ const live = new LiveChannel("/ws/jobs/", {
   // Reconnect even after the close code 4404 (the server has no such socket): meanwhile, the page can poll the API.
   final: new Set([SIGNED_OUT]),
 });
-
-/** @param {any} message */
-function onMessage(message) {
-  if (message.type === "jobs") compareJobs(message);
-  else if (message.type === "gone") removeRow(message.id);
-  else if (message.type === "job") applyChange(message.job, message.revision);
-}
 
 /**
  * Update the page from a list of the newest jobs. The page may also show older jobs, which may have changed: request
@@ -81,10 +80,9 @@ function showNews() {
 async function reloadList() {
   const { activeElement } = document;
   list.setAttribute("aria-busy", "true");
-  const problem = requireElement("[data-list-error]");
   try {
     const fresh = await fetchFragment(`/jobs?part=list&${watch.query}`);
-    problem.replaceChildren();
+    drawProblem(null);
     list.replaceChildren(fresh);
     watch = readPageData("watch");
     unseen.clear();
@@ -92,7 +90,7 @@ async function reloadList() {
     rows.adoptAll();
     if (activeElement === news) rows.focusFirst();
   } catch (error) {
-    problem.replaceChildren(createErrorNote("The list could not be loaded.", error, reloadList));
+    drawProblem(errorView("The list could not be loaded.", error, reloadList));
   } finally {
     list.removeAttribute("aria-busy");
   }
@@ -114,22 +112,13 @@ function showParts(fresh) {
 
 /** @param {import("../base/live-channel.js").LiveState} state */
 function showState(state) {
-  const polling = state === "polling";
-  const word = requireElement("[data-live-word]");
-  word.hidden = state !== "live";
-  word.classList.toggle("ok", state === "live");
-  requireElement("[data-live-state]").hidden = !polling;
-  requireElement("[data-live-retry]").hidden = !polling;
-  if (polling)
-    setText(requireElement("[data-live-text]"), "Live updates stopped. The page checks for changes every 5 s instead.");
+  requireElement("[data-live-word]").hidden = state !== "live";
+  requireElement("[data-live-state]").hidden = state !== "polling";
 }
 
-/**
- * @param {HTMLElement} row
- * @param {"cancel"|"pause"|"resume"|"retry"|"delete"} act
- */
+/** @param {HTMLElement} row @param {keyof typeof DONE} act */
 async function performAct(row, act) {
-  const id = /** @type {string} */ (row.dataset.job);
+  const id = row.dataset.job ?? "";
   const trouble = requireElement("[data-trouble]", row);
   trouble.replaceChildren();
   rows.setBusy(row, true);
@@ -143,55 +132,43 @@ async function performAct(row, act) {
     }
     rows.ask(id);
   } catch (error) {
-    showError(row, act, error);
+    if (!(error instanceof ApiError)) trouble.replaceChildren(createRoot()(html`<p>${explainError(error)}</p>`));
+    else if (error.status === 429) trouble.replaceChildren(createThrottledNote(error, () => performAct(row, act)));
+    else if (error.status === 404) {
+      showToast("This job no longer exists.", "warn");
+      removeRow(id);
+    } else {
+      trouble.replaceChildren(createErrorNote(`The job could not be ${DONE[act]}.`, error));
+      if (error.status === 409) rows.ask(id);
+    }
   } finally {
     rows.setBusy(row, false);
   }
 }
 
-/**
- * @param {HTMLElement} row
- * @param {"cancel"|"pause"|"resume"|"retry"|"delete"} name
- * @param {unknown} error
- */
-function showError(row, name, error) {
-  const id = /** @type {string} */ (row.dataset.job);
-  const trouble = requireElement("[data-trouble]", row);
-  if (!(error instanceof ApiError)) return void trouble.replaceChildren(h("p", {}, explainError(error)));
-  if (error.status === 429)
-    return void trouble.replaceChildren(createThrottledNote(error, () => performAct(row, name)));
-  if (error.status === 404) {
-    showToast("This job no longer exists.", "warn");
-    return removeRow(id);
-  }
-  trouble.replaceChildren(
-    createErrorNote(`The job could not be ${name === "delete" ? "deleted" : DONE[name]}.`, error),
-  );
-  if (error.status === 409) rows.ask(id);
-}
-
 /** @param {HTMLElement} row */
 function askToDelete(row) {
-  setText(requireElement("#delete-title"), `Delete “${row.dataset.title}”?`);
-  dialog.returnValue = "";
-  dialog.onclose = () => dialog.returnValue === "delete" && performAct(row, "delete");
-  dialog.showModal();
+  const words = "The job's results are deleted too. This cannot be undone.";
+  const remove = () => {
+    dialog.close();
+    performAct(row, "delete");
+  };
+  const button = html`
+    <button class="btn danger" type="button" @click=${remove}>${iconView("trash")}Delete</button>`;
+  const about = { id: "delete", heading: `Delete “${row.dataset.title}”?`, words, isAlert: true };
+  const dialog = openView(() => questionView(about, null, button));
 }
 
-list.addEventListener("click", (/** @type {Event} */ event) => {
+list.addEventListener("click", (/** @type {MouseEvent} */ event) => {
   const button = /** @type {HTMLElement|null} */ (/** @type {Element} */ (event.target).closest("[data-act]"));
   const row = /** @type {HTMLElement|null} */ (button?.closest("[data-job]"));
-  if (!button || !row || button.getAttribute("aria-disabled") === "true") return;
-  const name = /** @type {any} */ (button.dataset.act);
-  if (name === "copy")
-    copyWithFeedback(button, button.dataset.copy ?? "", /** @type {Element} */ (button.previousElementSibling));
-  else if (name === "delete") askToDelete(row);
-  else performAct(row, name);
+  if (!button || !row || button.ariaDisabled === "true") return;
+  const { act, copy = "" } = /** @type {any} */ (button.dataset);
+  if (act === "copy") copyWithFeedback(button, copy, /** @type {Element} */ (button.previousElementSibling));
+  else if (act === "delete") askToDelete(row);
+  else performAct(row, act);
 });
-for (const button of dialog.querySelectorAll("button"))
-  button.addEventListener("click", () => dialog.close(button.value));
 news.addEventListener("click", reloadList);
 requireElement("[data-live-retry]").addEventListener("click", () => live.retry());
-requireElement("[data-kinds] select").addEventListener("change", (/** @type {Event} */ event) =>
-  /** @type {HTMLSelectElement} */ (event.target).form?.requestSubmit(),
-);
+const kinds = requireElement("[data-kinds]");
+kinds.addEventListener("change", () => kinds.requestSubmit());

@@ -39,7 +39,7 @@ export class Rows {
 
   /** @returns {HTMLElement[]} */
   get #all() {
-    return [...this.list.querySelectorAll("[data-job]")].map((row) => /** @type {HTMLElement} */ (row));
+    return [.../** @type {NodeListOf<HTMLElement>} */ (this.list.querySelectorAll("[data-job]"))];
   }
 
   get count() {
@@ -82,15 +82,12 @@ export class Rows {
 
   /** @param {Set<string>} known */
   askMissing(known) {
-    for (const row of this.#all) {
-      const id = /** @type {string} */ (row.dataset.job);
-      if (!known.has(id)) this.ask(id);
-    }
+    for (const { dataset } of this.#all) if (!known.has(dataset.job ?? "")) this.ask(dataset.job ?? "");
   }
 
   #askPlaces() {
     if (document.visibilityState !== "visible") return;
-    for (const row of this.#all) if (row.dataset.status === "queued") this.ask(/** @type {string} */ (row.dataset.job));
+    for (const { dataset } of this.#all) if (dataset.status === "queued") this.ask(dataset.job ?? "");
   }
 
   /** Request a job's row again. @param {string} id */
@@ -110,20 +107,14 @@ export class Rows {
     if (this.count === 0) this.options.onEmpty();
   }
 
-  /**
-   * @param {HTMLElement} row
-   * @param {boolean} busy
-   */
-  setBusy(row, busy) {
-    for (const button of row.querySelectorAll("[data-actions] button")) {
-      if (busy) button.setAttribute("aria-disabled", "true");
-      else button.removeAttribute("aria-disabled");
-    }
+  /** @param {HTMLElement} row @param {boolean} isBusy */
+  setBusy(row, isBusy) {
+    for (const button of row.querySelectorAll("[data-actions] button")) button.ariaDisabled = isBusy ? "true" : null;
   }
 
   /** @param {string} id */
   #row(id) {
-    return /** @type {HTMLElement|null} */ (document.getElementById(`job-${id}`));
+    return document.getElementById(`job-${id}`);
   }
 
   /**
@@ -139,12 +130,9 @@ export class Rows {
     return revision !== undefined || job.status !== row.dataset.status || (before !== undefined && before !== parts);
   }
 
-  /**
-   * @param {HTMLElement} row
-   * @param {any} job
-   */
+  /** @param {HTMLElement} row @param {any} job */
   #progress(row, job) {
-    const bar = /** @type {HTMLProgressElement} */ (requireElement("progress", row));
+    const bar = requireElement("progress", row);
     bar.value = Math.max(bar.value, job.progress);
     const left = job.seconds_left === null ? "" : formatTimeLeft(job.seconds_left);
     const words = [job.message, left].filter(Boolean).join(" · ");
@@ -174,10 +162,7 @@ export class Rows {
     if (this.#wanted.size) this.#timer = window.setTimeout(() => this.#load(), pause);
   }
 
-  /**
-   * @param {string} id
-   * @param {HTMLElement} fresh
-   */
+  /** @param {string} id @param {HTMLElement} fresh */
   #replace(id, fresh) {
     const row = this.#row(id);
     if (!row || Number(fresh.dataset.revision) < Number(row.dataset.revision)) return;
@@ -188,25 +173,17 @@ export class Rows {
       const [old, bar] = [row, fresh].map((r) => /** @type {HTMLProgressElement|null} */ (r.querySelector("progress")));
       if (old && bar && row.dataset.attempt === fresh.dataset.attempt) bar.value = Math.max(old.value, bar.value);
     }
-    const { act } = focused?.dataset ?? {};
     for (const { name, value } of fresh.attributes) row.setAttribute(name, value);
     row.replaceChildren(...fresh.childNodes);
     this.#start(row);
     this.#tick();
-    if (focused && !row.contains(document.activeElement)) this.#focusIn(row, act);
+    if (focused && !row.contains(document.activeElement)) {
+      const { act } = focused.dataset;
+      const button = (act && row.querySelector(`[data-act=${act}]`)) || row.querySelector("[data-actions] > *") || row;
+      /** @type {HTMLElement} */ (button).focus();
+    }
     if (!same && !LIVE.has(row.dataset.status ?? ""))
       this.options.onEnd(row.dataset.title ?? "", requireElement(".job-state", row).textContent.trim().toLowerCase());
-  }
-
-  /**
-   * @param {HTMLElement} row
-   * @param {string} [act]
-   */
-  #focusIn(row, act) {
-    const button = /** @type {HTMLElement|null} */ (
-      (act && row.querySelector(`[data-act=${act}]`)) || row.querySelector("[data-actions] > *")
-    );
-    (button ?? row).focus();
   }
 
   /** @param {HTMLElement} row */

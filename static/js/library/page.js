@@ -1,12 +1,13 @@
 // The library page: list, filters, selection, uploads, and live updates.
 
 import { ApiError, fetchFragment, listJobs, readAccount } from "../base/api.js";
-import { debounce, h, icon, requireElement, setText } from "../base/dom.js";
+import { debounce, requireElement, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
 import { EndlessList, LIMIT, toAnswer, nothingFoundView } from "../base/infinite-list.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
 import { showToast } from "../base/notice.js";
+import { html, iconView } from "../base/view.js";
 import {
   formatPartOfBytes,
   getDownloadUrl,
@@ -65,7 +66,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
           onRestore: (one) => restoreVideos([one], () => removeCard(one, true)),
           onPurge: (one) => removeVideos([one]),
         })
-      : new Card(video, { onPick: pickVideo, onMore: openMenu }),
+      : new Card(video, { onPick: (one, on) => selection.set(one, on), onMore: openMenu }),
   added: (card) => {
     selection.renew(card.video);
     showWork(card);
@@ -87,55 +88,44 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
     markAll();
   },
   isNarrowed: ({ search, status, tag }) => Boolean(search || status || tag),
-  empty: () =>
-    h(
-      "div",
-      { class: "panel empty" },
-      icon("film"),
-      h("h2", {}, "No videos yet"),
-      h("p", {}, "Upload two recordings of the same match to watch them side by side."),
-      h(
-        "div",
-        { class: "row wrap" },
-        h("a", { class: "btn primary", href: "/upload" }, icon("upload"), "Upload videos"),
-      ),
-    ),
-  nothing: ({ search, status, tag }) =>
-    status === BIN && !search && !tag
-      ? emptyBin()
-      : nothingFoundView(
-          search,
-          "You can search by name, tag or description. Check the spelling, or search the catalogue.",
-          "None of your videos has this status and tag.",
-          () => list.clear({ search: "", status: "", tag: "" }),
-          search &&
-            h("a", { class: "btn", href: `/catalogue?search=${encodeURIComponent(search)}` }, "Search the catalogue"),
-        ),
+  empty: () => {
+    const upload = html`<a class="btn primary" href="/upload">${iconView("upload")}Upload videos</a>`;
+    const text = "Upload two recordings of the same match to watch them side by side.";
+    return emptyView("film", "No videos yet", text, upload);
+  },
+  nothing: ({ search, status, tag }) => {
+    if (status === BIN && !search && !tag) return emptyBinView();
+    const catalogue = `/catalogue?search=${encodeURIComponent(search)}`;
+    return nothingFoundView(
+      search,
+      "You can search by name, tag or description. Check the spelling, or search the catalogue.",
+      "None of your videos has this status and tag.",
+      () => list.clear({ search: "", status: "", tag: "" }),
+      search ? html`<a class="btn" href=${catalogue}>Search the catalogue</a>` : null,
+    );
+  },
   drawFilters: drawRail,
 });
 
-/**
- * @param {any} query
- * @param {{page: number, limit: number}} page
- * @returns {Record<string, string|number>}
- */
+/** @param {any} query @param {{page: number, limit: number}} page @returns {Record<string, string|number>} */
 function toQueryParameters({ status, ...query }, page) {
   return { ...query, ...page, ...(status === BIN ? { bin: "true" } : { status }) };
 }
 
-function emptyBin() {
-  return h(
-    "div",
-    { class: "panel empty" },
-    icon("trash"),
-    h("h2", {}, "The bin is empty"),
-    h("p", {}, "Videos that you delete stay here until they are deleted for good."),
-    h(
-      "div",
-      { class: "row wrap" },
-      h("button", { class: "btn", type: "button", onclick: () => list.clear({ status: "" }) }, "Show all videos"),
-    ),
-  );
+/** @param {string} picture @param {string} title @param {string} text @param {import("../base/view.js").View} act */
+const emptyView = (picture, title, text, act) => html`
+  <div class="panel empty">
+    ${iconView(picture)}
+    <h2>${title}</h2>
+    <p>${text}</p>
+    <div class="row wrap">${act}</div>
+  </div>`;
+
+function emptyBinView() {
+  const showAll = () => list.clear({ status: "" });
+  const text = "Videos that you delete stay here until they are deleted for good.";
+  const all = html`<button class="btn" type="button" @click=${showAll}>Show all videos</button>`;
+  return emptyView("trash", "The bin is empty", text, all);
 }
 
 const selection = new Selection(requireElement("[data-selection]"), markAll);
@@ -186,16 +176,15 @@ async function showStorage() {
     const { limits, usage, tier } = await readAccount();
     const [used, all] = [usage.storage_bytes, limits.max_storage_bytes];
     const words = formatPartOfBytes(used, all);
-    const bar = /** @type {HTMLProgressElement} */ (requireElement("progress", meter));
+    const bar = requireElement("progress", meter);
     Object.assign(bar, { max: all, value: Math.min(used, all) });
     bar.setAttribute("aria-label", `Storage used: ${words}`);
     bar.classList.toggle("bad", used >= all);
     bar.classList.toggle("warn", used < all && used > 0.9 * all);
     setText(requireElement("[data-storage-words]", meter), words);
-    setText(
-      requireElement("[data-plan]", meter),
-      `${tier[0].toUpperCase()}${tier.slice(1)} plan, up to ${formatRoundBytes(limits.max_upload_bytes)} per file`,
-    );
+    const plan = `${tier[0].toUpperCase()}${tier.slice(1)} plan`;
+    const most = formatRoundBytes(limits.max_upload_bytes);
+    setText(requireElement("[data-plan]", meter), `${plan}, up to ${most} per file`);
     meter.classList.remove("unknown");
   } catch {
     // Without data the storage meter stays empty; a banner shows the reason.
@@ -204,49 +193,36 @@ async function showStorage() {
 
 // Actions
 
-/** @param {Video} video @param {boolean} on */
-function pickVideo(video, on) {
-  selection.set(video, on);
-}
-
 function markAll() {
   for (const card of list.cards.values()) card.mark(selection.letterOf(card.video.id), selection.full);
-  markPrimary();
-}
-
-/** Make Upload the primary button if the list has videos and none is selected. */
-function markPrimary() {
-  requireElement("[data-upload-link]").classList.toggle(
-    "primary",
-    list.cards.size > 0 && selection.chosen.length === 0,
-  );
+  // Make Upload the primary button if the list has videos and none is selected.
+  const isPrimary = list.cards.size > 0 && selection.chosen.length === 0;
+  requireElement("[data-upload-link]").classList.toggle("primary", isPrimary);
 }
 
 /** @param {Video} video @param {HTMLElement} button */
 function openMenu(video, button) {
   const letter = selection.letterOf(video.id);
-  toggleMenu(button, `More actions for ${video.title}`, [
+  const pick = letter ? "Deselect" : "Select";
+  const mayDownload = video.video_url && video.error?.type !== "malware_found";
+  const items = [
     { label: "Watch", icon: "play", href: `/watch/${video.id}` },
-    ...(letter || !selection.full
-      ? [{ label: letter ? "Deselect" : "Select", icon: "check", run: () => selection.set(video, !letter) }]
-      : []),
+    (letter || !selection.full) && { label: pick, icon: "check", run: () => selection.set(video, !letter) },
     { label: "Rename and tag", icon: "pencil", run: () => openEditDialog(video, onChanged) },
-    ...(video.status === "ready"
-      ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${video.id}` }]
-      : []),
-    ...(video.video_url && video.error?.type !== "malware_found"
-      ? [{ label: "Download", icon: "download", href: getDownloadUrl(video) }]
-      : []),
+    video.status === "ready" && { label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${video.id}` },
+    mayDownload && { label: "Download", icon: "download", href: getDownloadUrl(video) },
     { label: "Delete", icon: "trash", danger: true, apart: true, run: () => removeVideos([video]) },
-  ]);
+  ];
+  toggleMenu(
+    button,
+    `More actions for ${video.title}`,
+    items.filter((item) => !!item),
+  );
 }
 
 requireElement("[data-tag-selected]").addEventListener("click", () => {
-  openTagDialog(
-    selection.chosen,
-    onChanged,
-    (count) => count && showToast(`Tags of ${formatCount(count, "video")} changed.`),
-  );
+  const onDone = (/** @type {number} */ count) => count && showToast(`Tags of ${formatCount(count, "video")} changed.`);
+  openTagDialog(selection.chosen, onChanged, onDone);
 });
 requireElement("[data-delete-selected]").addEventListener("click", () => removeVideos([...selection.chosen]));
 
@@ -287,9 +263,9 @@ function reloadCounts() {
 // Live updates
 
 const live = new LiveChannel("/ws/jobs/", {
-  onMessage: (message) => {
-    if (message.type === "jobs") for (const job of message.jobs) onJobChanged(job);
-    else if (message.type === "job") onJobChanged(message.job);
+  onMessage: ({ type, jobs, job }) => {
+    if (type === "jobs") jobs.forEach(onJobChanged);
+    else if (type === "job") onJobChanged(job);
   },
   snapshot: () => listJobs(100),
   onSnapshot: (snapshot) => snapshot.jobs.forEach(onJobChanged),
@@ -324,15 +300,9 @@ function showWork(card) {
   card.mark(selection.letterOf(card.video.id), selection.full);
 }
 
-/**
- * Ids of the videos that are being reloaded. The value is true if another reload must follow.
- * @type {Map<string, boolean>}
- */
+/** Ids of videos that are being reloaded; true if another reload must follow. @type {Map<string, boolean>} */
 const renewing = new Map();
-/**
- * Ids of videos whose reload failed. Another reload follows when the network is back or the user signs in.
- * @type {Set<string>}
- */
+/** Ids of videos to reload once the network is back or the user signs in. @type {Set<string>} */
 const unread = new Set();
 
 /** @param {string} id */
@@ -365,26 +335,13 @@ function onReloaded(video) {
   }
   if (was === video.status) return;
   setText(list.said, `${video.title}: ${video.status === "ready" ? "ready" : "failed"}.`);
-  renewRail();
-  showStorage();
+  reloadCounts();
 }
 
-/**
- * Return the values that a card displays, without signed addresses, which differ each time.
- * @param {Video} video
- * @returns
- */
-function getShownValues(video) {
-  return [
-    video.status,
-    video.title,
-    video.tags,
-    video.error,
-    video.duration_exact,
-    video.width,
-    video.fps,
-    ...[video.video_url, video.poster_url, video.sprite_vtt_url].map(Boolean),
-  ];
+/** Return the values that a card displays, without signed addresses, which differ each time. @param {Video} video */
+function getShownValues({ status, title, tags, error, duration_exact, width, fps, ...video }) {
+  const files = [video.video_url, video.poster_url, video.sprite_vtt_url].map(Boolean);
+  return [status, title, tags, error, duration_exact, width, fps, files];
 }
 
 /** Look for new videos. Fill an empty list; otherwise show a button, because inserted cards would move the list. */
@@ -393,8 +350,7 @@ const lookForNew = debounce(async () => {
   try {
     const answer = await listVideos(toQueryParameters(list.query, { page: 1, limit: LIMIT }));
     const { videos, pagination } = answer;
-    renewRail();
-    showStorage();
+    reloadCounts();
     if (!list.cards.size && videos.length) {
       list.show(toAnswer(answer));
       return list.drawMore();

@@ -1,8 +1,9 @@
 // The panel of running uploads in the library. States come from the uploading tab, or else from the server.
 
 import { formatTimeLeft } from "../base/format.js";
-import { h, icon, requireElement, setIcon, setText } from "../base/dom.js";
+import { requireElement, setIcon, setText } from "../base/dom.js";
 import { explainError, showToast } from "../base/notice.js";
+import { html, iconView, mount, repeat } from "../base/view.js";
 import { askToCancel, cancelUpload } from "../uploads/cancel-upload.js";
 import { ASK_AFTER, STATE_HOLDS, openUploadChannel } from "../uploads/tab-channel.js";
 import { formatBytes, formatPartOfBytes, isFromPages, listLiveUploads } from "../videos/api.js";
@@ -10,33 +11,37 @@ import { formatBytes, formatPartOfBytes, isFromPages, listLiveUploads } from "..
 /**
  * @typedef {import("../videos/api.js").Upload} Upload
  * @typedef {import("../uploads/tab-channel.js").UploadState} UploadState
- * @typedef {{upload: Upload, at: number, speed: number, told: UploadState|null, toldAt: number, element: HTMLElement, shown: string}} Row
+ * @typedef {import("../uploads/tab-channel.js").UploadAct} UploadAct
+ * @typedef {{told: UploadState|null, toldAt: number}} Heard State received from a tab, and when.
+ * @typedef {Heard & {upload: Upload, at: number, speed: number}} Row
  */
 
 const POLL = 4000;
 const SHOWN = 5;
 /** @type {Record<string, string>} */ const BAR_TONES = {
-  offline: " warn",
-  left: " warn",
-  paused: " off",
-  waiting: " off",
+  offline: "warn",
+  left: "warn",
+  paused: "off",
+  waiting: "off",
+};
+/** First button of a row, by state. @type {Record<string, {label: string, icon: string, act: UploadAct}>} */
+const ACTS = {
+  sending: { label: "Pause", icon: "pause", act: "pause" },
+  waiting: { label: "Pause", icon: "pause", act: "pause" },
+  paused: { label: "Resume", icon: "play", act: "resume" },
+  offline: { label: "Try now", icon: "retry", act: "resume" },
 };
 
 export class UploadsPanel {
   /** @type {Map<string, Row>} */ #rows = new Map();
-  /** States received from tabs about uploads that the server has not listed yet. @type {Map<string, {told: UploadState, toldAt: number}>} */ #early =
-    new Map();
+  /** States of uploads that the server has not listed yet. @type {Map<string, Heard>} */ #early = new Map();
   #timer = 0;
   #asking = false;
 
-  /**
-   * @param {HTMLElement} panel
-   * @param {() => void} onEnded
-   * @param {(id: string, act: import("../uploads/tab-channel.js").UploadAct) => void} onAct
-   */
+  /** @param {HTMLElement} panel @param {() => void} onEnded @param {(id: string, act: UploadAct) => void} onAct */
   constructor(panel, onEnded, onAct) {
     this.panel = panel;
-    this.list = requireElement("[data-uploads-list]", panel);
+    this.drawRows = mount(requireElement("[data-uploads-list]", panel));
     this.onEnded = onEnded;
     this.onAct = onAct;
     this.channel = openUploadChannel({ onState: (files) => this.told(files) });
@@ -45,12 +50,8 @@ export class UploadsPanel {
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.refresh());
     // Ask tabs that have not reported lately: the timers of hidden tabs are slow, but hidden tabs answer at once.
     setInterval(() => {
-      const now = performance.now();
-      if (
-        [...this.#rows.values()].some(
-          (row) => row.told && now - row.toldAt > ASK_AFTER && now - row.toldAt < STATE_HOLDS,
-        )
-      )
+      const isLate = (/** @type {number} */ age) => age > ASK_AFTER && age < STATE_HOLDS;
+      if ([...this.#rows.values()].some((row) => row.told && isLate(performance.now() - row.toldAt)))
         this.channel.ask();
     }, 1000);
   }
@@ -73,36 +74,22 @@ export class UploadsPanel {
   /** @param {Upload[]} uploads */
   #adopt(uploads) {
     const now = performance.now();
-    let ended = 0;
-    for (const [id, row] of this.#rows) {
-      if (uploads.some((upload) => upload.id === id)) continue;
-      row.element.remove();
-      this.#rows.delete(id);
-      ended += 1;
-    }
+    const listed = new Set(uploads.map(({ id }) => id));
+    const ended = [...this.#rows.keys()].filter((id) => !listed.has(id));
+    for (const id of ended) this.#rows.delete(id);
     for (const upload of uploads) {
       const row = this.#rows.get(upload.id);
-      if (!row) {
-        const element = h("li", { class: "upload-row", data: { upload: upload.id } });
-        this.#rows.set(upload.id, {
-          upload,
-          at: now,
-          speed: 0,
-          told: null,
-          toldAt: 0,
-          element,
-          shown: "",
-          ...this.#early.get(upload.id),
-        });
-        this.#early.delete(upload.id);
-        this.list.append(element);
+      if (row) {
+        row.speed = Math.max(0, ((upload.offset - row.upload.offset) / (now - row.at)) * 1000);
+        Object.assign(row, { upload, at: now });
         continue;
       }
-      row.speed = Math.max(0, ((upload.offset - row.upload.offset) / (now - row.at)) * 1000);
-      Object.assign(row, { upload, at: now });
+      const heard = this.#early.get(upload.id) ?? { told: null, toldAt: 0 };
+      this.#rows.set(upload.id, { upload, at: now, speed: 0, ...heard });
+      this.#early.delete(upload.id);
     }
     this.#draw();
-    if (ended) this.onEnded();
+    if (ended.length) this.onEnded();
   }
 
   /** Process the states of uploads that this page or another tab runs. @param {UploadState[]} files */
@@ -122,11 +109,13 @@ export class UploadsPanel {
   #draw() {
     const rows = [...this.#rows.values()];
     this.panel.hidden = rows.length === 0;
-    let going = 0;
-    rows.forEach((row, index) => {
-      row.element.hidden = index >= SHOWN;
-      if (this.#drawRow(row)) going += 1;
-    });
+    const focused = /** @type {HTMLElement|null|undefined} */ (document.activeElement?.closest("[data-upload]"));
+    const getId = (/** @type {Row} */ row) => row.upload.id;
+    this.drawRows(repeat(rows.slice(0, SHOWN), getId, (row) => this.#rowView(row)));
+    // If the button in focus has gone, focus the row's first button.
+    if (focused && !focused.contains(document.activeElement))
+      /** @type {HTMLElement|null} */ (focused.querySelector(".acts > *"))?.focus();
+    const going = rows.filter((row) => ["sending", "arriving"].includes(getState(row).state)).length;
     const waiting = rows.length - going;
     setText(
       requireElement("[data-uploads-words]", this.panel),
@@ -137,99 +126,46 @@ export class UploadsPanel {
     requireElement(".icon", mark).classList.toggle("spin", going > 0);
   }
 
-  /**
-   * Redraw a row, and return whether data of its upload is being transferred.
-   * @param {Row} row
-   * @returns {boolean}
-   */
-  #drawRow(row) {
-    const { upload, element } = row;
-    const told = row.told && performance.now() - row.toldAt < STATE_HOLDS ? row.told : null;
-    const sent = told ? Math.max(told.sent, upload.offset) : upload.offset;
-    const speed = told ? told.speed : row.speed;
-    const state = told ? told.state : speed > 0 ? "arriving" : isFromPages(upload) ? "left" : "quiet";
-    // Replace buttons only when they change, because replacing them every second would lose the focus.
-    const shown = `${state} ${Boolean(told)}`;
-    if (row.shown !== shown) {
-      const focused = element.contains(document.activeElement);
-      element.replaceChildren(
-        h("span", { class: "picture none" }, icon("film")),
-        h(
-          "div",
-          {},
-          h("p", { class: "truncate", title: upload.filename, dir: "auto" }, upload.filename),
-          h("p", { class: "text-small faint mono", data: { size: "" } }),
-        ),
-        h(
-          "div",
-          { class: "upload-progress" },
-          h("progress", { class: `bar${BAR_TONES[state] ?? ""}`, value: "0", max: "100" }),
-          h(
-            "p",
-            { class: `text-small words ${state === "offline" || state === "left" ? "status warn" : "muted"}` },
-            (state === "offline" || state === "left") && icon(state === "offline" ? "offline" : "alert"),
-            h("span", { data: { words: "" } }),
-          ),
-        ),
-        h("div", { class: "row acts" }, ...this.#buttons(row, state, Boolean(told))),
-      );
-      if (focused) /** @type {HTMLElement|null} */ (element.querySelector(".acts > *"))?.focus();
-      row.shown = shown;
-    }
-    const percent = upload.size ? Math.floor((sent / upload.size) * 100) : 100;
-    const bar = /** @type {HTMLProgressElement} */ (requireElement("progress", element));
-    bar.value = percent;
-    bar.setAttribute("aria-label", `${upload.filename}, ${percent} percent`);
-    setText(requireElement("[data-size]", element), formatPartOfBytes(sent, upload.size));
-    setText(requireElement("[data-words]", element), describeState(state, percent, speed, upload.size - sent));
-    return state === "sending" || state === "arriving";
-  }
-
-  /**
-   * @param {Row} row
-   * @param {string} state
-   * @param {boolean} told
-   */
-  #buttons(row, state, told) {
-    const { id, filename } = row.upload;
-    const act = (/** @type {import("../uploads/tab-channel.js").UploadAct} */ name) => () => this.#act(id, name);
-    const small = (/** @type {string} */ label, /** @type {string} */ picture, /** @type {() => void} */ run) =>
-      h(
-        "button",
-        {
-          class: "btn icon-only quiet",
-          type: "button",
-          "aria-label": `${label} ${filename}`,
-          title: label,
-          onclick: run,
-        },
-        icon(picture),
-      );
+  /** @param {Row} row */
+  #rowView(row) {
+    const { id, filename, size } = row.upload;
+    const { told, sent, speed, state } = getState(row);
+    const percent = size ? Math.floor((sent / size) * 100) : 100;
+    const warns = state === "offline" || state === "left";
+    const first = told && ACTS[state];
+    const resume = html`<a class="btn" href="/upload" aria-label="Continue ${filename}">Continue</a>`;
     const stop = () =>
       askToCancel(filename, Math.max(row.upload.offset, row.told?.sent ?? 0), () => this.#cancel(row.upload));
-    return [
-      told && (state === "sending" || state === "waiting") && small("Pause", "pause", act("pause")),
-      told && state === "paused" && small("Resume", "play", act("resume")),
-      told && state === "offline" && small("Try now", "retry", act("resume")),
-      state === "left" && h("a", { class: "btn", href: "/upload", "aria-label": `Continue ${filename}` }, "Continue"),
-      (told || isFromPages(row.upload)) && small("Cancel", "x", stop),
-    ]
-      .filter(Boolean)
-      .map((button) => /** @type {HTMLElement} */ (button));
+    return html`
+      <li class="upload-row" data-upload=${id}>
+        <span class="picture none">${iconView("film")}</span>
+        <div>
+          <p class="truncate" title=${filename} dir="auto">${filename}</p>
+          <p class="text-small faint mono" data-size>${formatPartOfBytes(sent, size)}</p>
+        </div>
+        <div class="upload-progress">
+          <progress class=${`bar ${BAR_TONES[state] ?? ""}`.trim()} max="100" .value=${percent}
+            aria-label="${filename}, ${percent} percent"></progress>
+          <p class="text-small words ${warns ? "status warn" : "muted"}">
+            ${warns ? iconView(state === "offline" ? "offline" : "alert") : null}
+            <span data-words>${describeState(state, percent, speed, size - sent)}</span>
+          </p>
+        </div>
+        <div class="row acts">
+          ${first ? buttonView(filename, first.label, first.icon, () => this.#act(id, first.act)) : null}
+          ${state === "left" ? resume : null}
+          ${told || isFromPages(row.upload) ? buttonView(filename, "Cancel", "x", stop) : null}
+        </div>
+      </li>`;
   }
 
-  /**
-   * @param {string} id
-   * @param {import("../uploads/tab-channel.js").UploadAct} name
-   */
+  /** @param {string} id @param {UploadAct} name */
   #act(id, name) {
     this.channel.act(id, name);
     this.onAct(id, name);
   }
 
-  /**
-   * @param {Upload} upload
-   */
+  /** @param {Upload} upload */
   async #cancel({ id, front }) {
     // Pause first, because the uploading tab would treat the deletion as an error.
     this.#act(id, "pause");
@@ -246,6 +182,20 @@ export class UploadsPanel {
   }
 }
 
+/** @param {string} filename @param {string} label @param {string} picture @param {() => void} run */
+const buttonView = (filename, label, picture, run) => html`
+  <button class="btn icon-only quiet" type="button" aria-label="${label} ${filename}" title=${label} @click=${run}>
+    ${iconView(picture)}
+  </button>`;
+
+/** Return the state of an upload as told by its tab, or else as the server knows it. @param {Row} row */
+function getState({ upload, told: heard, toldAt, speed }) {
+  const told = heard && performance.now() - toldAt < STATE_HOLDS ? heard : null;
+  if (told) return { told, sent: Math.max(told.sent, upload.offset), speed: told.speed, state: told.state };
+  const state = speed > 0 ? "arriving" : isFromPages(upload) ? "left" : "quiet";
+  return { told, sent: upload.offset, speed, state };
+}
+
 /**
  * Describe the state of an upload. `speed` is in bytes per second, and `left` is the number of bytes still to send.
  * @param {string} state
@@ -254,15 +204,16 @@ export class UploadsPanel {
  * @param {number} left
  */
 function describeState(state, percent, speed, left) {
-  if (state === "sending" || state === "arriving")
-    return [`${percent} %`, speed > 0 && `${formatBytes(speed)}/s`, speed > 0 && formatTimeLeft(left / speed)]
-      .filter(Boolean)
-      .join(" · ");
+  if (state === "sending" || state === "arriving") {
+    const rate = speed > 0 ? [`${formatBytes(speed)}/s`, formatTimeLeft(left / speed)] : [];
+    return [`${percent} %`, ...rate].filter(Boolean).join(" · ");
+  }
+  /** @type {Record<string, string>} */
   const plain = {
     offline: "Continues automatically when you are online",
     paused: "Paused",
     waiting: "Queued",
     left: "Stopped; uploaded data is kept",
   };
-  return plain[/** @type {keyof plain} */ (state)] ?? `${percent} %`;
+  return plain[state] ?? `${percent} %`;
 }

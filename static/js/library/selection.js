@@ -1,6 +1,7 @@
 // The selected videos and the bar of actions. Two or three videos can be compared; any number can be tagged or deleted.
 
-import { h, requireElement, setText } from "../base/dom.js";
+import { requireElement, setText } from "../base/dom.js";
+import { html, mount } from "../base/view.js";
 import { LETTERS } from "../videos/api.js";
 import { getLetter, isSelectable } from "./video-card.js";
 
@@ -17,13 +18,11 @@ const CHOSEN = "✓";
 export class Selection {
   /** @type {Video[]} */ chosen = [];
 
-  /**
-   * @param {HTMLElement} bar
-   * @param {() => void} onChange
-   */
+  /** @param {HTMLElement} bar @param {() => void} onChange */
   constructor(bar, onChange) {
     this.bar = bar;
     this.onChange = onChange;
+    this.drawNames = mount(requireElement("[data-names]", bar));
     requireElement("[data-clear]", bar).addEventListener("click", () => this.clear());
   }
 
@@ -42,10 +41,7 @@ export class Selection {
     return this.chosen.length > LETTERS.length ? CHOSEN : getLetter(index);
   }
 
-  /**
-   * @param {Video} video
-   * @param {boolean} on
-   */
+  /** @param {Video} video @param {boolean} on */
   set(video, on) {
     const others = this.chosen.filter((other) => other.id !== video.id);
     if (on && others.length >= MOST) return;
@@ -72,11 +68,12 @@ export class Selection {
     const many = chosen.length > LETTERS.length;
     bar.hidden = chosen.length === 0;
     setText(requireElement("[data-count]", bar), `${chosen.length} selected`);
-    requireElement("[data-names]", bar).replaceChildren(
-      ...(many ? [] : chosen).flatMap((video, index) => [
-        h("span", { class: "letter-badge", data: { letter: getLetter(index) } }, getLetter(index)),
-        h("span", { class: "truncate muted desk", dir: "auto", title: video.title }, video.title),
-      ]),
+    this.drawNames(
+      (many ? [] : chosen).map(({ title }, index) => {
+        const letter = getLetter(index);
+        return html`<span class="letter-badge" data-letter=${letter}>${letter}</span
+          ><span class="truncate muted desk" dir="auto" title=${title}>${title}</span>`;
+      }),
     );
     const playable = chosen.every(isSelectable);
     const enough = chosen.length >= FEWEST;
@@ -84,26 +81,18 @@ export class Selection {
     const go = requireElement("[data-compare]", bar);
     go.hidden = many || !playable;
     setText(requireElement("span", go), enough ? `Compare ${chosen.length} videos` : "Compare 2 videos");
-    if (enough) go.href = `/compare?new&${chosen.map((video) => `video=${video.id}`).join("&")}`;
-    else go.removeAttribute("href");
+    const address = `/compare?new&${chosen.map((video) => `video=${video.id}`).join("&")}`;
     // Without `href`, the element loses its role as a link, so set the role explicitly.
-    for (const [name, value] of [
-      ["role", "link"],
-      ["aria-disabled", "true"],
-    ]) {
-      if (enough) go.removeAttribute(name);
-      else go.setAttribute(name, value);
-    }
+    const attributes = enough ? { href: address } : { role: "link", "aria-disabled": "true" };
+    for (const name of ["href", "role", "aria-disabled"]) go.removeAttribute(name);
+    for (const [name, value] of Object.entries(attributes)) go.setAttribute(name, value);
     for (const name of ["tag", "delete"])
       requireElement(`[data-${name}-selected]`, bar).hidden = chosen.some((video) => video.is_listed);
     this.onChange();
   }
 }
 
-/**
- * @param {number} count
- * @param {boolean} playable True if all selected videos can be compared.
- */
+/** @param {number} count @param {boolean} playable True if all selected videos can be compared. */
 function describeSelection(count, playable) {
   if (!playable) return "some cannot be compared";
   if (count < FEWEST) return "select one more video of the same match";

@@ -41,19 +41,14 @@ export class Card {
   /** @type {Ref<HTMLCanvasElement>} */ #canvas = createRef();
   #root = createRoot(this);
 
-  /**
-   * @param {Video} video
-   * @param {CardActions} actions
-   */
+  /** @param {Video} video @param {CardActions} actions */
   constructor(video, actions) {
     this.video = video;
     this.actions = actions;
     this.element = this.#render();
   }
 
-  /**
-   * @param {Video} video
-   */
+  /** @param {Video} video */
   draw(video) {
     this.video = video;
     this.#sprite = null;
@@ -94,91 +89,66 @@ export class Card {
   #render() {
     const { video } = this;
     const letter = this.#letter;
-    return this.#root(
-      html`<li
-        class="card"
-        data-video=${video.id}
-        data-status=${video.status}
-        data-letter=${letter || nothing}
-        ?data-sel=${letter !== ""}
-        @pointermove=${this.#onMove}
-        @pointerleave=${this.#hide}
-        @pointercancel=${this.#hide}
-        @focusout=${this.#hide}
-        @keydown=${this.#onKey}
-      >
+    return this.#root(html`
+      <li class="card" data-video=${video.id} data-status=${video.status} data-letter=${letter || nothing}
+        ?data-sel=${letter !== ""} @pointermove=${this.#onMove} @pointerleave=${this.#hide}
+        @pointercancel=${this.#hide} @focusout=${this.#hide} @keydown=${this.#onKey}>
         <label class="pick">
           <span class="letter-badge" aria-hidden="true" ?hidden=${!letter}>${letter}</span>
-          <input
-            type="checkbox"
-            data-part="pick"
-            aria-label=${namePick(video, letter)}
-            .checked=${live(letter !== "")}
-            ?disabled=${this.#isFull && !letter}
-            @change=${this.#onPick}
-          />
+          <input type="checkbox" data-part="pick" aria-label=${namePick(video, letter)} .checked=${live(letter !== "")}
+            ?disabled=${this.#isFull && !letter} @change=${this.#onPick} />
         </label>
         ${this.#pictureView()} ${this.#footView()}
-      </li>`,
-    );
+      </li>`);
   }
 
   #pictureView() {
     const { video } = this;
     const known = video.status !== "failed" && formatPicture(video);
     const mask = this.#maskView();
-    return html`<span class="picture dark" ${ref(this.#picture)}>
-      ${posterView(this.#hasNoPoster ? null : video.poster_url, this.#hasNoPoster || !mask, this.#onNoPoster)}
-      <canvas ?hidden=${!this.#showsPreview} ${ref(this.#canvas)}></canvas>
-      ${mask} ${known ? html`<span class="overlay bottom-start">${known}</span>` : null}
-      ${
-        video.duration_exact > 0
-          ? html`<span class="overlay bottom-end"
-              ><span class="visually-hidden">Length </span>${formatDuration(video.duration_exact)}</span
-            >`
-          : null
-      }
-      <span class="scrub" ?hidden=${!this.#showsPreview} .style=${`--share: ${this.#share}`}><b></b></span>
-    </span>`;
+    const length = video.duration_exact > 0 ? formatDuration(video.duration_exact) : null;
+    return html`
+      <span class="picture dark" ${ref(this.#picture)}>
+        ${posterView(this.#hasNoPoster ? null : video.poster_url, this.#hasNoPoster || !mask, this.#onNoPoster)}
+        <canvas ?hidden=${!this.#showsPreview} ${ref(this.#canvas)}></canvas>
+        ${mask} ${known ? html`<span class="overlay bottom-start">${known}</span>` : null}
+        ${length ? lengthView(length) : null}
+        <span class="scrub" ?hidden=${!this.#showsPreview} .style=${`--share: ${this.#share}`}><b></b></span>
+      </span>`;
   }
 
   #maskView() {
     const { video } = this;
     const job = this.#job;
     if (video.status === "failed")
-      return html`<span class="mask">
-        ${iconView("alert")}<span class="lines">${video.error?.message || "The video could not be read"}</span>
-      </span>`;
+      return html`
+        <span class="mask">
+          ${iconView("alert")}<span class="lines">${video.error?.message || "The video could not be read"}</span>
+        </span>`;
     // Do not cover the thumbnail of a playable video. Its running job is shown in a line below the picture instead.
     if (video.status === "ready" && (video.poster_url || !job)) return null;
     const name = job ? `${video.title}, ${Math.round(this.#percent)} percent` : video.title;
-    return html`<span class="mask">
-      <span class="lines" data-message>${describeWork(video, job)}</span>
-      <progress class="bar" max="100" .value=${this.#percent} aria-label=${name}></progress>
-    </span>`;
+    return html`
+      <span class="mask">
+        <span class="lines" data-message>${describeWork(video, job)}</span>
+        <progress class="bar" max="100" .value=${this.#percent} aria-label=${name}></progress>
+      </span>`;
   }
 
   #footView() {
     const { video } = this;
-    return html`<div class="card-foot">
-      <div>
-        <h2 dir="auto" title=${video.title}>
-          <a href="/watch/${video.id}" data-part="title" ${ref(this.#title)}>${video.title}</a>
-        </h2>
-        ${metaView(video, this.#job)}
-      </div>
-      <button
-        class="btn icon-only quiet more"
-        type="button"
-        aria-haspopup="menu"
-        aria-expanded="false"
-        aria-label="More actions for ${video.title}"
-        data-part="more"
-        @click=${this.#onMore}
-      >
-        ${iconView("more")}
-      </button>
-    </div>`;
+    return html`
+      <div class="card-foot">
+        <div>
+          <h2 dir="auto" title=${video.title}>
+            <a href="/watch/${video.id}" data-part="title" ${ref(this.#title)}>${video.title}</a>
+          </h2>
+          ${metaView(video, this.#job)}
+        </div>
+        <button class="btn icon-only quiet more" type="button" aria-haspopup="menu" aria-expanded="false"
+          aria-label="More actions for ${video.title}" data-part="more"
+          @click=${this.#onMore}>${iconView("more")}</button>
+      </div>`;
   }
 
   /** @param {Event & {currentTarget: HTMLInputElement}} event */
@@ -247,6 +217,10 @@ export class Card {
   }
 }
 
+/** @param {string} length */
+const lengthView = (length) =>
+  html`<span class="overlay bottom-end"><span class="visually-hidden">Length </span>${length}</span>`;
+
 /** @param {Video} video @param {string} letter */
 function namePick({ title }, letter) {
   if (!letter) return `Select ${title}`;
@@ -262,37 +236,34 @@ function describeWork(video, job) {
 /** @param {Video} video @param {Job|null} job */
 function metaView(video, job) {
   if (video.status === "failed")
-    return html`<p class="meta">
-      <span class="status bad">${iconView("alert")}Failed</span>
-      <a href="/watch/${video.id}" data-part="todo">Show details</a>
-    </p>`;
-  if (video.status !== "ready" || job)
-    return html`<p class="meta">
-      <span class="status run"
-        >${iconView("run", "spin")}${video.status === "ready" ? "Processing, already playable" : "Processing"}</span
-      >
-    </p>`;
+    return html`
+      <p class="meta">
+        <span class="status bad">${iconView("alert")}Failed</span>
+        <a href="/watch/${video.id}" data-part="todo">Show details</a>
+      </p>`;
+  if (video.status !== "ready" || job) {
+    const words = video.status === "ready" ? "Processing, already playable" : "Processing";
+    return html`<p class="meta"><span class="status run">${iconView("run", "spin")}${words}</span></p>`;
+  }
   const came = new Date(video.created_at);
   const tags = video.tags.map((tag, at) => html`${at ? ", " : " · "}<span dir="auto">${tag}</span>`);
-  return html`<p class="meta">
-    <time datetime=${video.created_at} title=${came.toLocaleString()}>${formatDay(came)}</time
-    ><span class="card-extra"> · ${formatBytes(video.file_size)}</span
-    >${tags.length ? html`<span class="card-extra">${tags}</span>` : null}
-  </p>`;
+  return html`
+    <p class="meta">
+      <time datetime=${video.created_at} title=${came.toLocaleString()}>${formatDay(came)}</time
+      ><span class="card-extra"> · ${formatBytes(video.file_size)}</span
+      >${tags.length ? html`<span class="card-extra">${tags}</span>` : null}
+    </p>`;
 }
 
 /** The card of a video in the bin, with the remaining days and the buttons "Restore" and "Delete for good". */
 export class BinCard {
   /** @type {Ref<HTMLElement>} */ #title = createRef();
 
-  /**
-   * @param {Video} video
-   * @param {{onRestore: (video: Video) => void, onPurge: (video: Video) => void}} actions
-   */
+  /** @param {Video} video @param {{onRestore: (video: Video) => void, onPurge: (video: Video) => void}} actions */
   constructor(video, { onRestore, onPurge }) {
     this.video = video;
-    this.element = createRoot()(
-      html`<li class="card" data-video=${video.id}>
+    this.element = createRoot()(html`
+      <li class="card" data-video=${video.id}>
         <span class="picture dark"><span class="mask">${iconView("trash")}</span></span>
         <div class="card-foot col">
           <div>
@@ -300,27 +271,13 @@ export class BinCard {
             <p class="meta">${describeBin(video)}</p>
           </div>
           <div class="row wrap">
-            <button
-              class="btn"
-              type="button"
-              aria-label="Restore ${video.title}"
-              data-part="restore"
-              @click=${() => onRestore(video)}
-            >
-              ${iconView("undo")}Restore
-            </button>
-            <button
-              class="btn quiet danger"
-              type="button"
-              aria-label="Delete for good: ${video.title}"
-              @click=${() => onPurge(video)}
-            >
-              Delete for good
-            </button>
+            <button class="btn" type="button" aria-label="Restore ${video.title}" data-part="restore"
+              @click=${() => onRestore(video)}>${iconView("undo")}Restore</button>
+            <button class="btn quiet danger" type="button" aria-label="Delete for good: ${video.title}"
+              @click=${() => onPurge(video)}>Delete for good</button>
           </div>
         </div>
-      </li>`,
-    );
+      </li>`);
   }
 
   get title() {
@@ -336,22 +293,14 @@ export class BinCard {
 /** @param {Video} video */
 function describeBin(video) {
   const left = Math.max(0, Math.ceil((Date.parse(video.purge_at ?? "") - Date.now()) / DAY));
-  const deleted = wordForSentence(formatDay(new Date(video.deleted_at ?? "")));
+  const day = formatDay(new Date(video.deleted_at ?? ""));
+  const deleted = day.replace("Today, ", "today at ").replace("Yesterday", "yesterday");
   const rest = left ? `${formatCount(left, "day")} left` : "Will be deleted for good soon";
   return `Deleted ${deleted}, ${formatBytes(video.file_size)}. ${rest}`;
 }
 
-/** Return a date as worded inside a sentence, such as `today at 14:02`. @param {string} when @returns {string} */
-function wordForSentence(when) {
-  return when.replace("Today, ", "today at ").replace("Yesterday", "yesterday");
-}
-
-/**
- * @param {Video} video
- */
-export function isSelectable(video) {
-  return (video.status === "ready" || video.status === "processing") && Boolean(video.video_url);
-}
+/** @param {Video} video */
+export const isSelectable = ({ status, video_url }) => ["ready", "processing"].includes(status) && Boolean(video_url);
 
 /** @param {number} index @returns {string} */
 export const getLetter = (index) => LETTERS[index] ?? "";

@@ -20,22 +20,15 @@ for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelec
     player.play().catch(() => {});
   });
 
-/** @param {number} by */
-function moveBy(by) {
-  const now = entries.findIndex((entry) => entry.getAttribute("aria-current") === "true");
-  const next = entries[now + by];
-  if (next) location.assign(next.href);
-}
-
 /** Time (`performance.now()`) at which Enter last moved the focus from the reason field to a button. */
 let typedAt = -Infinity;
 /** Decision that waits until the moderator enters a reason. */ let waiting = "";
 
-const current = entries.find((entry) => entry.getAttribute("aria-current") === "true");
+const current = entries.findIndex((entry) => entry.ariaCurrent === "true");
 const TYPING_MS = 1500;
 const DECIDED = "moderation-decided"; // sessionStorage key; the value names the draft of the reason submitted last
-const place = `moderation${current?.getAttribute("href")}`;
-if (reason && current) keepTypedText(place, { reason });
+const place = `moderation${entries[current]?.getAttribute("href")}`;
+if (reason && entries[current]) keepTypedText(place, { reason });
 
 /** Submit a decision; all except "dismiss" need a reason. @param {string} act */
 function decide(act) {
@@ -55,7 +48,6 @@ document.querySelector("[data-decide]")?.addEventListener("submit", (event) => {
   reason.reportValidity();
 });
 reason?.addEventListener("input", () => reason.setCustomValidity(""));
-const firstDecision = /** @type {HTMLElement|null} */ (document.querySelector("[data-do]"));
 reason?.addEventListener("blur", () => {
   waiting = "";
   reason.setCustomValidity("");
@@ -66,7 +58,7 @@ reason?.addEventListener("keydown", (event) => {
   event.preventDefault();
   if (event.repeat) return;
   if (waiting) return decide(waiting);
-  firstDecision?.focus();
+  /** @type {HTMLElement|null} */ (document.querySelector("[data-do]"))?.focus();
   typedAt = performance.now();
 });
 // If the moderator continues typing after Enter, focus the reason field again. Otherwise, letters would run shortcuts.
@@ -88,9 +80,24 @@ if (outcome?.classList.contains("ok"))
 outcome?.focus();
 document.querySelector("[data-queue] [aria-current]")?.scrollIntoView({ block: "nearest" });
 
+/** @param {number} by */
+const makeMove = (by) => () => {
+  const entry = entries[current + by];
+  if (entry) location.assign(entry.href);
+};
+
+/** @param {string} key @param {string} act @param {string} label */
+const bindDecision = (key, act, label) => ({
+  keys: key,
+  label,
+  match: matchKeys(key.toLowerCase()),
+  run: () => decide(act),
+  buttons: { [`[data-do=${act}]`]: key },
+});
+
 enableShortcuts([
-  { keys: "J", label: "Next report", match: matchKeys("j"), run: () => moveBy(1) },
-  { keys: "K", label: "Previous report", match: matchKeys("k"), run: () => moveBy(-1) },
+  { keys: "J", label: "Next report", match: matchKeys("j"), run: makeMove(1) },
+  { keys: "K", label: "Previous report", match: matchKeys("k"), run: makeMove(-1) },
   {
     keys: "Space",
     label: "Play or pause",
@@ -99,25 +106,7 @@ enableShortcuts([
     run: () => (player?.paused ? player.play().catch(() => {}) : player?.pause()),
   },
   { keys: "R", label: "Enter a reason", match: matchKeys("r"), run: () => reason?.focus() },
-  {
-    keys: "D",
-    label: "Dismiss: no violation",
-    match: matchKeys("d"),
-    run: () => decide("dismiss"),
-    buttons: { "[data-do=dismiss]": "D" },
-  },
-  {
-    keys: "S",
-    label: "Resolve: the problem is fixed; the content stays public",
-    match: matchKeys("s"),
-    run: () => decide("settle"),
-    buttons: { "[data-do=settle]": "S" },
-  },
-  {
-    keys: "X",
-    label: "Take down",
-    match: matchKeys("x"),
-    run: () => decide("take_down"),
-    buttons: { "[data-do=take_down]": "X" },
-  },
+  bindDecision("D", "dismiss", "Dismiss: no violation"),
+  bindDecision("S", "settle", "Resolve: the problem is fixed; the content stays public"),
+  bindDecision("X", "take_down", "Take down"),
 ]);

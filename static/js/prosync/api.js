@@ -1,12 +1,13 @@
 // The dubbing API.
 
-import { ApiError, callApi, readCookie, get, makeIdempotencyKey } from "../base/api.js";
+import { ApiError, callApi, readCookie, get } from "../base/api.js";
 
 /**
  * @typedef {{refId: string, startTime?: number, endTime?: number}} AudioInput
  * @typedef {{startTime: number, endTime: number, audioInput: AudioInput, label?: string, status: string}} Segment
  * @typedef {import("../../../docs/openapi").ListPage} Pagination
- * @typedef {Omit<import("../../../docs/openapi").ProJob, "segments_data" | "outcome"> & {segments_data: Segment[], outcome: any}} ProJob
+ * @typedef {Omit<import("../../../docs/openapi").ProJob, "segments_data" | "outcome"> &
+ *   {segments_data: Segment[], outcome: any}} ProJob
  */
 
 const SYNC = "/api/v1/sync";
@@ -18,22 +19,14 @@ export const readJob = (id) => get(`${makePath(id)}/status`);
 export const deleteJob = (id) => callApi("DELETE", makePath(id));
 /** @param {number} limit @param {number} offset @returns {Promise<{pro_jobs: ProJob[], pagination: Pagination}>} */
 export const listJobs = (limit, offset) => get(`${SYNC}/pro-jobs?limit=${limit}&offset=${offset}`);
-/**
- * Return the other completed jobs that have the same video as the job `id`, newest first.
- * @param {string} id
- * @returns {Promise<ProJob[]>}
- */
+/** Return the other completed runs of a run's video, newest first. @param {string} id @returns {Promise<ProJob[]>} */
 export const listOtherRuns = async (id) =>
   (await get(`${SYNC}/pro-jobs?limit=50&status=completed&same_video_as=${encodeURIComponent(id)}`)).pro_jobs;
 
 /**
  * Upload a video and its sounds as a new job. XMLHttpRequest reports upload progress, which `fetch` does not.
- * @param {FormData} form
- * @param {string} key
- * @param {(share: number) => void} onProgress
- * @param {AbortSignal} signal
- * @returns {Promise<{job_id: string}>}
- * @throws {ApiError}
+ * @param {FormData} form @param {string} key @param {(share: number) => void} onProgress @param {AbortSignal} signal
+ * @returns {Promise<{job_id: string}>} @throws {ApiError}
  */
 export function sendJob(form, key, onProgress, signal) {
   return new Promise((resolve, reject) => {
@@ -64,5 +57,3 @@ export function sendJob(form, key, onProgress, signal) {
     request.send(form);
   });
 }
-
-export const newKey = makeIdempotencyKey;

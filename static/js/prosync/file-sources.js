@@ -1,10 +1,10 @@
 // Sources of videos and sounds other than the user's disk: the library and the microphone.
 
 import { ApiError } from "../base/api.js";
-import { h, icon, setText } from "../base/dom.js";
-import { openDialog } from "../base/dialog.js";
+import { closeDialog, openView } from "../base/dialog.js";
 import { formatDuration } from "../base/format.js";
-import { createErrorNote, showToast } from "../base/notice.js";
+import { errorView, showToast } from "../base/notice.js";
+import { createRef, guard, html, iconView, mount, ref } from "../base/view.js";
 import { listVideos } from "../videos/api.js";
 import { createPoster } from "../videos/thumbnail.js";
 
@@ -13,100 +13,88 @@ import { createPoster } from "../videos/thumbnail.js";
 export const WAV_RATE = 192_000; // bytes per second of a stereo WAV file at 48 kHz and 16 bits
 
 const AT_ONCE = 60; // maximum number of listed videos; a search finds others
+const NO_RECORDER = "This browser cannot record audio. Record your voice in another program and add the file.";
 const TYPING = 250; // ms after the last key before the search starts
-const WAV_HEADER = 44; // bytes of a WAV header
 const FULL_SCALE = 32_767; // maximum value of a 16-bit sample
 
 /**
- * Open a dialog to choose a library video; `fits` filters the videos.
- * @param {object} about
- * @param {string} about.heading
- * @param {(video: Video) => boolean} [about.fits]
- * @param {(video: Video, signal: AbortSignal) => Promise<File>} about.get
- * @param {(file: File) => void} about.take
+ * Open a dialog to choose a library video. `get` fetches its file, and `fits` filters the videos.
+ * @param {string} heading @param {(video: Video, signal: AbortSignal) => Promise<File>} get
+ * @param {(file: File) => void} take @param {(video: Video) => boolean} [fits]
  */
-export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
-  const search = /** @type {HTMLInputElement} */ (
-    h("input", { class: "input", type: "search", "aria-label": "Search your videos", placeholder: "Title or tag" })
-  );
-  const list = h("ul", { class: "library-choice", "aria-label": "Your videos" });
-  const said = h("p", { class: "muted", role: "status" });
-  const problem = h("div", {});
-  const dialog = openDialog(
-    h(
-      "dialog",
-      { class: "dialog", "aria-labelledby": "choose-heading" },
-      h(
-        "div",
-        { class: "pad col" },
-        h("h2", { id: "choose-heading" }, heading),
-        search,
-        problem,
-        said,
-        list,
-        h(
-          "div",
-          { class: "row end" },
-          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
-        ),
-      ),
-    ),
-  );
+export function chooseFromLibrary(heading, get, take, fits = () => true) {
   const stop = new AbortController();
-  dialog.addEventListener("close", () => stop.abort());
+  /** @type {import("../base/view.js").Ref<HTMLInputElement>} */ const search = createRef();
+  /** @type {Video[]} */ let found = [];
+  let status = "";
+  /** @type {import("../base/view.js").View} */ let problem = null;
+  let isLoading = false;
+  const dialog = openView(
+    () => html`
+      <dialog class="dialog" aria-labelledby="choose-heading" @close=${() => stop.abort()}>
+        <div class="pad col">
+          <h2 id="choose-heading">${heading}</h2>
+          <input class="input" type="search" aria-label="Search your videos" placeholder="Title or tag"
+            ?disabled=${isLoading} @input=${onInput} ${ref(search)} />
+          <div>${problem}</div>
+          <p class="muted" role="status">${status}</p>
+          <ul class="library-choice" aria-label="Your videos" .inert=${isLoading}>${found.map(choiceView)}</ul>
+          <div class="row end"><button class="btn" type="button" @click=${closeDialog}>Cancel</button></div>
+        </div>
+      </dialog>`,
+  );
   let typing = 0;
-  search.addEventListener("input", () => {
-    window.clearTimeout(typing);
-    typing = window.setTimeout(findVideos, TYPING);
-  });
   findVideos();
 
+  function onInput() {
+    window.clearTimeout(typing);
+    typing = window.setTimeout(findVideos, TYPING);
+  }
+
   async function findVideos() {
-    const words = search.value.trim();
+    const getWords = () => search.value?.value.trim() ?? "";
+    const words = getWords();
     try {
       const { videos } = await listVideos({ search: words, status: "ready", limit: AT_ONCE });
-      if (search.value.trim() !== words) return;
-      const found = videos.filter(fits);
-      list.replaceChildren(...found.map(createChoice));
-      setText(
-        said,
-        found.length ? "" : words ? "No videos match." : "Your library has no video that you can use here.",
-      );
+      if (getWords() !== words) return;
+      found = videos.filter(fits);
+      const none = words ? "No videos match." : "Your library has no video that you can use here.";
+      status = found.length ? "" : none;
     } catch (error) {
-      problem.replaceChildren(createErrorNote("Your videos could not be loaded.", error, findVideos));
+      problem = errorView("Your videos could not be loaded.", error, findVideos);
     }
+    dialog.draw();
   }
 
   /** @param {Video} video */
-  function createChoice(video) {
-    return h(
-      "li",
-      {},
-      h(
-        "button",
-        { class: "btn quiet", type: "button", onclick: () => chooseVideo(video) },
-        h("span", { class: "choice-picture" }, createPoster(video.poster_url)),
-        h("span", { class: "spacer anywhere", dir: "auto" }, video.title),
-        h("span", { class: "mono text-small faint" }, formatDuration(video.duration_exact)),
-      ),
-    );
+  function choiceView(video) {
+    return html`
+      <li>
+        <button class="btn quiet" type="button" @click=${() => chooseVideo(video)}>
+          <span class="choice-picture">${guard([video], () => createPoster(video.poster_url))}</span>
+          <span class="spacer anywhere" dir="auto">${video.title}</span>
+          <span class="mono text-small faint">${formatDuration(video.duration_exact)}</span>
+        </button>
+      </li>`;
   }
 
   /** @param {Video} video */
   async function chooseVideo(video) {
-    problem.replaceChildren();
-    setText(said, `Loading “${video.title}”…`);
-    list.inert = search.disabled = true;
+    problem = null;
+    status = `Loading “${video.title}”…`;
+    isLoading = true;
+    dialog.draw();
     try {
       const file = await get(video, stop.signal);
-      if (!dialog.open) return;
+      if (!dialog.element.open) return;
       dialog.close();
       take(file);
     } catch (error) {
-      if (!dialog.open) return;
-      setText(said, "");
-      list.inert = search.disabled = false;
-      problem.replaceChildren(createErrorNote("The video could not be loaded from your library.", error));
+      if (!dialog.element.open) return;
+      status = "";
+      isLoading = false;
+      problem = errorView("The video could not be loaded from your library.", error);
+      dialog.draw();
     }
   }
 }
@@ -122,6 +110,8 @@ export class LineRecorder {
   constructor(button, onLine) {
     this.button = button;
     this.onLine = onLine;
+    this.drawLabel = mount(button);
+    this.#draw(null);
     button.addEventListener("click", () => (this.#recorder ? this.stop() : this.#begin()));
   }
 
@@ -130,30 +120,23 @@ export class LineRecorder {
   }
 
   async #begin() {
-    if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder)
-      return showToast(
-        "This browser cannot record audio. Record your voice in another program and add the file.",
-        "warn",
-      );
+    if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder) return showToast(NO_RECORDER, "warn");
     if (this.#isAsking) return;
     this.#isAsking = true;
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     } catch (error) {
-      const isRefused = /** @type {Error} */ (error).name === "NotAllowedError";
-      return showToast(
-        isRefused
+      const words =
+        /** @type {Error} */ (error).name === "NotAllowedError"
           ? "The browser blocks the microphone. Allow it in the browser's settings for this page."
-          : "No microphone was found, or another program is using it. Check it and try again.",
-        "warn",
-      );
+          : "No microphone was found, or another program is using it. Check it and try again.";
+      return showToast(words, "warn");
     } finally {
       this.#isAsking = false;
     }
     const recorder = new MediaRecorder(stream);
-    /** @type {Blob[]} */
-    const pieces = [];
+    /** @type {Blob[]} */ const pieces = [];
     recorder.addEventListener("dataavailable", (event) => pieces.push(event.data));
     recorder.addEventListener("stop", () => {
       for (const track of stream.getTracks()) track.stop();
@@ -175,10 +158,8 @@ export class LineRecorder {
   /** @param {number|null} seconds */
   #draw(seconds) {
     this.button.setAttribute("aria-pressed", String(seconds !== null));
-    this.button.replaceChildren(
-      icon(seconds === null ? "record" : "stop"),
-      seconds === null ? "Record your voice" : `Stop recording, ${formatDuration(seconds)}`,
-    );
+    const label = seconds === null ? "Record your voice" : `Stop recording, ${formatDuration(seconds)}`;
+    this.drawLabel(html`${iconView(seconds === null ? "record" : "stop")}${label}`);
   }
 
   /** @param {Blob} recorded */
@@ -192,56 +173,35 @@ export class LineRecorder {
   }
 }
 
-/**
- * Return the sound of a recording or video as WAV, which the server accepts.
- * @param {Blob} file
- * @param {string} name
- * @returns {Promise<File>}
- */
+/** Return the sound of a recording or video as a WAV file. @param {Blob} file @param {string} name */
 export async function extractSound(file, name) {
   const context = new AudioContext();
   try {
     const sound = await context.decodeAudioData(await file.arrayBuffer());
-    return new File([encodeWav(sound)], `${name}.wav`, { type: "audio/wav" });
+    return new File(encodeWav(sound), `${name}.wav`, { type: "audio/wav" });
   } catch {
-    throw new ApiError("This browser cannot read the file's sound. Convert it to WAV or MP3.", {
-      status: 415,
-      type: "sound_unreadable",
-    });
+    const about = { status: 415, type: "sound_unreadable" };
+    throw new ApiError("This browser cannot read the file's sound. Convert it to WAV or MP3.", about);
   } finally {
     context.close();
   }
 }
 
 /**
- * Return a sound's first two channels as a 16-bit WAV file. The format is specified in "Multimedia Programming
- * Interface and Data Specifications 1.0" (IBM and Microsoft, 1991).
- * @param {AudioBuffer} sound
- * @returns {ArrayBuffer}
+ * Return the parts of a 16-bit WAV file with a sound's first two channels. The format is specified in "Multimedia
+ * Programming Interface and Data Specifications 1.0" (IBM and Microsoft, 1991).
+ * @param {AudioBuffer} sound @returns {BlobPart[]}
  */
 function encodeWav(sound) {
-  const channels = Array.from({ length: Math.min(2, sound.numberOfChannels) }, (_, at) => sound.getChannelData(at));
-  const step = 2 * channels.length; // bytes of one sample in all channels together
-  const view = new DataView(new ArrayBuffer(WAV_HEADER + step * sound.length));
-  const text = (/** @type {number} */ at, /** @type {string} */ word) =>
-    [...word].forEach((sign, index) => view.setUint8(at + index, sign.charCodeAt(0)));
-  text(0, "RIFF");
-  view.setUint32(4, WAV_HEADER - 8 + step * sound.length, true);
-  text(8, "WAVEfmt ");
-  view.setUint32(16, 16, true); // size of the format chunk, in bytes
-  view.setUint16(20, 1, true); // format code of PCM
-  view.setUint16(22, channels.length, true);
-  view.setUint32(24, sound.sampleRate, true);
-  view.setUint32(28, step * sound.sampleRate, true); // bytes per second
-  view.setUint16(32, step, true);
-  view.setUint16(34, 16, true); // bits per sample
-  text(36, "data");
-  view.setUint32(40, step * sound.length, true);
-  channels.forEach((samples, channel) =>
-    samples.forEach((sample, index) => {
-      const level = Math.round(Math.max(-1, Math.min(1, sample)) * FULL_SCALE);
-      view.setInt16(WAV_HEADER + step * index + 2 * channel, level, true);
-    }),
-  );
-  return view.buffer;
+  const count = Math.min(2, sound.numberOfChannels);
+  const samples = new Int16Array(count * sound.length);
+  for (let channel = 0; channel < count; channel += 1)
+    sound.getChannelData(channel).forEach((level, index) => {
+      samples[count * index + channel] = Math.round(Math.max(-1, Math.min(1, level)) * FULL_SCALE);
+    });
+  const step = 2 * count; // bytes of one sample in all channels together
+  const format = [1 | (count << 16), sound.sampleRate, step * sound.sampleRate, step | (16 << 16)]; // 1: PCM; 16 bits
+  const numbers = (/** @type {number[]} */ ...all) => new Uint32Array(all); // browsers are little-endian
+  const head = ["RIFF", numbers(36 + samples.byteLength), "WAVEfmt ", numbers(16, ...format)];
+  return [...head, "data", numbers(samples.byteLength), samples];
 }

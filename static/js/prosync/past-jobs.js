@@ -1,8 +1,9 @@
 // The list of the newest dubbing runs.
 
-import { h, icon, requireElement } from "../base/dom.js";
+import { requireElement } from "../base/dom.js";
 import { formatCount, formatWhen } from "../base/format.js";
-import { createErrorNote } from "../base/notice.js";
+import { errorView } from "../base/notice.js";
+import { html, iconView, mount } from "../base/view.js";
 import { listJobs } from "./api.js";
 import { STATES } from "./status-text.js";
 
@@ -11,13 +12,11 @@ const SHOWN = 10;
 export class Runs {
   #shown = SHOWN;
 
-  /**
-   * @param {HTMLElement} panel
-   * @param {{onOpen: (id: string) => void}} options
-   */
-  constructor(panel, options) {
+  /** @param {HTMLElement} panel @param {(id: string) => void} onOpen */
+  constructor(panel, onOpen) {
     this.panel = panel;
-    this.options = options;
+    this.onOpen = onOpen;
+    this.draw = mount(requireElement("[data-run-list]", panel));
     requireElement("[data-more]", panel).addEventListener("click", () => {
       this.#shown += SHOWN;
       this.load();
@@ -25,50 +24,33 @@ export class Runs {
   }
 
   async load() {
-    const list = requireElement("[data-run-list]", this.panel);
+    const footer = requireElement("footer", this.panel);
     try {
-      const { pro_jobs, pagination } = await listJobs(Math.min(100, this.#shown), 0);
+      const { pro_jobs: jobs, pagination } = await listJobs(Math.min(100, this.#shown), 0);
       this.panel.hidden = pagination.total === 0;
-      requireElement("footer", this.panel).hidden = pagination.total <= pro_jobs.length || pro_jobs.length >= 100;
-      list.replaceChildren(...pro_jobs.map((job) => this.#row(job)));
+      footer.hidden = pagination.total <= jobs.length || jobs.length >= 100;
+      this.draw(jobs.map((job) => this.#rowView(job)));
     } catch (error) {
       this.panel.hidden = false;
-      requireElement("footer", this.panel).hidden = true;
-      list.replaceChildren(
-        h(
-          "li",
-          { class: "pad" },
-          createErrorNote("Your runs could not be loaded.", error, () => this.load()),
-        ),
-      );
+      footer.hidden = true;
+      this.draw(html`<li class="pad">${errorView("Your runs could not be loaded.", error, () => this.load())}</li>`);
     }
   }
 
   /** @param {import("./api.js").ProJob} job */
-  #row(job) {
-    const [sign, tone, word] = STATES[job.status];
-    const count = job.segments_data.length;
-    return h(
-      "li",
-      { class: "row one" },
-      h(
-        "a",
-        {
-          class: "truncate spacer",
-          href: `/pro?job=${job.job_id}`,
-          title: job.name,
-          dir: "auto",
-          onclick: (/** @type {MouseEvent} */ event) => {
-            if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-            event.preventDefault();
-            this.options.onOpen(job.job_id);
-          },
-        },
-        job.name,
-      ),
-      h("span", { class: "text-small faint" }, formatCount(count, "segment")),
-      h("time", { class: "text-small faint mono", datetime: job.created_at }, formatWhen(new Date(job.created_at))),
-      h("span", { class: `status ${tone}` }, icon(sign), word),
-    );
+  #rowView({ job_id, name, status, created_at, segments_data }) {
+    const [sign, tone, word] = STATES[status];
+    const open = (/** @type {MouseEvent} */ event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      this.onOpen(job_id);
+    };
+    return html`
+      <li class="row one">
+        <a class="truncate spacer" href="/pro?job=${job_id}" title=${name} dir="auto" @click=${open}>${name}</a>
+        <span class="text-small faint">${formatCount(segments_data.length, "segment")}</span>
+        <time class="text-small faint mono" datetime=${created_at}>${formatWhen(new Date(created_at))}</time>
+        <span class="status ${tone}">${iconView(sign)}${word}</span>
+      </li>`;
   }
 }

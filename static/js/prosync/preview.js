@@ -2,6 +2,7 @@
 
 import { requireElement, setIcon, setText } from "../base/dom.js";
 import { formatMoment } from "../base/format.js";
+import { followPointer } from "./pointer.js";
 
 /** @typedef {"before"|"beside"|"wipe"|"after"} View */
 
@@ -16,27 +17,24 @@ export class Stage {
   /** @type {View} */ view = "before";
   /** @type {{start: number, end: number}|null} */ loop = null;
   #wipe = 0.5;
-  #duration = 0;
-  #hasAfter = false;
+  duration = 0;
+  hasAfter = false;
 
-  /**
-   * @param {HTMLElement} root
-   * @param {{onTime: (seconds: number) => void, onState: () => void}} told
-   */
-  constructor(root, told) {
+  /** @param {HTMLElement} root @param {import("./page.js").Page} page */
+  constructor(root, page) {
     this.root = root;
-    this.told = told;
-    this.before = /** @type {HTMLVideoElement} */ (requireElement("[data-before]", root));
-    this.after = /** @type {HTMLVideoElement} */ (requireElement("[data-after]", root));
+    this.page = page;
+    /** @type {HTMLVideoElement} */ this.before = requireElement("[data-before]", root);
+    /** @type {HTMLVideoElement} */ this.after = requireElement("[data-after]", root);
+    this.beforeLabel = requireElement("[data-before-label]", root);
+    this.afterLabel = requireElement("[data-after-label]", root);
+    this.picture = requireElement("[data-picture]", root);
     this.line = requireElement("[data-wipe]", root);
     this.time = requireElement("[data-time]", root);
+    this.play = requireElement("[data-play]", root);
     this.#listen();
     setInterval(() => this.#pull(), TICK);
-    this.#frames();
-  }
-
-  get duration() {
-    return this.#duration;
+    requestAnimationFrame(this.#frame);
   }
 
   get at() {
@@ -47,57 +45,38 @@ export class Stage {
     return !this.before.paused;
   }
 
-  get hasAfter() {
-    return this.#hasAfter;
-  }
-
-  /**
-   * @param {string} address
-   * @param {number} duration
-   */
+  /** @param {string} address @param {number} duration */
   show(address, duration) {
-    this.#duration = duration;
+    this.duration = duration;
     this.before.src = address;
     this.#draw();
   }
 
   clear() {
     this.pause();
-    this.#duration = 0;
+    this.duration = 0;
     this.before.removeAttribute("src");
     this.before.load();
     this.compare(null);
     this.#tell();
   }
 
-  /** Show why there is no picture; with an empty text, let the user choose a video instead. @param {string} text */
-  tellNone(text) {
-    requireElement("[data-empty]", this.root).hidden = this.#duration > 0 || text !== "";
-    const place = requireElement("[data-no-picture]", this.root);
-    place.hidden = this.#duration > 0 || text === "";
-    setText(place, text);
-  }
-
-  /**
-   * @param {string|null} address
-   * @param {string} label
-   */
+  /** @param {string|null} address @param {string} [label] */
   compare(address, label = "After") {
-    this.#hasAfter = address !== null;
+    this.hasAfter = address !== null;
     if (address) {
       this.after.src = address;
       this.after.addEventListener("loadedmetadata", () => (this.after.currentTime = this.at), { once: true });
     } else this.after.removeAttribute("src");
     requireElement("[data-against]", this.root).hidden = true;
-    setText(requireElement("[data-before-label]", this.root), "Before");
-    setText(requireElement("[data-after-label]", this.root), label);
+    setText(this.beforeLabel, "Before");
+    setText(this.afterLabel, label);
     this.setView(address ? "wipe" : "before");
   }
 
   /**
    * Compare the result with the original or with another run's result.
-   * @param {string} address
-   * @param {string} label
+   * @param {string} address @param {string} label
    */
   against(address, label) {
     // While the other video loads, it has no position, so use the result's position.
@@ -105,26 +84,26 @@ export class Stage {
     this.pause();
     this.before.src = address;
     this.before.addEventListener("loadedmetadata", () => (this.before.currentTime = at), { once: true });
-    setText(requireElement("[data-before-label]", this.root), label);
+    setText(this.beforeLabel, label);
     this.setView(this.view === "after" ? "wipe" : this.view);
   }
 
   /** @param {View} view */
   setView(view) {
-    this.view = this.#hasAfter ? view : "before";
+    this.view = this.hasAfter ? view : "before";
     const heard = this.view === "before" ? this.before : this.after;
     this.before.muted = heard !== this.before;
     this.after.muted = heard !== this.after;
-    if (this.#hasAfter && this.isPlaying) this.#startAfter();
+    if (this.hasAfter && this.isPlaying) this.#startAfter();
     this.#draw();
-    this.told.onState();
+    this.page.drawLoop();
   }
 
   /** @param {number} seconds */
   seek(seconds) {
-    const at = Math.min(Math.max(0, seconds), this.#duration || 0);
+    const at = Math.min(Math.max(0, seconds), this.duration || 0);
     this.before.currentTime = at;
-    if (this.#hasAfter) this.after.currentTime = at;
+    if (this.hasAfter) this.after.currentTime = at;
     this.#tell();
   }
 
@@ -132,7 +111,7 @@ export class Stage {
     if (!this.before.src) return;
     if (this.isPlaying) return this.pause();
     if (this.loop && (this.at < this.loop.start - DEAD || this.at >= this.loop.end - DEAD)) this.seek(this.loop.start);
-    else if (this.at >= this.#duration - DEAD) this.seek(0);
+    else if (this.at >= this.duration - DEAD) this.seek(0);
     await this.#ready();
     this.before.play().catch(() => {});
     this.#startAfter();
@@ -145,8 +124,8 @@ export class Stage {
 
   /** Wait, at most two seconds, until both videos can play from the same position. */
   async #ready() {
-    const videos = this.#hasAfter ? [this.before, this.after] : [this.before];
-    if (this.#hasAfter && Math.abs(this.after.currentTime - this.at) > DEAD) this.after.currentTime = this.at;
+    const videos = this.hasAfter ? [this.before, this.after] : [this.before];
+    if (this.hasAfter && Math.abs(this.after.currentTime - this.at) > DEAD) this.after.currentTime = this.at;
     await Promise.all(
       videos.map((video) =>
         video.seeking || video.readyState < 3
@@ -161,33 +140,30 @@ export class Stage {
   }
 
   #startAfter() {
-    if (this.#hasAfter && this.isPlaying) this.after.play().catch(() => {});
+    if (this.hasAfter && this.isPlaying) this.after.play().catch(() => {});
   }
 
   /** Correct the drift: the result follows the original's position. */
   #pull() {
-    if (!this.#hasAfter || !this.isPlaying || this.after.seeking) return;
+    if (!this.hasAfter || !this.isPlaying || this.after.seeking) return;
     const apart = this.after.currentTime - this.at;
     if (Math.abs(apart) > FAR) this.after.currentTime = this.at;
     const pull = Math.abs(apart) < DEAD ? 0 : Math.min(MAX_PULL, Math.max(-MAX_PULL, apart / PULL));
     this.after.playbackRate = 1 - pull;
-    if (this.after.paused && this.at < this.#duration - DEAD) this.#startAfter();
+    if (this.after.paused && this.at < this.duration - DEAD) this.#startAfter();
   }
 
-  #frames() {
-    const frame = () => {
-      if (this.isPlaying) {
-        if (this.loop && this.at >= this.loop.end) this.seek(this.loop.start);
-        this.#tell();
-      }
-      requestAnimationFrame(frame);
-    };
-    requestAnimationFrame(frame);
-  }
+  #frame = () => {
+    if (this.isPlaying) {
+      if (this.loop && this.at >= this.loop.end) this.seek(this.loop.start);
+      this.#tell();
+    }
+    requestAnimationFrame(this.#frame);
+  };
 
   #tell() {
     setText(this.time, formatMoment(this.at));
-    this.told.onTime(this.at);
+    this.page.timeline.follow(this.at);
   }
 
   #listen() {
@@ -195,13 +171,13 @@ export class Stage {
       this.before.addEventListener(event, () => {
         if (!this.isPlaying) this.after.pause();
         this.#draw();
-        this.told.onState();
+        this.page.drawLoop();
       });
     // If the loop ends at the video's end, restart the loop when the video ends.
-    this.before.addEventListener("ended", () => this.loop && this.loop.end >= this.#duration - DEAD && this.toggle());
+    this.before.addEventListener("ended", () => this.loop && this.loop.end >= this.duration - DEAD && this.toggle());
     for (const event of ["seeked", "loadedmetadata"]) this.before.addEventListener(event, () => this.#tell());
     this.before.addEventListener("loadedmetadata", () => {
-      if (!this.#duration && Number.isFinite(this.before.duration)) this.#duration = this.before.duration;
+      if (!this.duration && Number.isFinite(this.before.duration)) this.duration = this.before.duration;
     });
     for (const video of [this.before, this.after]) video.addEventListener("click", () => this.toggle());
     this.line.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => this.#drag(event));
@@ -218,14 +194,10 @@ export class Stage {
   #drag(event) {
     event.preventDefault();
     this.line.focus();
-    this.line.setPointerCapture(event.pointerId);
-    const move = (/** @type {PointerEvent} */ moved) => {
-      const { left, width } = requireElement("[data-picture]", this.root).getBoundingClientRect();
-      this.#setWipe((moved.clientX - left) / width);
-    };
-    this.line.addEventListener("pointermove", move);
-    for (const end of ["pointerup", "pointercancel"])
-      this.line.addEventListener(end, () => this.line.removeEventListener("pointermove", move), { once: true });
+    followPointer(event, ({ clientX }) => {
+      const { left, width } = this.picture.getBoundingClientRect();
+      this.#setWipe((clientX - left) / width);
+    });
   }
 
   /** @param {number} share */
@@ -235,22 +207,20 @@ export class Stage {
   }
 
   #draw() {
-    const shown = { before: 1, beside: 0, wipe: this.#wipe, after: 0 }[this.view];
-    const picture = requireElement("[data-picture]", this.root);
-    picture.style.setProperty("--wipe", String(shown));
-    picture.dataset.shows = this.view;
-    this.after.hidden = this.view === "before";
-    this.line.hidden = this.view !== "wipe";
+    const { view, isPlaying } = this;
+    const shown = { before: 1, beside: 0, wipe: this.#wipe, after: 0 }[view];
+    this.picture.style.setProperty("--wipe", String(shown));
+    this.picture.dataset.shows = view;
+    this.after.hidden = this.afterLabel.hidden = view === "before";
+    this.beforeLabel.hidden = !this.hasAfter || view === "after";
+    this.line.hidden = view !== "wipe";
     this.line.setAttribute("aria-valuenow", String(Math.round(this.#wipe * 100)));
-    requireElement("[data-before-label]", this.root).hidden = !this.#hasAfter || this.view === "after";
-    requireElement("[data-after-label]", this.root).hidden = this.view === "before";
-    const play = requireElement("[data-play]", this.root);
-    play.setAttribute("aria-label", this.isPlaying ? "Pause" : "Play");
-    setIcon(play, this.isPlaying ? "pause" : "play");
+    this.play.setAttribute("aria-label", isPlaying ? "Pause" : "Play");
+    setIcon(this.play, isPlaying ? "pause" : "play");
     for (const button of this.root.querySelectorAll("[data-view]")) {
-      const own = /** @type {HTMLElement} */ (button).dataset.view;
-      button.setAttribute("aria-pressed", String(own === this.view));
-      button.toggleAttribute("disabled", own !== "before" && !this.#hasAfter);
+      const own = button.getAttribute("data-view");
+      button.setAttribute("aria-pressed", String(own === view));
+      button.toggleAttribute("disabled", own !== "before" && !this.hasAfter);
     }
   }
 }

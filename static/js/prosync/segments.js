@@ -3,42 +3,23 @@
 import { formatMoment } from "../base/format.js";
 
 /**
- * A sound. `name` is the name of its file. `duration` is in seconds, or null while unknown.
- * @typedef {object} Sound
- * @property {number} id
- * @property {string} name
- * @property {number|null} duration
+ * @typedef {{id: number, name: string, duration: number|null}} Sound A sound. `name` is the name of its file.
+ *   `duration` is in seconds, or null while unknown.
  */
 
 /**
  * A part of the video that gets a new sound. `start` and `end` are positions in the video. `sound` is the id of the new
  * sound, or null if none is chosen. Only the sound between `from` and `to` is used; null means from its beginning, or
  * to its end. All positions are in seconds.
- * @typedef {object} Segment
- * @property {number} id
- * @property {number} start
- * @property {number} end
- * @property {number|null} sound
- * @property {number|null} from
- * @property {number|null} to
- * @property {string} label
- */
-
-/**
- * A change that corrects a fault. `label` is the text of the button that makes the change.
- * @typedef {object} Mend
- * @property {string} label
- * @property {Partial<Segment>} change
+ * @typedef {{id: number, start: number, end: number, sound: number|null, from: number|null, to: number|null,
+ *   label: string}} Segment
  */
 
 /**
  * An error that prevents sending the segments. `segment` is the id of the faulty segment, and `text` explains the error
- * to the user.
- * @typedef {object} Fault
- * @property {number} segment
- * @property {"start"|"end"|"sound"|"from"|"to"} field
- * @property {string} text
- * @property {Mend|null} mend
+ * to the user. `mend` is a change that corrects the error, and the label of its button.
+ * @typedef {{label: string, change: Partial<Segment>}} Mend
+ * @typedef {{segment: number, field: "start"|"end"|"sound"|"from"|"to", text: string, mend: Mend|null}} Fault
  */
 
 export const LEAST = 0.1; // minimum length of a new or dragged segment, in seconds
@@ -50,91 +31,56 @@ const SLACK = 0.0005;
 /** @param {number} seconds */
 const roundTime = (seconds) => Math.round(seconds * ROUND) / ROUND;
 
-/**
- * Return the segments sorted by start.
- * @param {Segment[]} segments
- * @returns {Segment[]}
- */
+/** Return the segments sorted by start. @param {Segment[]} segments @returns {Segment[]} */
 export const sortSegments = (segments) =>
   [...segments].sort((one, other) => one.start - other.start || one.end - other.end || one.id - other.id);
 
 /**
  * Return the errors that prevent sending, in order of the segments.
- * @param {Segment[]} segments
- * @param {Sound[]} sounds
- * @param {number} duration
- * @returns {Fault[]}
+ * @param {Segment[]} segments @param {Sound[]} sounds @param {number} duration @returns {Fault[]}
  */
 export function findErrors(segments, sounds, duration) {
-  /** @type {Fault[]} */
-  const faults = [];
-  /** @type {Segment|null} */
-  let last = null;
+  /** @type {Fault[]} */ const faults = [];
+  /** @type {Segment|null} */ let last = null;
   sortSegments(segments).forEach((segment, at) => {
-    const say = (
-      /** @type {Fault["field"]} */ field,
-      /** @type {string} */ text,
-      /** @type {Mend|null} */ mend = null,
-    ) => faults.push({ segment: segment.id, field, text, mend });
-    if (segment.end <= segment.start)
-      say("end", "The end must be after the start.", {
-        label: `Set the length to ${USUAL} s`,
-        change: { end: roundTime(Math.min(duration, segment.start + USUAL)) },
-      });
-    else if (segment.start >= duration)
-      say("start", `The video ends at ${formatMoment(duration)}. Set an earlier start.`);
-    else if (segment.end > duration + SLACK)
-      say("end", `The video ends at ${formatMoment(duration)}. Set an earlier end.`, {
-        label: `Move the end to ${formatMoment(duration)}`,
-        change: { end: roundTime(duration) },
-      });
-    if (last && segment.start < last.end - 1e-9) {
-      const over = last.end - segment.start;
-      const mend =
-        last.end < segment.end
-          ? { label: `Move the start to ${formatMoment(last.end)}`, change: { start: roundTime(last.end) } }
-          : null;
-      say("start", `This segment starts ${formatShort(over)} before segment ${at} ends.`, mend);
+    const { id, start, end } = segment;
+    /** @param {Fault["field"]} field @param {string} text @param {string} [label] @param {Partial<Segment>} [change] */
+    const say = (field, text, label, change = {}) =>
+      faults.push({ segment: id, field, text, mend: label ? { label, change } : null });
+    const videoEnd = formatMoment(duration);
+    if (end <= start) {
+      const change = { end: roundTime(Math.min(duration, start + USUAL)) };
+      say("end", "The end must be after the start.", `Set the length to ${USUAL} s`, change);
+    } else if (start >= duration) say("start", `The video ends at ${videoEnd}. Set an earlier start.`);
+    else if (end > duration + SLACK) {
+      const change = { end: roundTime(duration) };
+      say("end", `The video ends at ${videoEnd}. Set an earlier end.`, `Move the end to ${videoEnd}`, change);
     }
-    if (!last || segment.end > last.end) last = segment;
-    faults.push(...findSoundErrors(segment, sounds));
+    if (last && start < last.end - 1e-9) {
+      const text = `This segment starts ${formatShort(last.end - start)} before segment ${at} ends.`;
+      const label = last.end < end ? `Move the start to ${formatMoment(last.end)}` : "";
+      say("start", text, label, { start: roundTime(last.end) });
+    }
+    if (!last || end > last.end) last = segment;
+    findSoundError(segment, sounds, say);
   });
   return faults;
 }
 
 /**
- * @param {Segment} segment
- * @param {Sound[]} sounds
- * @returns {Fault[]}
+ * @param {Segment} segment @param {Sound[]} sounds
+ * @param {(field: Fault["field"], text: string, label?: string, change?: Partial<Segment>) => void} say
  */
-function findSoundErrors({ id, sound, from, to }, sounds) {
-  const own = sounds.find((one) => one.id === sound);
-  if (!own)
-    return [
-      { segment: id, field: "sound", text: sounds.length ? "Choose a sound." : "Add a sound first.", mend: null },
-    ];
-  const whole = { label: "Use the whole sound", change: { from: null, to: null } };
-  const begin = from ?? 0;
-  const end = to ?? own.duration;
-  if (end !== null && end <= begin)
-    return [
-      {
-        segment: id,
-        field: to === null ? "from" : "to",
-        text: "The sound's end must be after its start.",
-        mend: whole,
-      },
-    ];
-  if (own.duration !== null && to !== null && to > own.duration + SLACK)
-    return [
-      {
-        segment: id,
-        field: "to",
-        text: `The sound ends at ${formatMoment(own.duration)}. Set an earlier end.`,
-        mend: whole,
-      },
-    ];
-  return [];
+function findSoundError({ sound, from, to }, sounds, say) {
+  const own = sounds.find(({ id }) => id === sound);
+  if (!own) return say("sound", sounds.length ? "Choose a sound." : "Add a sound first.");
+  const { duration } = own;
+  const end = to ?? duration;
+  const whole = /** @type {const} */ (["Use the whole sound", { from: null, to: null }]);
+  if (end !== null && end <= (from ?? 0))
+    say(to === null ? "from" : "to", "The sound's end must be after its start.", ...whole);
+  else if (duration !== null && to !== null && to > duration + SLACK)
+    say("to", `The sound ends at ${formatMoment(duration)}. Set an earlier end.`, ...whole);
 }
 
 /** @param {number} seconds */
@@ -146,10 +92,7 @@ const formatShort = (seconds) =>
 /**
  * Return the first free gap at or after a time. Cut a gap longer than `wanted` seconds to this length. Return null if
  * the gap is too short for a segment.
- * @param {Segment[]} segments
- * @param {number} at
- * @param {number} duration
- * @param {number} wanted
+ * @param {Segment[]} segments @param {number} at @param {number} duration @param {number} wanted
  * @returns {{start: number, end: number}|null}
  */
 export function findRoom(segments, at, duration, wanted = USUAL) {
@@ -162,30 +105,14 @@ export function findRoom(segments, at, duration, wanted = USUAL) {
 }
 
 /**
- * Return a segment's earliest start and latest end between its neighbours.
- * @param {Segment[]} segments
- * @param {Segment} segment
- * @param {number} duration
- * @returns {{least: number, most: number}}
- */
-function getBounds(segments, segment, duration) {
-  const others = sortSegments(segments.filter((one) => one.id !== segment.id));
-  const before = others.filter((one) => one.end <= segment.start + 1e-9).map((one) => one.end);
-  const behind = others.filter((one) => one.start >= segment.end - 1e-9).map((one) => one.start);
-  return { least: Math.max(0, ...before), most: Math.min(duration, ...behind) };
-}
-
-/**
  * Return a segment's start and end after the user has dragged it by `by` seconds. Neighbours limit the drag.
- * @param {Segment[]} segments
- * @param {Segment} segment
- * @param {"move"|"start"|"end"} what
- * @param {number} by
- * @param {number} duration
- * @returns {{start: number, end: number}}
+ * @param {Segment[]} segments @param {Segment} segment @param {"move"|"start"|"end"} what @param {number} by
+ * @param {number} duration @returns {{start: number, end: number}}
  */
 export function dragSegment(segments, segment, what, by, duration) {
-  const { least, most } = getBounds(segments, segment, duration);
+  const others = segments.filter((one) => one.id !== segment.id);
+  const least = Math.max(0, ...others.map(({ end }) => end).filter((end) => end <= segment.start + 1e-9));
+  const most = Math.min(duration, ...others.map(({ start }) => start).filter((start) => start >= segment.end - 1e-9));
   if (what === "start")
     return { start: roundTime(Math.min(Math.max(segment.start + by, least), segment.end - LEAST)), end: segment.end };
   if (what === "end")
@@ -197,9 +124,7 @@ export function dragSegment(segments, segment, what, by, duration) {
 
 /**
  * Convert segments to the API's format. The returned `files` are ids of sounds, in upload order.
- * @param {Segment[]} segments
- * @param {Sound[]} sounds
- * @returns {{segments: any[], refs: string[], files: number[]}}
+ * @param {Segment[]} segments @param {Sound[]} sounds @returns {{segments: any[], refs: string[], files: number[]}}
  */
 export function toRequest(segments, sounds) {
   const used = sounds.filter((sound) => segments.some((segment) => segment.sound === sound.id));
@@ -208,15 +133,9 @@ export function toRequest(segments, sounds) {
     files: used.map((sound) => sound.id),
     refs: used.map((sound) => ref(sound.id)),
     segments: sortSegments(segments).map(({ start, end, sound, from, to, label }) => {
-      const cropped = from !== null || to !== null;
       const length = sounds.find((one) => one.id === sound)?.duration ?? 0;
-      const crop = cropped ? { startTime: from ?? 0, endTime: to ?? length } : {};
-      return {
-        startTime: start,
-        endTime: end,
-        audioInput: { refId: ref(sound), ...crop },
-        ...(label ? { label } : {}),
-      };
+      const crop = from === null && to === null ? {} : { startTime: from ?? 0, endTime: to ?? length };
+      return { startTime: start, endTime: end, audioInput: { refId: ref(sound), ...crop }, ...(label && { label }) };
     }),
   };
 }

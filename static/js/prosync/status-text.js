@@ -13,6 +13,7 @@ export const STATES = {
   expired: ["clock", "", "Expired"],
 };
 
+/** @type {Record<string, {sign: string, tone: string, word: string}>} */
 const OF_SEGMENTS = {
   queued: { sign: "clock", tone: "", word: "waiting" },
   processing: { sign: "run", tone: "run", word: "processing" },
@@ -22,56 +23,42 @@ const OF_SEGMENTS = {
   expired: { sign: "clock", tone: "", word: "expired" },
 };
 
-/**
- * Return icon, colour and text of a segment's status; null if the segment was not sent yet.
- * @param {string} status
- * @returns {{sign: string, tone: string, word: string}|null}
- */
-export const getState = (status) => OF_SEGMENTS[/** @type {keyof OF_SEGMENTS} */ (status)] ?? null;
+/** Return icon, colour and text of a segment's status; null if the segment was not sent yet. @param {string} status */
+export const getState = (status) => OF_SEGMENTS[status] ?? null;
 
+/** Sentences by mode; `#` stands for the length. @type {Record<string, string>} */
 const MODES = {
-  cut_off: (/** @type {string} */ length) => `Plays ${length} of the sound once`,
-  silence: (/** @type {string} */ length) => `Plays ${length} of the sound once`,
-  loop: (/** @type {string} */ length) => `Repeats ${length} of the sound`,
-  bounce: (/** @type {string} */ length) => `Plays ${length} of the sound forwards and backwards`,
-  remap: (/** @type {string} */ length) => `Stretches ${length} of the sound`,
+  cut_off: "Plays # of the sound once",
+  silence: "Plays # of the sound once",
+  loop: "Repeats # of the sound",
+  bounce: "Plays # of the sound forwards and backwards",
+  remap: "Stretches # of the sound",
 };
 
-/**
- * Describe a dubbing run's result: removed text, changed mouth movements, and why picture or sound was encoded again.
- * @param {any} outcome
- * @returns {string}
- */
+/** Describe a run's result: removed text, matched lips, why picture or sound was encoded again. @param {any} outcome */
 export function describeRun(outcome) {
   if (!outcome) return "";
-  const found = outcome.text?.found ?? [];
-  const [first, last] = [
-    Math.min(...found.map((/** @type {any} */ one) => one.start)),
-    Math.max(...found.map((/** @type {any} */ one) => one.end)),
-  ];
-  const text = found.length
-    ? `Text removed in ${formatCount(found.length, "area")} between ${formatMoment(first)} and ${formatMoment(last)}.`
-    : "";
-  return [text, describeMouths(outcome).words, outcome.text?.why, outcome.why_picture, outcome.why_sound]
-    .filter(Boolean)
-    .join(" ");
+  /** @type {{start: number, end: number}[]} */ const found = outcome.text?.found ?? [];
+  const first = formatMoment(Math.min(...found.map((area) => area.start)));
+  const last = formatMoment(Math.max(...found.map((area) => area.end)));
+  const text = found.length ? `Text removed in ${formatCount(found.length, "area")} between ${first} and ${last}.` : "";
+  const mouths = describeMouths(outcome).words;
+  return [text, mouths, outcome.text?.why, outcome.why_picture, outcome.why_sound].filter(Boolean).join(" ");
 }
 
 /**
  * Describe in how many segments the mouth movements were changed to match the sound. `why` is the reason for unchanged
  * segments, if all of them have the same reason.
- * @param {any} outcome
- * @returns {{words: string, why: string}}
+ * @param {any} outcome @returns {{words: string, why: string}}
  */
 function describeMouths(outcome) {
-  const mouths = (outcome.segments ?? []).map((/** @type {any} */ one) => one?.mouth).filter(Boolean);
-  const moved = mouths.filter((/** @type {any} */ mouth) => mouth.label).length;
-  const reasons = new Set(
-    mouths.filter((/** @type {any} */ one) => !one.label).map((/** @type {any} */ one) => one.why),
-  );
+  /** @type {any[]} */ const segments = outcome.segments ?? [];
+  const mouths = segments.map((segment) => segment?.mouth).filter(Boolean);
+  const moved = mouths.filter((mouth) => mouth.label).length;
+  const reasons = new Set(mouths.filter((mouth) => !mouth.label).map((mouth) => mouth.why));
   const why = reasons.size === 1 ? ([...reasons][0] ?? "") : "";
   if (!mouths.length) return { words: "", why: "" };
-  if (moved === mouths.length) return { words: `Lips matched in every segment.`, why: "" };
+  if (moved === mouths.length) return { words: "Lips matched in every segment.", why: "" };
   const words = moved ? `Lips matched in ${moved} of ${mouths.length} segments.` : "Lips not matched.";
   return { words: `${words} ${why}`.trim(), why };
 }
@@ -79,17 +66,12 @@ function describeMouths(outcome) {
 /** @param {number} seconds */
 const formatSeconds = (seconds) => `${(Math.round(seconds * 100) / 100).toFixed(2)} s`;
 
-/**
- * Describe the result of one segment; return an empty string if the segment has no result yet.
- * @param {any} whole
- * @param {number} at
- * @returns {string}
- */
+/** Describe a segment's result; return an empty string if there is none yet. @param {any} whole @param {number} at */
 export function describeSegment(whole, at) {
   const outcome = whole?.segments?.[at];
   if (!outcome?.mode) return "";
   const length = formatSeconds(outcome.used);
-  const parts = [MODES[/** @type {keyof MODES} */ (outcome.mode)]?.(length) ?? `Uses ${length} of the sound`];
+  const parts = [(MODES[outcome.mode] ?? "Uses # of the sound").replace("#", length)];
   if (outcome.repeats > 1.005) parts.push(`${(Math.round(outcome.repeats * 10) / 10).toFixed(1)} times`);
   if (Math.abs(outcome.stretch - 1) > 0.005)
     parts.push(`${Math.round(outcome.stretch * 100)} % of its original length`);

@@ -1,11 +1,14 @@
 // The options of text removal: a time range, and areas on the picture.
 
-import { h, icon, requireElement, setText } from "../base/dom.js";
+import { requireElement, setText } from "../base/dom.js";
 import { RoiBox } from "../base/timer-box.js";
 import { formatMoment, parseMoment } from "../base/format.js";
+import { html, iconView, mount } from "../base/view.js";
+import { fieldErrorView } from "./inspector.js";
 
 /** @typedef {import("../base/timer-box.js").Box} Box */
 
+const FIELDS = /** @type {const} */ (["start", "end"]);
 const MOST = 20; // maximum number of areas that the API accepts
 /** Usual area of subtitles, as fractions of the picture's width and height. */
 const USUAL = Object.freeze({ x: 0.2, y: 0.8, width: 0.6, height: 0.14 });
@@ -17,20 +20,18 @@ export class Removal {
   /** Names of the fields whose text is not a valid time. @type {Set<string>} */ #wrong = new Set();
   #isLocked = false;
 
-  /**
-   * @param {HTMLElement} root
-   * @param {HTMLElement} picture
-   * @param {{onChange: () => void}} told
-   */
-  constructor(root, picture, told) {
+  /** @param {HTMLElement} root @param {HTMLElement} picture @param {() => void} onChange */
+  constructor(root, picture, onChange) {
     this.root = root;
     this.picture = picture;
-    this.told = told;
+    this.onChange = onChange;
+    this.drawError = mount(requireElement("[data-removal-says]", root));
+    this.drawAreas = mount(requireElement("[data-places]", root));
+    this.add = requireElement("[data-add-place]", root);
     this.check = /** @type {HTMLInputElement} */ (requireElement("[data-option=remove_text]", root));
     this.check.addEventListener("change", () => this.#changed());
-    for (const name of /** @type {const} */ (["start", "end"]))
-      this.#field(name).addEventListener("change", () => this.#typed(name));
-    requireElement("[data-add-place]", root).addEventListener("click", () => {
+    for (const name of FIELDS) this.#field(name).addEventListener("change", () => this.#typed(name));
+    this.add.addEventListener("click", () => {
       this.#boxes.push(USUAL);
       this.#changed();
       this.#drawn.at(-1)?.element.focus();
@@ -54,11 +55,8 @@ export class Removal {
   get asked() {
     if (!this.check.checked) return undefined;
     const { start, end } = this.#times;
-    return {
-      ...(start === null ? {} : { start }),
-      ...(end === null ? {} : { end }),
-      ...(this.#boxes.length ? { regions: this.#boxes } : {}),
-    };
+    const regions = this.#boxes;
+    return { ...(start !== null && { start }), ...(end !== null && { end }), ...(regions.length && { regions }) };
   }
 
   /** @param {any} asked */
@@ -67,29 +65,30 @@ export class Removal {
     this.#boxes = structuredClone(asked?.regions ?? []);
     this.#times = { start: asked?.start ?? null, end: asked?.end ?? null };
     this.#wrong.clear();
-    for (const name of /** @type {const} */ (["start", "end"]))
-      this.#field(name).value =
-        this.#times[name] === null ? "" : formatMoment(/** @type {number} */ (this.#times[name]));
+    for (const name of FIELDS) {
+      const seconds = this.#times[name];
+      this.#field(name).value = seconds === null ? "" : formatMoment(seconds);
+    }
   }
 
   /** @param {"start"|"end"} name */
   #typed(name) {
-    const { value } = this.#field(name);
-    const seconds = value.trim() === "" ? null : parseMoment(value);
-    if (value.trim() !== "" && seconds === null) this.#wrong.add(name);
+    const field = this.#field(name);
+    const seconds = parseMoment(field.value);
+    if (field.value.trim() && seconds === null) this.#wrong.add(name);
     else this.#wrong.delete(name);
     this.#times[name] = seconds;
-    if (seconds !== null) this.#field(name).value = formatMoment(seconds);
+    if (seconds !== null) field.value = formatMoment(seconds);
     this.#changed();
   }
 
   #changed() {
-    this.draw({ isLocked: this.#isLocked });
-    this.told.onChange();
+    this.draw();
+    this.onChange();
   }
 
-  /** @param {{isLocked: boolean}} about */
-  draw({ isLocked }) {
+  /** @param {boolean} [isLocked] */
+  draw(isLocked = this.#isLocked) {
     this.#isLocked = isLocked;
     const isOn = this.check.checked;
     requireElement("[data-removal]", this.root).hidden = !isOn;
@@ -100,22 +99,14 @@ export class Removal {
       one.box = this.#boxes[at];
       one.say(String(at + 1));
     });
-    const add = requireElement("[data-add-place]", this.root);
-    add.hidden = isLocked;
-    setText(requireElement("span", add), this.#boxes.length ? "Add an area" : "Remove text only in an area");
-    add.toggleAttribute("disabled", this.#boxes.length >= MOST);
-    const list = requireElement("[data-places]", this.root);
-    const drawn = JSON.stringify([this.#boxes.length, isLocked]);
-    if (list.dataset.drawn !== drawn) list.replaceChildren(...this.#boxes.map((_, at) => this.#line(at)));
-    list.dataset.drawn = drawn;
-    this.#boxes.forEach((box, at) => setText(requireElement(".mono", list.children[at]), describeBox(box)));
+    this.add.hidden = isLocked;
+    setText(requireElement("span", this.add), this.#boxes.length ? "Add an area" : "Remove text only in an area");
+    this.add.toggleAttribute("disabled", this.#boxes.length >= MOST);
+    this.drawAreas(this.#boxes.map((box, at) => this.#areaView(box, at)));
     requireElement("[data-everywhere]", this.root).hidden = this.#boxes.length > 0;
     const { fault } = this;
-    const says = requireElement("[data-removal-says]", this.root);
-    for (const name of /** @type {const} */ (["start", "end"]))
-      this.#field(name).setAttribute("aria-invalid", String(Boolean(fault)));
-    if (says.textContent !== fault)
-      says.replaceChildren(...(fault ? [h("p", { class: "field-error" }, icon("alert"), fault)] : []));
+    for (const name of FIELDS) this.#field(name).setAttribute("aria-invalid", String(Boolean(fault)));
+    this.drawError(fault ? fieldErrorView(fault) : null);
   }
 
   /** @param {number} at */
@@ -124,46 +115,32 @@ export class Removal {
       box: this.#boxes[at],
       onChange: (box) => {
         this.#boxes[at] = box;
-        this.draw({ isLocked: this.#isLocked });
+        this.draw();
       },
     });
-    one.element.setAttribute(
-      "aria-label",
-      `Area ${at + 1}. Use the arrow keys to move it, and Shift with the arrow keys to resize it`,
-    );
+    const label = `Area ${at + 1}. Use the arrow keys to move it, and Shift with the arrow keys to resize it`;
+    one.element.setAttribute("aria-label", label);
     return one;
   }
 
-  /** @param {number} at */
-  #line(at) {
-    return h(
-      "li",
-      { class: "row text-small" },
-      h("span", {}, `Area ${at + 1}`),
-      h("span", { class: "mono muted spacer" }),
-      !this.#isLocked &&
-        h(
-          "button",
-          {
-            class: "btn icon-only quiet",
-            type: "button",
-            "aria-label": `Remove area ${at + 1}`,
-            onclick: () => {
-              this.#boxes.splice(at, 1);
-              this.#changed();
-              requireElement("[data-add-place]", this.root).focus();
-            },
-          },
-          icon("x"),
-        ),
-    );
+  /** @param {Box} box @param {number} at */
+  #areaView({ x, y, width, height }, at) {
+    const [left, top, w, h] = [x, y, width, height].map((share) => Math.round(share * 100));
+    const remove = () => {
+      this.#boxes.splice(at, 1);
+      this.#changed();
+      this.add.focus();
+    };
+    return html`
+      <li class="row text-small">
+        <span>Area ${at + 1}</span>
+        <span class="mono muted spacer">left ${left} %, top ${top} %, size ${w} × ${h} %</span>
+        ${
+          this.#isLocked
+            ? null
+            : html`<button class="btn icon-only quiet" type="button" aria-label="Remove area ${at + 1}"
+                @click=${remove}>${iconView("x")}</button>`
+        }
+      </li>`;
   }
 }
-
-/**
- * Describe an area by its upper left corner and size in percent.
- * @param {Box} box
- * @returns {string}
- */
-const describeBox = ({ x, y, width, height }) =>
-  `left ${Math.round(x * 100)} %, top ${Math.round(y * 100)} %, size ${Math.round(width * 100)} × ${Math.round(height * 100)} %`;

@@ -1,24 +1,18 @@
 // Uploads into the library that start on the library page instead of the upload page.
 
 import { showToast } from "../base/notice.js";
-import { openUploadChannel } from "./tab-channel.js";
-import { Transfer } from "./transfer.js";
+import { openUploadChannel, toUploadState } from "./tab-channel.js";
+import { startWaiting, Transfer } from "./transfer.js";
 
 /**
  * @typedef {import("./tab-channel.js").UploadState} UploadState
  * @typedef {import("./tab-channel.js").UploadAct} UploadAct
  */
 
-const AT_ONCE = 3;
-
 export class Sending {
   /** @type {Transfer[]} */ #transfers = [];
 
-  /**
-   * @param {object} on
-   * @param {(files: UploadState[]) => void} on.state
-   * @param {() => void} on.arrived
-   */
+  /** @param {{state: (files: UploadState[]) => void, arrived: () => void}} on */
   constructor(on) {
     this.on = on;
     this.channel = openUploadChannel({ onAsk: () => this.#tell(), onAct: (id, act) => this.act(id, act) });
@@ -39,7 +33,7 @@ export class Sending {
       transfer.addEventListener("change", () => this.#changed(transfer));
       if (!file.size) transfer.refuse("empty", "Empty file", "Choose another file.");
     }
-    this.#schedule();
+    startWaiting(this.#transfers);
   }
 
   /** @param {string} id @param {UploadAct} act */
@@ -53,29 +47,19 @@ export class Sending {
   /** @param {Transfer} transfer */
   #changed(transfer) {
     if (["sending", "waiting", "offline", "paused"].includes(transfer.state))
-      return queueMicrotask(() => this.#schedule());
+      return queueMicrotask(() => startWaiting(this.#transfers));
     if (!this.#transfers.includes(transfer)) return;
     this.#transfers = this.#transfers.filter((one) => one !== transfer);
     if (transfer.state === "refused")
       showToast(`“${transfer.name}” was not uploaded. ${transfer.error?.title}. ${transfer.error?.text}`, "bad");
     if (transfer.uploadId) this.#say([toUploadState(transfer, "stopped")]);
     if (transfer.state === "processing" || transfer.state === "ready") this.on.arrived();
-    this.#schedule();
-  }
-
-  #schedule() {
-    let places = AT_ONCE - this.#transfers.filter((one) => one.state === "sending").length;
-    for (const transfer of this.#transfers) {
-      if (places <= 0) return;
-      if (transfer.state !== "waiting") continue;
-      places -= 1;
-      transfer.start();
-    }
+    startWaiting(this.#transfers);
   }
 
   #tell() {
     const known = this.#transfers.filter((one) => one.uploadId);
-    if (known.length) this.#say(known.map((one) => toUploadState(one, /** @type {any} */ (one.state))));
+    if (known.length) this.#say(known.map((one) => toUploadState(one)));
   }
 
   /** @param {UploadState[]} files */
@@ -83,9 +67,4 @@ export class Sending {
     this.channel.tell(files);
     this.on.state(files);
   }
-}
-
-/** @param {Transfer} transfer @param {import("./tab-channel.js").Going} state @returns {UploadState} */
-function toUploadState({ uploadId: id, name, sent, size, speed }, state) {
-  return { id, name, state, sent, size, speed };
 }

@@ -12,27 +12,17 @@ const AHEAD = 4; // signed addresses in one answer; each request for them also r
  * HTTP status for each state of an ended upload. The tus endpoint uses the same statuses, except for `completed`.
  * @type {Record<string, number>}
  */
-const ENDED = {
-  completed: 409,
-  failed: 409,
-  expired: 410,
-  cancelled: 404,
-};
+const ENDED = { completed: 409, failed: 409, expired: 410, cancelled: 404 };
 const KNOWN = new Set(["purpose", "title", "video_id"]);
 
-/**
- * Return whether uploads with this metadata can go straight to the bucket.
- * @param {Record<string, string>} into
- */
+/** Return whether uploads with this metadata can go straight to the bucket. @param {Record<string, string>} into */
 export const mayGoDirect = (into) =>
   "s3Cors" in document.body.dataset && Object.keys(into).every((key) => KNOWN.has(key));
 
 /**
  * Return the size of a file's pieces; only the last piece may be smaller. All sizes are in bytes: `size` of the file,
  * `usual` of a piece if the file is not too large for it.
- * @param {number} size
- * @param {number} usual
- * @returns {number}
+ * @param {number} size @param {number} usual @returns {number}
  */
 export const choosePartSize = (size, usual) => Math.max(usual, Math.ceil(size / MOST_PIECES));
 
@@ -68,14 +58,9 @@ export class DirectStack {
     return this.taken === 0 && this.unreached >= ENOUGH_TRIES;
   }
 
-  /** @param {string} method @param {string} url @returns {DirectRequest} */
-  createRequest(method, url) {
-    return new DirectRequest(this, method, url);
-  }
-
-  getName() {
-    return "DirectStack";
-  }
+  /** @param {string} method @param {string} url */
+  createRequest = (method, url) => new DirectRequest(this, method, url);
+  getName = () => "DirectStack";
 }
 
 class DirectRequest {
@@ -83,46 +68,28 @@ class DirectRequest {
   #controller = new AbortController();
   /** @type {(sent: number) => void} */ #moved = () => {};
 
-  /**
-   * @param {DirectStack} stack
-   * @param {string} method
-   * @param {string} url
-   */
+  /** @param {DirectStack} stack @param {string} method @param {string} url */
   constructor(stack, method, url) {
     this.stack = stack;
     this.method = method;
     this.url = url;
   }
 
-  getMethod() {
-    return this.method;
-  }
-
-  getURL() {
-    return this.url;
-  }
+  getMethod = () => this.method;
+  getURL = () => this.url;
+  getUnderlyingObject = () => null;
+  /** @param {string} name */
+  getHeader = (name) => this.#headers[name];
+  abort = async () => this.#controller.abort();
 
   /** @param {string} name @param {string} value */
   setHeader(name, value) {
     this.#headers[name] = value;
   }
 
-  /** @param {string} name */
-  getHeader(name) {
-    return this.#headers[name];
-  }
-
   /** @param {(sent: number) => void} moved */
   setProgressHandler(moved) {
     this.#moved = moved;
-  }
-
-  getUnderlyingObject() {
-    return null;
-  }
-
-  async abort() {
-    this.#controller.abort();
   }
 
   /** @param {Blob|null} body @returns {Promise<Answer>} */
@@ -200,8 +167,7 @@ class DirectRequest {
   /**
    * Request signed addresses for a piece and for the pieces after it. Return the response if the server refused; else
    * null.
-   * @param {number} number
-   * @returns {Promise<Found|null>}
+   * @param {number} number @returns {Promise<Found|null>}
    */
   async #findAddress(number) {
     const { addresses, about } = this.stack;
@@ -216,9 +182,7 @@ class DirectRequest {
 
   /**
    * Send a piece and return the HTTP status. XMLHttpRequest reports upload progress, which fetch does not.
-   * @param {string} url
-   * @param {Blob} piece
-   * @returns {Promise<number>}
+   * @param {string} url @param {Blob} piece @returns {Promise<number>}
    */
   #put(url, piece) {
     return new Promise((resolve, reject) => {
@@ -261,11 +225,7 @@ class DirectRequest {
   }
 }
 
-/**
- * @param {Found} found
- * @param {Record<string, string>} [more]
- * @returns {Answer}
- */
+/** @param {Found} found @param {Record<string, string>} [more] @returns {Answer} */
 function toAnswer({ status, text, headers }, more = {}) {
   return {
     getStatus: () => status,

@@ -5,10 +5,8 @@ import { showToast } from "../base/notice.js";
 
 /** @param {string} name */
 export function describeUnreadable(name) {
-  showToast(
-    `“${name}” could not be read. It may have been moved, or this browser has no permission to open it. Choose it again.`,
-    "bad",
-  );
+  const why = "It may have been moved, or this browser has no permission to open it. Choose it again.";
+  showToast(`“${name}” could not be read. ${why}`, "bad");
 }
 
 /**
@@ -17,27 +15,18 @@ export function describeUnreadable(name) {
  */
 export function acceptDrops(place, onFiles) {
   let depth = 0;
-  const left = () => {
-    if (depth === 0) delete place.dataset.over;
+  /** @param {"dragenter"|"dragleave"|"dragover"|"drop"} name @param {(event: DragEvent) => void} react */
+  const listen = (name, react) => window.addEventListener(name, (event) => hasFiles(event) && react(event));
+  const move = (/** @type {number} */ to) => {
+    depth = Math.max(0, to);
+    place.toggleAttribute("data-over", depth > 0);
   };
-  window.addEventListener("dragenter", (event) => {
-    if (!hasFiles(event)) return;
-    depth += 1;
-    place.dataset.over = "";
-  });
-  window.addEventListener("dragleave", (event) => {
-    if (!hasFiles(event)) return;
-    depth = Math.max(0, depth - 1);
-    left();
-  });
-  window.addEventListener("dragover", (event) => {
-    if (hasFiles(event)) event.preventDefault();
-  });
-  window.addEventListener("drop", async (event) => {
-    if (!hasFiles(event)) return;
+  listen("dragenter", () => move(depth + 1));
+  listen("dragleave", () => move(depth - 1));
+  listen("dragover", (event) => event.preventDefault());
+  listen("drop", async (event) => {
     event.preventDefault();
-    depth = 0;
-    left();
+    move(0);
     let lost = false;
     const files = await readDropped(/** @type {DataTransfer} */ (event.dataTransfer), (name) => {
       lost = true;

@@ -25,11 +25,7 @@ async function withHandles(mode, act) {
   }
 }
 
-/**
- * @template T
- * @param {IDBRequest<T>} request
- * @returns {Promise<T>}
- */
+/** @template T @param {IDBRequest<T>} request @returns {Promise<T>} */
 function waitForRequest(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
@@ -44,17 +40,13 @@ export const readHandle = (upload) => withHandles("readonly", (store) => store.g
 /** @param {string} upload */
 export const deleteHandle = (upload) => withHandles("readwrite", (store) => store.delete(upload));
 
-/** @returns {Promise<string[]>} */
-export async function listHandles() {
-  return ((await withHandles("readonly", (store) => store.getAllKeys())) ?? []).map(String);
-}
+export const listHandles = async () =>
+  ((await withHandles("readonly", (store) => store.getAllKeys())) ?? []).map(String);
 
 /**
  * Open the file of a handle; return null if the file is inaccessible. If `ask` is true, ask the user for permission,
  * which browsers allow only during a click or key press.
- * @param {FileSystemFileHandle} handle
- * @param {boolean} ask
- * @returns {Promise<File|null>}
+ * @param {FileSystemFileHandle} handle @param {boolean} ask @returns {Promise<File|null>}
  */
 export async function openFile(handle, ask) {
   try {

@@ -8,10 +8,7 @@ let before = Promise.resolve();
 
 /**
  * Draw a thumbnail; return whether the file has a picture.
- * @param {File} file
- * @param {HTMLCanvasElement} canvas
- * @param {() => boolean} [isWanted]
- * @returns {Promise<boolean>}
+ * @param {File} file @param {HTMLCanvasElement} canvas @param {() => boolean} [isWanted] @returns {Promise<boolean>}
  */
 export function drawThumbnail(file, canvas, isWanted = () => true) {
   const drawn = before.then(() => isWanted() && drawFrame(file, canvas));
@@ -19,11 +16,7 @@ export function drawThumbnail(file, canvas, isWanted = () => true) {
   return drawn;
 }
 
-/**
- * @param {File} file
- * @param {HTMLCanvasElement} canvas
- * @returns {Promise<boolean>}
- */
+/** @param {File} file @param {HTMLCanvasElement} canvas @returns {Promise<boolean>} */
 async function drawFrame(file, canvas) {
   const video = document.createElement("video");
   const address = URL.createObjectURL(file);
@@ -48,23 +41,17 @@ async function drawFrame(file, canvas) {
   }
 }
 
-/**
- * @param {HTMLVideoElement} video
- * @param {string} event
- * @returns {Promise<void>}
- */
+/** @param {HTMLVideoElement} video @param {string} event @returns {Promise<void>} */
 function waitForEvent(video, event) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error("no picture")), PATIENCE);
-    const done = (/** @type {() => void} */ how) => () => {
+    const over = new AbortController();
+    const end = (/** @type {Event} */ { type }) => {
       clearTimeout(timer);
-      how();
+      over.abort();
+      if (type === event) resolve();
+      else reject(new Error("not playable"));
     };
-    video.addEventListener(event, done(resolve), { once: true });
-    video.addEventListener(
-      "error",
-      done(() => reject(new Error("not playable"))),
-      { once: true },
-    );
+    for (const name of [event, "error"]) video.addEventListener(name, end, { signal: over.signal });
   });
 }

@@ -1,10 +1,11 @@
 // The upload page: the queue of uploads, and resuming of unfinished uploads.
 
 import { listJobs, readAccount } from "../base/api.js";
-import { icon, requireElement, setText } from "../base/dom.js";
+import { requireElement, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { explainError, showToast } from "../base/notice.js";
+import { html, iconView, mount } from "../base/view.js";
 import {
   formatBytes,
   INGEST,
@@ -15,12 +16,12 @@ import {
   formatRoundBytes,
 } from "../videos/api.js";
 import { askToCancel } from "./cancel-upload.js";
-import { ASK_AFTER, STATE_HOLDS, openUploadChannel } from "./tab-channel.js";
+import { ASK_AFTER, STATE_HOLDS, openUploadChannel, toUploadState } from "./tab-channel.js";
 import { takeChosen, pickFiles } from "./file-picker.js";
 import { acceptDrops, describeUnreadable } from "./drop-zone.js";
 import { deleteHandle, readHandle, listHandles } from "./file-handles.js";
 import { Row } from "./upload-row.js";
-import { describeTooLarge, Transfer } from "./transfer.js";
+import { describeTooLarge, startWaiting, Transfer } from "./transfer.js";
 
 /**
  * @typedef {import("./file-picker.js").Chosen} Chosen
@@ -28,22 +29,19 @@ import { describeTooLarge, Transfer } from "./transfer.js";
  * @typedef {import("./tab-channel.js").Going} Going
  */
 
-const AT_ONCE = 3;
 const SIGNED_OUT = 4401;
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const UNDER_WAY = new Set(["waiting", "sending", "paused", "offline", "elsewhere", "processing"]);
 const NEEDS_YOU = new Set(["refused", "failed", "unfinished"]);
 const TITLE = document.title;
 
-const list = requireElement("[data-list]");
-const panel = requireElement("[data-panel]");
-const drop = requireElement("[data-drop]");
-const input = /** @type {HTMLInputElement} */ (requireElement("#files"));
+/** @type {HTMLInputElement} */ const input = requireElement("#files");
 const pauseAll = requireElement("[data-pause-all]");
+const drawPauseAll = mount(pauseAll);
 
 /** Rows of the uploads, in the order of the list. @type {Map<Transfer, Row>} */ const rows = new Map();
-/** Latest state of uploads in other tabs, by upload id. @type {Map<string, {at: number, going: Going}>} */ const elsewhere =
-  new Map();
+/** Latest state of uploads in other tabs, by upload id. @type {Map<string, {at: number, going: Going}>} */
+const elsewhere = new Map();
 /** Latest message of each job. @type {Map<string, any>} */ const heard = new Map();
 /** @type {import("../../../docs/openapi").Me|null} */ let account = null;
 /** Name of another user who signed in after this page loaded. Uploads pause: they would go to that user's library. */
@@ -54,8 +52,10 @@ const channel = openUploadChannel({
   onAct: (id, act) => {
     const transfer = listTransfers().find((one) => one.uploadId === id);
     if (!transfer) return;
-    if (act === "cancelled") releaseTransfer(transfer);
-    else if (act === "pause" && transfer.isGoing) transfer.pause();
+    if (act === "cancelled") {
+      transfer.wasCancelled();
+      onStopped(transfer);
+    } else if (act === "pause" && transfer.isGoing) transfer.pause();
     else if (act === "resume" && transfer.file) transfer.resume();
   },
   onState: (files) => {
@@ -71,14 +71,13 @@ const channel = openUploadChannel({
   },
 });
 
-function listTransfers() {
-  return [...rows.keys()];
-}
+const listTransfers = () => [...rows.keys()];
+
+/** Milliseconds since another tab has reported an upload. @param {string} id */
+const getSilence = (id) => Date.now() - (elsewhere.get(id)?.at ?? 0);
 
 /** @param {string} id */
-function isElsewhere(id) {
-  return Date.now() - (elsewhere.get(id)?.at ?? 0) < STATE_HOLDS;
-}
+const isElsewhere = (id) => getSilence(id) < STATE_HOLDS;
 
 // New files
 
@@ -86,33 +85,26 @@ function isElsewhere(id) {
 async function addFiles(files) {
   await limitsKnown;
   for (const { file, handle } of files) {
-    const waiting = listTransfers().find(
-      (one) => (one.state === "unfinished" || one.state === "elsewhere") && one.fits(file),
-    );
+    const waiting = listTransfers().find((one) => ["unfinished", "elsewhere"].includes(one.state) && one.fits(file));
     if (waiting?.state === "unfinished") waiting.giveFile(file, handle);
     else if (waiting || listTransfers().some((one) => isSame(one, file)))
       showToast(`“${file.name}” is already in the list.`, "warn");
-    else startTransfer(new Transfer({ file, name: file.name, size: file.size, handle }));
+    else {
+      const { name, size } = file;
+      const transfer = new Transfer({ file, name, size, handle });
+      const limit = account?.limits.max_upload_bytes;
+      const advice = "If the file is still being recorded or copied, add it again afterwards.";
+      if (limit && size > limit) transfer.refuse("too_large", ...describeTooLarge(limit));
+      else if (size === 0) transfer.refuse("empty", "Empty file", advice);
+      showTransfer(transfer);
+    }
   }
 }
 
 /** @param {Transfer} transfer @param {File} file */
 function isSame(transfer, file) {
-  return (
-    transfer.state !== "ready" &&
-    !NEEDS_YOU.has(transfer.state) &&
-    transfer.fits(file) &&
-    (!transfer.file || transfer.file.lastModified === file.lastModified)
-  );
-}
-
-/** @param {Transfer} transfer */
-function startTransfer(transfer) {
-  const limit = account?.limits.max_upload_bytes;
-  if (limit && transfer.size > limit) transfer.refuse("too_large", ...describeTooLarge(limit));
-  else if (transfer.size === 0)
-    transfer.refuse("empty", "Empty file", "If the file is still being recorded or copied, add it again afterwards.");
-  showTransfer(transfer);
+  if (transfer.state === "ready" || NEEDS_YOU.has(transfer.state) || !transfer.fits(file)) return false;
+  return !transfer.file || transfer.file.lastModified === file.lastModified;
 }
 
 /** @param {Transfer} transfer */
@@ -121,7 +113,7 @@ function showTransfer(transfer) {
   rows.set(transfer, row);
   transfer.isElsewhere = isElsewhere;
   transfer.addEventListener("change", () => onChanged(transfer));
-  list.append(row.element);
+  requireElement("[data-list]").append(row.element);
   onChanged(transfer);
 }
 
@@ -168,11 +160,8 @@ async function chooseFileFor(transfer) {
     return addFiles([chosen]);
   }
   if (transfer.fits(chosen.file)) return transfer.giveFile(chosen.file, chosen.handle);
-  rows
-    .get(transfer)
-    ?.remark(
-      `“${chosen.file.name}” (${formatBytes(chosen.file.size)}) is a different file. To continue this upload, choose “${transfer.name}” (${formatBytes(transfer.size)}).`,
-    );
+  const [other, own] = [chosen.file, transfer].map(({ name, size }) => `“${name}” (${formatBytes(size)})`);
+  rows.get(transfer)?.remark(`${other} is a different file. To continue this upload, choose ${own}.`);
 }
 
 /** @param {Transfer} transfer */
@@ -185,15 +174,8 @@ async function stopTransfer(transfer) {
 }
 
 /** @param {Transfer} transfer */
-function releaseTransfer(transfer) {
-  transfer.wasCancelled();
-  onStopped(transfer);
-}
-
-/** @param {Transfer} transfer */
 function onStopped(transfer) {
-  const id = transfer.uploadId;
-  if (id) channel.tell([{ id, name: transfer.name, state: "stopped", sent: 0, size: transfer.size, speed: 0 }]);
+  publishEnd(transfer);
   forgetTransfer(transfer);
   showStorage();
 }
@@ -201,15 +183,7 @@ function onStopped(transfer) {
 // Queue
 
 function scheduleTransfers() {
-  if (stranger) return;
-  let places = AT_ONCE - listTransfers().filter((one) => one.state === "sending").length;
-  for (const transfer of listTransfers()) {
-    if (places <= 0) return;
-    if (transfer.state !== "waiting" || !transfer.file) continue;
-    transfer.tags = parseTags(/** @type {HTMLInputElement} */ (requireElement("#tags")).value);
-    places -= 1;
-    transfer.start();
-  }
+  if (!stranger) startWaiting(listTransfers(), parseTags(requireElement("#tags").value));
 }
 
 let drawing = false;
@@ -237,17 +211,7 @@ function onChanged(transfer) {
 /** @param {Transfer} transfer */
 function onStateChanged(transfer) {
   queueMicrotask(scheduleTransfers);
-  if (["processing", "ready", "refused", "failed"].includes(transfer.state) && transfer.uploadId)
-    channel.tell([
-      {
-        id: transfer.uploadId,
-        name: transfer.name,
-        state: "stopped",
-        sent: transfer.sent,
-        size: transfer.size,
-        speed: 0,
-      },
-    ]);
+  if (["processing", "ready", "refused", "failed"].includes(transfer.state)) publishEnd(transfer);
   else if (transfer.isGoing || transfer.state === "paused") publishState();
   if (transfer.error?.type === "stopped_elsewhere") showStorage();
   if (transfer.state === "processing" || transfer.state === "ready") {
@@ -259,43 +223,32 @@ function onStateChanged(transfer) {
 
 function publishState() {
   const files = listTransfers().filter((one) => one.uploadId && one.file && (one.isGoing || one.state === "paused"));
-  if (files.length)
-    channel.tell(
-      files.map((one) => ({
-        id: one.uploadId,
-        name: one.name,
-        state: /** @type {any} */ (one.state),
-        sent: one.sent,
-        size: one.size,
-        speed: one.speed,
-      })),
-    );
+  if (files.length) channel.tell(files.map((one) => toUploadState(one)));
+}
+
+/** @param {Transfer} transfer */
+function publishEnd(transfer) {
+  if (transfer.uploadId) channel.tell([toUploadState(transfer, "stopped")]);
 }
 
 // Summary
 
 function drawSummary() {
   const transfers = listTransfers();
-  panel.hidden = transfers.length === 0;
+  requireElement("[data-panel]").hidden = transfers.length === 0;
   const count = (/** @type {(one: Transfer) => boolean} */ fits) => transfers.filter(fits).length;
   const ready = transfers.filter((one) => one.state === "ready");
   setText(requireElement("[data-count]"), formatCount(transfers.length, "file"));
   const needing = count((one) => NEEDS_YOU.has(one.state));
-  const words = [
-    `${ready.length} ready`,
-    `${count((one) => UNDER_WAY.has(one.state))} in progress`,
-    needing === 1 ? "1 needs attention" : `${needing} need attention`,
-  ];
+  const attention = needing === 1 ? "1 needs attention" : `${needing} need attention`;
+  const words = [`${ready.length} ready`, `${count((one) => UNDER_WAY.has(one.state))} in progress`, attention];
   setText(requireElement("[data-summary]"), words.filter((word) => !word.startsWith("0 ")).join(" · "));
   const speed = transfers.reduce((sum, one) => sum + one.speed, 0);
   setText(requireElement("[data-speed]"), speed > 0 ? `${formatBytes(speed)}/s` : "");
   const going = transfers.some((one) => one.isGoing);
-  const paused = transfers.some((one) => one.state === "paused");
-  pauseAll.hidden = !going && !paused;
-  if (pauseAll.dataset.act !== (going ? "pause" : "resume")) {
-    pauseAll.dataset.act = going ? "pause" : "resume";
-    pauseAll.replaceChildren(icon(going ? "pause" : "play"), going ? "Pause all" : "Resume all");
-  }
+  pauseAll.hidden = !going && !transfers.some((one) => one.state === "paused");
+  pauseAll.dataset.act = going ? "pause" : "resume";
+  drawPauseAll(html`${iconView(going ? "pause" : "play")}${going ? "Pause all" : "Resume all"}`);
   const compare = requireElement("[data-compare]");
   const ids = ready.map((one) => one.video?.id).filter(Boolean);
   compare.hidden = ids.length < 2 || ids.length > 3;
@@ -312,24 +265,19 @@ async function showStorage() {
     return; // ignore the error, because the server itself checks the limits
   }
   if (!account) return;
-  if (account.username !== document.body.dataset.user) return pauseForStranger(account.username);
-  const { limits, usage, tier } = account;
-  setText(
-    requireElement("[data-free]"),
-    `${formatBytes(Math.max(0, limits.max_storage_bytes - usage.storage_bytes))} free of ${formatRoundBytes(limits.max_storage_bytes)}`,
-  );
-  setText(
-    requireElement("[data-limit]"),
-    `Files up to ${formatRoundBytes(limits.max_upload_bytes)} on the ${tier[0].toUpperCase()}${tier.slice(1)} plan. You can choose several at once.`,
-  );
-}
-
-/** @param {string} name */
-function pauseForStranger(name) {
-  if (!stranger)
-    showToast(`This browser is now signed in as ${name}, so the uploads are paused. Reload the page.`, "bad");
-  stranger = name;
-  for (const transfer of listTransfers()) if (transfer.isGoing) transfer.pause();
+  const { limits, usage, tier, username } = account;
+  if (username !== document.body.dataset.user) {
+    if (!stranger)
+      showToast(`This browser is now signed in as ${username}, so the uploads are paused. Reload the page.`, "bad");
+    stranger = username;
+    for (const transfer of listTransfers()) if (transfer.isGoing) transfer.pause();
+    return;
+  }
+  const free = formatBytes(Math.max(0, limits.max_storage_bytes - usage.storage_bytes));
+  setText(requireElement("[data-free]"), `${free} free of ${formatRoundBytes(limits.max_storage_bytes)}`);
+  const most = `Files up to ${formatRoundBytes(limits.max_upload_bytes)}`;
+  const plan = `${tier[0].toUpperCase()}${tier.slice(1)} plan`;
+  setText(requireElement("[data-limit]"), `${most} on the ${plan}. You can choose several at once.`);
 }
 
 const limitsKnown = showStorage();
@@ -428,7 +376,7 @@ input.addEventListener("change", () => {
   input.value = "";
 });
 
-acceptDrops(drop, addFiles);
+acceptDrops(requireElement("[data-drop]"), addFiles);
 
 pauseAll.addEventListener("click", () => {
   const pausing = pauseAll.dataset.act === "pause";
@@ -437,14 +385,16 @@ pauseAll.addEventListener("click", () => {
     else if (!pausing && transfer.state === "paused") transfer.resume();
   }
 });
+/** Resume the uploads that wait for a sign-in, or those that wait for something else. @param {boolean} ofSession */
+function resumeOffline(ofSession) {
+  for (const transfer of listTransfers())
+    if (transfer.state === "offline" && (transfer.lack === "session") === ofSession) transfer.resume();
+}
+
 window.addEventListener("offline", () => listTransfers().forEach((transfer) => transfer.networkLost()));
-window.addEventListener("online", () => {
-  for (const transfer of listTransfers())
-    if (transfer.state === "offline" && transfer.lack !== "session") transfer.resume();
-});
+window.addEventListener("online", () => resumeOffline(false));
 window.addEventListener("signedin", () => {
-  for (const transfer of listTransfers())
-    if (transfer.state === "offline" && transfer.lack === "session") transfer.resume();
+  resumeOffline(true);
   showStorage();
 });
 window.addEventListener("beforeunload", (event) => {
@@ -456,7 +406,7 @@ setInterval(() => {
     if (transfer.state === "offline") row.draw();
     if (transfer.state !== "elsewhere") continue;
     // Ask tabs that have not reported lately: the timers of hidden tabs are slow, but hidden tabs answer at once.
-    if (Date.now() - (elsewhere.get(transfer.uploadId)?.at ?? 0) > ASK_AFTER) channel.ask();
+    if (getSilence(transfer.uploadId) > ASK_AFTER) channel.ask();
     if (!isElsewhere(transfer.uploadId)) {
       transfer.sentElsewhere(false);
       fetchUnfinished();

@@ -3,14 +3,8 @@
 /**
  * @typedef {"waiting"|"sending"|"paused"|"offline"|"stopped"} Going State of an upload; "stopped" means that the upload
  *   has ended in any way.
- */
-
-/**
  * @typedef {{id: string, name: string, state: Going, sent: number, size: number, speed: number}} UploadState Progress
  *   of an upload: bytes sent, size in bytes, and speed in bytes per second.
- */
-
-/**
  * @typedef {"pause"|"resume"|"cancelled"} UploadAct Action on an upload in another tab; "cancelled" reports that the
  *   server has already deleted the upload.
  */
@@ -21,11 +15,15 @@ export const STATE_HOLDS = 5000;
 /** Milliseconds without a message after which a tab asks for the state. */
 export const ASK_AFTER = 2500;
 
+/** Return the state for other tabs. @param {import("./transfer.js").Transfer} transfer @param {Going} [ended] */
+export function toUploadState(transfer, ended) {
+  const { uploadId: id, name, sent, size, speed } = transfer;
+  return { id, name, state: ended ?? /** @type {Going} */ (transfer.state), sent, size, speed };
+}
+
 /**
- * @param {object} hears
- * @param {(files: UploadState[]) => void} [hears.onState]
- * @param {() => void} [hears.onAsk]
- * @param {(id: string, act: UploadAct) => void} [hears.onAct]
+ * @param {{onState?: (files: UploadState[]) => void, onAsk?: () => void,
+ *   onAct?: (id: string, act: UploadAct) => void}} hears
  */
 export function openUploadChannel({ onState, onAsk, onAct }) {
   const channel = new BroadcastChannel(NAME);

@@ -7,11 +7,10 @@ export class Speed {
 
   /**
    * Record the number of bytes sent until the time `at` (`performance.now()`).
-   * @param {number} bytes
-   * @param {number} [at]
+   * @param {number} bytes @param {number} [at]
    */
   note(bytes, at = performance.now()) {
-    const last = this.#samples[this.#samples.length - 1];
+    const last = this.#samples.at(-1);
     // The number of sent bytes decreases if lost bytes must be sent again. In this case, restart the measurement.
     if (last && bytes < last.bytes) this.#samples = [];
     this.#samples.push({ at, bytes });

@@ -24,6 +24,7 @@ import { Speed } from "./transfer-speed.js";
 // limits of proxies.
 const FIRST_PIECE = 1024 * 1024;
 const PIECE = 16 * 1024 * 1024;
+const AT_ONCE = 3; // maximum number of files that are sent at once
 const STALLED = 30_000; // ms without progress after which the connection counts as lost
 const FIRST_WAIT = 1000;
 /** True once this page failed to reach the bucket. */ let isBucketShut = false;
@@ -48,11 +49,9 @@ export class Transfer extends EventTarget {
   #speed = new Speed();
   /** @type {any} */ #upload = null;
   /** @type {DirectStack|null} */ #bucket = null;
-  #resource = "";
+  /** Id of the new video; empty until known. */ resource = "";
   /** True once the server has confirmed the upload's creation. */ #isKnown = false;
-  /** Promise of the creation request; null once it is answered or aborted. @type {Promise<void>|null} */ #beginning =
-    null;
-  #endBeginning = () => {};
+  /** Ends with the creation request; null if none runs. @type {PromiseWithResolvers<void>|null} */ #beginning = null;
   #tries = 0;
   #piece = PIECE;
   #timer = 0;
@@ -61,13 +60,8 @@ export class Transfer extends EventTarget {
 
   /**
    * `size` is the size of the file in bytes. `read` fetches the finished video; null if the caller fetches it.
-   * @param {object} about
-   * @param {File|null} about.file
-   * @param {string} about.name
-   * @param {number} about.size
-   * @param {FileSystemFileHandle|null} [about.handle]
-   * @param {Into} [about.into]
-   * @param {((id: string) => Promise<Video>)|null} [about.read]
+   * @param {{file: File|null, name: string, size: number, handle?: FileSystemFileHandle|null, into?: Into,
+   *   read?: ((id: string) => Promise<Video>)|null}} about
    */
   constructor({ file, name, size, handle = null, into = { purpose: "library" }, read = readVideo }) {
     super();
@@ -108,10 +102,7 @@ export class Transfer extends EventTarget {
     return this.file !== null && (this.state === "waiting" || this.state === "sending" || this.state === "offline");
   }
 
-  /**
-   * Return whether a file has the name and size of this upload's file.
-   * @param {File} file
-   */
+  /** Return whether a file has the name and size of this upload's file. @param {File} file */
   fits(file) {
     return file.size === this.size && file.name.normalize("NFC") === this.name.normalize("NFC");
   }
@@ -122,18 +113,11 @@ export class Transfer extends EventTarget {
    * @param {import("../videos/api.js").Upload} upload
    */
   hasJustBegun(upload) {
-    return (
-      this.#beginning !== null &&
-      this.uploadId === "" &&
-      this.size === upload.size &&
-      this.name.normalize("NFC") === upload.filename
-    );
+    const isSame = this.size === upload.size && this.name.normalize("NFC") === upload.filename;
+    return this.#beginning !== null && this.uploadId === "" && isSame;
   }
 
-  /**
-   * @param {File} file
-   * @param {FileSystemFileHandle|null} [handle]
-   */
+  /** @param {File} file @param {FileSystemFileHandle|null} [handle] */
   giveFile(file, handle = null) {
     this.file = file;
     this.handle = handle ?? this.handle;
@@ -143,8 +127,7 @@ export class Transfer extends EventTarget {
   /**
    * Open the file by its handle; `ask` allows to ask the user for permission. Return false if the file is inaccessible,
    * or if its name or size is not that of the upload.
-   * @param {boolean} ask
-   * @returns {Promise<boolean>}
+   * @param {boolean} ask @returns {Promise<boolean>}
    */
   async reopen(ask) {
     const file = this.handle && (await openFile(this.handle, ask));
@@ -164,12 +147,13 @@ export class Transfer extends EventTarget {
     if (this.#beginning) return;
     if (!this.#upload) {
       this.#upload = this.#make(this.file);
-      const before = this.uploadId
-        ? null
-        : (await this.#upload.findPreviousUploads()).sort(
-            (/** @type {any} */ a, /** @type {any} */ b) => Date.parse(b.creationTime) - Date.parse(a.creationTime),
-          )[0];
-      if (before && this.isElsewhere(getId(before.uploadUrl))) return this.#alreadyGoing();
+      /** @type {any[]} */ const previous = this.uploadId ? [] : await this.#upload.findPreviousUploads();
+      const [before] = previous.sort((one, other) => Date.parse(other.creationTime) - Date.parse(one.creationTime));
+      if (before && this.isElsewhere(getId(before.uploadUrl))) {
+        this.#stop();
+        this.#upload = null;
+        return this.refuse("elsewhere", "Already uploading", "Another tab is uploading this file.");
+      }
       if (before) {
         this.#upload.resumeFromPreviousUpload(before);
         this.#bind();
@@ -177,17 +161,8 @@ export class Transfer extends EventTarget {
     }
     // The user may have paused during the search for an interrupted upload of this file.
     if (/** @type {State} */ (this.state) !== "sending") return;
-    if (!this.#upload.options.uploadUrl)
-      this.#beginning = new Promise((resolve) => {
-        this.#endBeginning = resolve;
-      });
+    if (!this.#upload.options.uploadUrl) this.#beginning = Promise.withResolvers();
     this.#upload.start();
-  }
-
-  #alreadyGoing() {
-    this.#stop();
-    this.#upload = null;
-    this.refuse("elsewhere", "Already uploading", "Another tab is uploading this file.");
   }
 
   pause() {
@@ -212,24 +187,16 @@ export class Transfer extends EventTarget {
   /**
    * Cancel the upload and delete its data. Return false if the upload had already ended. After an error, the upload
    * stays paused.
-   * @returns {Promise<boolean>}
-   * @throws {import("../base/api.js").ApiError}
+   * @returns {Promise<boolean>} @throws {import("../base/api.js").ApiError}
    */
   async cancel() {
     if (this.file) this.pause();
-    await this.#beginning;
+    await this.#beginning?.promise;
     this.#stop();
     if (this.uploadId) {
-      try {
-        await cancelUpload(this.uploadId, this.isDirect);
-      } catch (error) {
-        const status = /** @type {any} */ (error).status;
-        if (status === 409) {
-          await this.#ended();
-          return false;
-        }
-        if (status !== 404 && status !== 410) throw error;
-      }
+      const error = await cancelUpload(this.uploadId, this.isDirect).catch((error) => error);
+      if (error?.status === 409) return this.#ended().then(() => false);
+      if (error && error.status !== 404 && error.status !== 410) throw error;
     }
     this.wasCancelled();
     return true;
@@ -243,11 +210,7 @@ export class Transfer extends EventTarget {
     this.#set("gone");
   }
 
-  /**
-   * @param {string} type
-   * @param {string} title
-   * @param {string} text
-   */
+  /** @param {string} type @param {string} title @param {string} text */
   refuse(type, title, text) {
     this.error = { type, title, text };
     this.#set("refused");
@@ -256,25 +219,18 @@ export class Transfer extends EventTarget {
   /** @param {Video} video */
   adopt(video) {
     this.video = video;
-    if (video.status === "failed")
-      this.error = {
-        type: video.error?.type ?? "",
-        title: "This file cannot be used",
-        text: video.error?.message ?? "",
-      };
-    this.#set(video.status === "failed" ? "failed" : video.status === "ready" ? "ready" : "processing");
+    const { type = "", message: text = "" } = video.error ?? {};
+    if (video.status === "failed") this.error = { type, title: "This file cannot be used", text };
+    this.#set(video.status === "failed" || video.status === "ready" ? video.status : "processing");
   }
 
   /** @param {{progress: number, message: string}|null} work State of the ingest job; null once it ended. */
   working(work) {
     this.work = work && { ...work, progress: Math.max(this.work?.progress ?? 0, work.progress) };
-    this.#tell();
+    this.#set();
   }
 
-  /**
-   * @param {boolean} sends True if another tab sends this upload.
-   * @param {import("./tab-channel.js").Going} [going]
-   */
+  /** @param {boolean} sends True if another tab sends this upload. @param {import("./tab-channel.js").Going} [going] */
   sentElsewhere(sends, going = "sending") {
     this.going = going;
     if (sends && (this.state === "unfinished" || this.state === "elsewhere")) this.#set("elsewhere");
@@ -283,21 +239,21 @@ export class Transfer extends EventTarget {
 
   /** @param {File} file */
   #make(file) {
-    if (this.isDirect) {
-      this.#bucket = new DirectStack({ size: file.size, piece: this.#piece, begin: () => this.#said(file) });
-    }
+    const tags = this.tags.length ? JSON.stringify(this.tags) : "";
+    const begin = () => ({
+      filename: file.name,
+      content_type: file.type,
+      ...this.into,
+      ...(tags && { tags: this.tags }),
+    });
+    if (this.isDirect) this.#bucket = new DirectStack({ size: file.size, piece: this.#piece, begin });
     return new Upload(file, {
       // If the server refuses HEAD for a known upload, tus-js-client starts a new upload at the endpoint. To prevent
       // this, set no endpoint.
       endpoint: this.uploadId ? null : TUS,
       fingerprint: async () => makeFingerprint(file, this.into, this.isDirect),
       uploadUrl: this.uploadId ? new URL(`${TUS}${this.uploadId}`, location.href).href : null,
-      metadata: {
-        filename: file.name,
-        filetype: file.type,
-        ...this.into,
-        ...(this.tags.length ? { tags: JSON.stringify(this.tags) } : {}),
-      },
+      metadata: { filename: file.name, filetype: file.type, ...this.into, ...(tags && { tags }) },
       chunkSize: this.isDirect ? this.#piece : FIRST_PIECE,
       ...(this.#bucket && { httpStack: this.#bucket }),
       // Transfer schedules the retries itself, to show a countdown.
@@ -317,14 +273,9 @@ export class Transfer extends EventTarget {
     });
   }
 
-  /** @param {File} file @returns {Record<string, unknown>} */
-  #said(file) {
-    return { filename: file.name, content_type: file.type, ...this.into, ...(this.tags.length && { tags: this.tags }) };
-  }
-
   /** @param {any} response */
   #answered(response) {
-    this.#resource = response.getHeader("X-Resource-Id") ?? this.#resource;
+    this.resource = response.getHeader("X-Resource-Id") ?? this.resource;
     const until = Date.parse(response.getHeader("Upload-Expires") ?? "");
     if (!Number.isNaN(until)) this.expires = new Date(until);
   }
@@ -341,13 +292,13 @@ export class Transfer extends EventTarget {
     this.#bind();
     if (this.state !== "sending") this.#stop();
     if (this.handle) storeHandle(this.uploadId, this.handle);
-    this.#tell();
+    this.#set();
   }
 
   /** Record that the creation request was answered or aborted. */
   #hasBegun() {
+    this.#beginning?.resolve();
     this.#beginning = null;
-    this.#endBeginning();
   }
 
   /** @param {number} sent */
@@ -355,7 +306,7 @@ export class Transfer extends EventTarget {
     if (sent !== this.sent) this.#movedAt = Date.now();
     this.sent = sent;
     this.#speed.note(sent);
-    this.#tell();
+    this.#set();
   }
 
   async #arrived() {
@@ -364,17 +315,12 @@ export class Transfer extends EventTarget {
     if (this.uploadId) deleteHandle(this.uploadId);
     this.work = null;
     this.#set("processing");
-    if (!this.#resource || !this.read) return;
+    if (!this.resource || !this.read) return;
     try {
-      this.adopt(await this.read(this.#resource));
+      this.adopt(await this.read(this.resource));
     } catch {
       // Ignore the error: a job message or the library will show the video later.
     }
-  }
-
-  /** Id of the new video; empty until known. */
-  get resource() {
-    return this.#resource;
   }
 
   /** @param {any} error Error of tus-js-client. */
@@ -432,26 +378,20 @@ export class Transfer extends EventTarget {
   #stoppedElsewhere() {
     this.#leave();
     this.sent = 0;
-    this.refuse(
-      "stopped_elsewhere",
-      "Cancelled elsewhere",
-      "The upload was cancelled in another window, and its data was deleted. Upload the file again if you still need it.",
-    );
+    const text = "The upload was cancelled in another window, and its data was deleted.";
+    this.refuse("stopped_elsewhere", "Cancelled elsewhere", `${text} Upload the file again if you still need it.`);
   }
 
   async #ended() {
     const upload = await findEndedUpload(this.uploadId).catch(() => null);
     if (upload?.resource_id) {
-      this.#resource = upload.resource_id;
+      this.resource = upload.resource_id;
       this.#forgetAddress();
       return this.#arrived();
     }
-    this.#refusedBy(409, {
-      type: upload?.error?.type ?? "upload_finished",
-      error:
-        upload?.error?.message ??
-        "The server has closed this upload. If the video is not in your library, upload the file again.",
-    });
+    const text = "The server has closed this upload. If the video is not in your library, upload the file again.";
+    const { type = "upload_finished", message: error = text } = upload?.error ?? {};
+    this.#refusedBy(409, { type, error });
   }
 
   #leave() {
@@ -519,85 +459,69 @@ export class Transfer extends EventTarget {
     }, 1000);
   }
 
-  /** @param {State} state */
-  #set(state) {
+  /** @param {State} [state] */
+  #set(state = this.state) {
     this.state = state;
-    this.#tell();
-  }
-
-  #tell() {
     this.dispatchEvent(new Event("change"));
   }
 }
 
 /**
- * Return the key that identifies an interrupted upload in this browser.
- * @param {File} file
- * @param {Into} into
- * @param {boolean} isDirect
+ * Start waiting uploads, as many as may be sent at once.
+ * @param {Transfer[]} transfers @param {string[]} [tags] Tags for the new videos.
  */
-function makeFingerprint({ name, type, size, lastModified }, { purpose, ...rest }, isDirect) {
-  return [
-    isDirect ? "direct" : "tus",
-    document.body.dataset.user,
-    ...Object.values(rest),
-    name,
-    type,
-    size,
-    lastModified,
-  ].join("-");
+export function startWaiting(transfers, tags = []) {
+  let places = AT_ONCE - transfers.filter((one) => one.state === "sending").length;
+  for (const transfer of transfers) {
+    if (places <= 0) return;
+    if (transfer.state !== "waiting" || !transfer.file) continue;
+    transfer.tags = tags;
+    places -= 1;
+    transfer.start();
+  }
 }
 
-/**
- * @param {string} address
- * @returns {string}
- */
-function getId(address) {
-  return decodeURIComponent(new URL(address, location.href).pathname.split("/").filter(Boolean).pop() ?? "");
+/** Return the key of an interrupted upload. @param {File} file @param {Into} into @param {boolean} isDirect */
+function makeFingerprint({ name, type, size, lastModified }, { purpose, ...rest }, isDirect) {
+  const front = isDirect ? "direct" : "tus";
+  return [front, document.body.dataset.user, ...Object.values(rest), name, type, size, lastModified].join("-");
 }
+
+/** @param {string} address */
+const getId = (address) =>
+  decodeURIComponent(new URL(address, location.href).pathname.split("/").filter(Boolean).pop() ?? "");
 
 /**
  * Return the status, body and retry delay (seconds) of a response. The body is null if it is not JSON, as in a proxy's
  * error page.
- * @param {any} response
- * @returns {{status: number, body: any, retryAfter: number}}
+ * @param {any} response @returns {{status: number, body: any, retryAfter: number}}
  */
 function readAnswer(response) {
-  const [status, retryAfter] = [response.getStatus(), Number(response.getHeader("Retry-After")) || 0];
+  let body = null;
   try {
-    return { status, retryAfter, body: JSON.parse(response.getBody()) };
-  } catch {
-    return { status, retryAfter, body: null };
-  }
+    body = JSON.parse(response.getBody());
+  } catch {}
+  return { status: response.getStatus(), retryAfter: Number(response.getHeader("Retry-After")) || 0, body };
 }
 
 /**
  * Return title and advice for a refused upload.
- * @param {string} type
- * @param {number} status
- * @param {string} said
- * @param {any} body
- * @returns {[string, string]}
+ * @param {string} type @param {number} status @param {string} said @param {any} body @returns {[string, string]}
  */
 function describeRefusal(type, status, said, body) {
   if (type === "too_large") return describeTooLarge(body?.limit);
-  if (type === "storage_full")
-    return [
-      "Your storage is full",
-      `${body?.limit ? `${formatBytes(Math.max(0, body.limit - (body.used ?? 0)))} of ${formatRoundBytes(body.limit)} are free. ` : ""}Delete videos that you do not need, then try again.`,
-    ];
+  if (type === "storage_full") {
+    const free = body?.limit ? formatBytes(Math.max(0, body.limit - (body.used ?? 0))) : "";
+    const words = free ? `${free} of ${formatRoundBytes(body.limit)} are free. ` : "";
+    return ["Your storage is full", `${words}Delete videos that you do not need, then try again.`];
+  }
   if (status === 415) return ["Not a video", `${said} Choose a video file.`];
-  if (type === "malware_found") return ["File not accepted", said];
-  return [status === 422 ? "This file cannot be used" : "File not accepted", said];
+  return [status === 422 && type !== "malware_found" ? "This file cannot be used" : "File not accepted", said];
 }
 
-/**
- * @param {number|undefined} limit Maximum size in bytes.
- * @returns {[string, string]}
- */
+/** @param {number|undefined} limit Maximum size in bytes. @returns {[string, string]} */
 export function describeTooLarge(limit) {
-  return [
-    "File too large",
-    `${limit ? `Your plan allows files up to ${formatRoundBytes(limit)}` : "Your plan does not allow files of this size"}. Split the file or export it at a lower bitrate, then add it again.`,
-  ];
+  const allowed = limit ? `allows files up to ${formatRoundBytes(limit)}` : "does not allow files of this size";
+  const advice = "Split the file or export it at a lower bitrate, then add it again.";
+  return ["File too large", `Your plan ${allowed}. ${advice}`];
 }

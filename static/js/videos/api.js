@@ -22,24 +22,18 @@ export const INGEST = "ingest";
  * @returns {Promise<import("../../../docs/openapi").LibraryPage>}
  */
 export function listVideos(query, signal) {
-  const given = Object.entries(query)
-    .filter(([, value]) => value !== "")
-    .map(([name, value]) => [name, String(value)]);
-  return get(`${LIBRARY}?${new URLSearchParams(given)}`, { signal });
+  const given = Object.entries(query).filter(([, value]) => value !== "");
+  return get(`${LIBRARY}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`, { signal });
 }
 
 /** @param {string} id @returns {Promise<Video>} */
 export const readVideo = (id) => get(`${LIBRARY}/${encodeURIComponent(id)}`);
 /** Read a library or catalogue video. @param {string} id @returns {Promise<Video & {is_listed?: boolean}>} */
 export const findVideo = (id) =>
-  readVideo(id).catch((error) =>
-    error.status === 404
-      ? get(`/api/v1/videos/${encodeURIComponent(id)}`).then((/** @type {Video} */ video) => ({
-          ...video,
-          is_listed: true,
-        }))
-      : Promise.reject(error),
-  );
+  readVideo(id).catch(async (error) => {
+    if (error.status !== 404) throw error;
+    return { ...(await get(`/api/v1/videos/${encodeURIComponent(id)}`)), is_listed: true };
+  });
 /** @param {string} id @param {{title?: string, description?: string, tags?: string[]}} fields @returns {Promise<Video>} */
 export const changeVideo = (id, fields) => callApi("PATCH", `${LIBRARY}/${encodeURIComponent(id)}`, fields);
 /**
@@ -84,9 +78,8 @@ export const isFromPages = ({ front }) => front === "tus" || front === "direct";
 export async function listLiveUploads() {
   /** Uploads by id: two responses may list the same upload. @type {Map<string, Upload>} */ const found = new Map();
   for (let offset = 0; ; offset += UPLOADS_A_CALL) {
-    const { uploads, total } = await get(
-      `${UPLOADS}?status=initiated&status=uploading&limit=${UPLOADS_A_CALL}&offset=${offset}`,
-    );
+    const query = `status=initiated&status=uploading&limit=${UPLOADS_A_CALL}&offset=${offset}`;
+    const { uploads, total } = await get(`${UPLOADS}?${query}`);
     for (const upload of uploads) found.set(upload.id, upload);
     if (uploads.length < UPLOADS_A_CALL || offset + UPLOADS_A_CALL >= total) return [...found.values()];
   }
@@ -102,11 +95,7 @@ export async function findEndedUpload(id) {
   return uploads.find((/** @type {Upload} */ upload) => upload.id === id) ?? null;
 }
 
-/**
- * Format a size as `3.1 GiB` or `412 MiB`.
- * @param {number} bytes
- * @returns {string}
- */
+/** Format a size as `3.1 GiB` or `412 MiB`. @param {number} bytes @returns {string} */
 export function formatBytes(bytes) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let value = bytes;
@@ -141,41 +130,27 @@ export function formatPartOfBytes(part, whole) {
  */
 export function formatPicture({ width, height, fps }) {
   if (!width || !height) return "";
-  return height > width
-    ? `${width}×${height}`
-    : `${height}p${fps ? formatFrameRate(Math.abs(fps - Math.round(fps)) < 0.005 ? Math.round(fps) : fps) : ""}`;
+  if (height > width) return `${width}×${height}`;
+  const whole = Math.round(fps);
+  return `${height}p${fps ? formatFrameRate(Math.abs(fps - whole) < 0.005 ? whole : fps) : ""}`;
 }
 
 const DAY = 86_400_000;
 
-/**
- * Format a date as `Today, 14:02`, `Yesterday` or `3 Mar`.
- * @param {Date} date
- * @param {Date} [now]
- * @returns {string}
- */
+/** Format a date as `Today, 14:02`, `Yesterday` or `3 Mar`. @param {Date} date @param {Date} [now] @returns {string} */
 export function formatDay(date, now = new Date()) {
   const midnight = (/** @type {Date} */ d) => new Date(d.getFullYear(), d.getMonth(), d.getDate()).getTime();
   const days = Math.round((midnight(now) - midnight(date)) / DAY);
-  if (days === 0)
-    return `Today, ${String(date.getHours()).padStart(2, "0")}:${String(date.getMinutes()).padStart(2, "0")}`;
+  const [hours, minutes] = [date.getHours(), date.getMinutes()].map((part) => String(part).padStart(2, "0"));
+  if (days === 0) return `Today, ${hours}:${minutes}`;
   if (days === 1) return "Yesterday";
   return date.getFullYear() === now.getFullYear()
     ? `${date.getDate()} ${date.toLocaleDateString("en", { month: "short" })}`
     : formatIsoDay(date);
 }
 
-/**
- * @param {string} text
- * @returns {string[]}
- */
+/** @param {string} text @returns {string[]} */
 export function parseTags(text) {
-  return [
-    ...new Set(
-      text
-        .split(",")
-        .map((tag) => tag.trim().replace(/\s+/g, " "))
-        .filter(Boolean),
-    ),
-  ];
+  const tags = text.split(",").map((tag) => tag.trim().replace(/\s+/g, " "));
+  return [...new Set(tags.filter(Boolean))];
 }

@@ -20,11 +20,7 @@ export async function downloadFile(address, name, signal) {
   return new File([blob], name, { type: blob.type });
 }
 
-/**
- * @param {import("./api.js").Video} video
- * @param {AbortSignal} [signal]
- * @returns {Promise<File>}
- */
+/** @param {import("./api.js").Video} video @param {AbortSignal} [signal] @returns {Promise<File>} */
 export const downloadOriginal = (video, signal) =>
   downloadFile(
     video.video_url ?? "",

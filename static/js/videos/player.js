@@ -44,17 +44,8 @@ export class Player extends EventTarget {
     this.fps = fps;
     this.variable = variable;
     this.renew = renew;
-    for (const name of [
-      "play",
-      "pause",
-      "ended",
-      "volumechange",
-      "ratechange",
-      "durationchange",
-      "seeking",
-      "progress",
-    ])
-      element.addEventListener(name, () => this.#tell());
+    const changes = ["play", "pause", "ended", "volumechange", "ratechange", "durationchange", "seeking", "progress"];
+    for (const name of changes) element.addEventListener(name, () => this.#tell());
     for (const name of ["waiting", "seeking", "loadstart"]) element.addEventListener(name, () => this.#wait());
     for (const name of ["playing", "canplay", "seeked", "loadeddata", "error", "emptied"])
       element.addEventListener(name, () => this.#waited());
@@ -92,31 +83,15 @@ export class Player extends EventTarget {
     const { video } = this;
     const rungs = video.renditions.filter((rendition) => rendition.kind === "hls");
     const proxy = video.renditions.find((rendition) => rendition.kind === "proxy");
-    return [
-      ...(video.video_url
-        ? [
-            {
-              id: ORIGINAL,
-              label: "Original",
-              note: [
-                formatPicture(video),
-                video.duration_exact && formatBitrate((video.file_size * 8) / video.duration_exact),
-              ]
-                .filter(Boolean)
-                .join(", "),
-            },
-          ]
-        : []),
-      ...(video.hls_url ? [{ id: AUTO, label: "Auto", note: "adapts to your connection" }] : []),
-      ...rungs
-        .filter(() => video.hls_url && rungs.length > 1)
-        .map((rung) => ({
-          id: rung.name,
-          label: `${rung.height}p`,
-          note: rung.bit_rate ? formatBitrate(rung.bit_rate) : "",
-        })),
-      ...(proxy ? [{ id: PROXY, label: "Quick copy", note: `${proxy.height}p, fastest seeking` }] : []),
-    ];
+    /** @type {Quality[]} */ const found = [];
+    const rate = video.duration_exact && formatBitrate((video.file_size * 8) / video.duration_exact);
+    const note = [formatPicture(video), rate].filter(Boolean).join(", ");
+    if (video.video_url) found.push({ id: ORIGINAL, label: "Original", note });
+    if (video.hls_url) found.push({ id: AUTO, label: "Auto", note: "adapts to your connection" });
+    for (const { name, height, bit_rate } of video.hls_url && rungs.length > 1 ? rungs : [])
+      found.push({ id: name, label: `${height}p`, note: bit_rate ? formatBitrate(bit_rate) : "" });
+    if (proxy) found.push({ id: PROXY, label: "Quick copy", note: `${proxy.height}p, fastest seeking` });
+    return found;
   }
 
   get words() {
@@ -135,20 +110,16 @@ export class Player extends EventTarget {
 
   /** Play the best playable quality. */
   begin() {
-    const next = [ORIGINAL, AUTO, PROXY].find(
-      (id) => !this.#unplayable.has(id) && this.qualities.some((one) => one.id === id),
-    );
+    const known = new Set(this.qualities.map(({ id }) => id).filter((id) => !this.#unplayable.has(id)));
+    const next = [ORIGINAL, AUTO, PROXY].find((id) => known.has(id));
     if (next) return void this.choose(next, false);
     this.quality = "";
-    const { video } = this;
-    const tried = this.#unplayable.size > 0;
-    this.trouble = tried
-      ? {
-          title: "This browser cannot play the video",
-          text: `This browser does not support ${video.codec || "this format"}. A copy can be made that every browser can play. The original is kept.`,
-          mayMake: true,
-        }
-      : { title: "The video cannot be played yet", text: "The file is still being processed.", mayMake: false };
+    const reason = `This browser does not support ${this.video.codec || "this format"}.`;
+    const text = `${reason} A copy can be made that every browser can play. The original is kept.`;
+    this.trouble =
+      this.#unplayable.size > 0
+        ? { title: "This browser cannot play the video", text, mayMake: true }
+        : { title: "The video cannot be played yet", text: "The file is still being processed.", mayMake: false };
     this.#tell();
   }
 
@@ -307,17 +278,12 @@ export class Player extends EventTarget {
         return void this.choose(id, false);
       } catch {}
     }
+    const failed =
+      status >= 500 ? "The server reported an internal error, which has been logged. Try again later." : "";
     this.trouble =
       status === 0
         ? { title: "No connection", text: "Check the network, then try again.", mayMake: false }
-        : {
-            title: "The video could not be loaded",
-            text:
-              status >= 500
-                ? "The server reported an internal error, which has been logged. Try again later."
-                : "Reload the page.",
-            mayMake: false,
-          };
+        : { title: "The video could not be loaded", text: failed || "Reload the page.", mayMake: false };
     this.#tell();
   }
 

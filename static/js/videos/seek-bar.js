@@ -1,7 +1,8 @@
 // The player's seek bar, with chapters and preview thumbnails.
 
-import { h, requireElement, setText } from "../base/dom.js";
+import { requireElement, setText } from "../base/dom.js";
 import { formatClock } from "../base/format.js";
+import { createRoot, html } from "../base/view.js";
 
 const STEP = 5; // seconds that an arrow key seeks
 const SMALL_STEP = 1; // seconds that an arrow key with Shift seeks
@@ -13,10 +14,7 @@ export class SeekBar {
   #dragging = false;
   /** Pointer position on the bar, 0 to 1; null if the pointer is elsewhere. @type {number|null} */ #hover = null;
 
-  /**
-   * @param {HTMLElement} element
-   * @param {import("./player.js").Player} player
-   */
+  /** @param {HTMLElement} element @param {import("./player.js").Player} player */
   constructor(element, player) {
     this.element = element;
     this.player = player;
@@ -38,7 +36,7 @@ export class SeekBar {
     const whole = this.player.duration || 1;
     const marks = chapters
       .filter(({ start }) => start > 0 && start < whole)
-      .map(({ start }) => h("i", { class: "chapter", vars: { "--at": (start / whole).toFixed(5) } }));
+      .map(({ start }) => createRoot()(html`<i class="chapter" .style=${`--at: ${(start / whole).toFixed(5)}`}></i>`));
     requireElement(".played", this.element).after(...marks);
     this.update();
   }
@@ -142,11 +140,7 @@ function getLoadedShare(video, whole) {
   return 0;
 }
 
-/**
- * Describe a duration for screen readers, such as `14 minutes 31 seconds`.
- * @param {number} seconds
- * @returns {string}
- */
+/** Describe a duration for screen readers, such as `14 minutes 31 seconds`. @param {number} seconds */
 function describeDuration(seconds) {
   const whole = Math.floor(Math.max(0, seconds));
   const parts = [

@@ -1,7 +1,7 @@
 // Captions and chapters of videos.
 
 import { callApi, get } from "../base/api.js";
-import { formatDuration, parseMoment } from "../base/format.js";
+import { formatMoment, formatPosition, parseMoment } from "../base/format.js";
 
 /** @typedef {import("../../../docs/openapi").TextTrack} TextTrack */
 
@@ -66,16 +66,8 @@ export const getTrackName = ({ label, language }) => label || getLanguageName(la
 export const formatChapters = (chapters) =>
   chapters.map(({ start, text }) => `${formatShortMoment(start)} ${text}`).join("\n");
 
-/** Format seconds as `4:05` or `4:05.25`. @param {number} seconds @returns {string} */
-function formatShortMoment(seconds) {
-  const part = (seconds % 1)
-    .toFixed(3)
-    .slice(1)
-    .replace(/\.?0+$/, "");
-  return part === "" || part.startsWith("1")
-    ? formatDuration(seconds)
-    : `${formatDuration(Math.floor(seconds))}${part}`;
-}
+/** Format seconds as `4:05` or `4:05.25`. @param {number} seconds */
+const formatShortMoment = (seconds) => formatMoment(seconds).replace(/\.?0+$/, "");
 
 /**
  * Convert chapters, written as lines of time and name, to WebVTT; `problem` is an error message or empty.
@@ -98,20 +90,13 @@ export function parseChapters(lines, whole) {
   }
   const cues = found.map(({ start, text }, n) => {
     const end = found[n + 1]?.start ?? Math.max(whole, start + 1);
-    return `${formatStamp(start)} --> ${formatStamp(end)}\n${escapeText(text)}\n`;
+    return `${formatPosition(start)} --> ${formatPosition(end)}\n${escapeText(text)}\n`;
   });
   return { content: `WEBVTT\n\n${cues.join("\n")}`, problem: "" };
 }
 
 /** @param {string} problem */
 const makeProblem = (problem) => ({ content: "", problem });
-
-/** Format seconds as `00:04:05.250`. @param {number} seconds @returns {string} */
-function formatStamp(seconds) {
-  const ms = Math.round(seconds * 1000);
-  const two = (/** @type {number} */ n) => String(Math.floor(n)).padStart(2, "0");
-  return `${two(ms / 3_600_000)}:${two((ms / 60_000) % 60)}:${two((ms / 1000) % 60)}.${String(ms % 1000).padStart(3, "0")}`;
-}
 
 /** @param {string} text */
 const escapeText = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");

@@ -1,23 +1,11 @@
 // The thumbnail of a video, or a placeholder.
 
-import { h, icon } from "../base/dom.js";
-import { html, iconView } from "../base/view.js";
+import { createRoot, html, iconView } from "../base/view.js";
 
-/**
- * @param {string|null|undefined} address
- * @param {boolean} [hasSign]
- * @returns {HTMLElement}
- */
+/** @param {string|null|undefined} address @param {boolean} [hasSign] @returns {HTMLElement} */
 export function createPoster(address, hasSign = true) {
-  if (!address) return h("span", { class: "none" }, hasSign && icon("film"));
-  return h("img", {
-    src: address,
-    alt: "",
-    loading: "lazy",
-    decoding: "async",
-    draggable: "false",
-    onerror: (/** @type {Event} */ event) => /** @type {Element} */ (event.target).replaceWith(createPoster(null)),
-  });
+  const poster = createRoot()(posterView(address, hasSign, () => poster.replaceWith(createPoster(null))));
+  return poster;
 }
 
 /**

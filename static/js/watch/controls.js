@@ -37,7 +37,7 @@ export class Controls {
     };
     for (const [name, act] of Object.entries(acts))
       requireElement(`[data-act=${name}]`, root).addEventListener("click", act);
-    this.volume = /** @type {HTMLInputElement} */ (requireElement("[data-volume]", root));
+    this.volume = requireElement("[data-volume]", root);
     this.volume.addEventListener("input", () => player.volume(Number(this.volume.value)));
     requireElement("[data-speeds]", root).addEventListener("click", (/** @type {Event} */ event) => {
       const button = /** @type {Element} */ (event.target).closest("button");
@@ -90,12 +90,13 @@ export class Controls {
     const { player } = this;
     const { element } = player;
     this.onMenu();
+    const sound = { label: element.muted ? "Unmute" : "Mute", icon: element.muted ? "vol" : "mute" };
     toggleMenu(this.gear, "Quality and speed", [
-      ...player.qualities.map((one) => ({
-        label: one.label,
-        note: one.note,
-        checked: one.id === player.quality,
-        run: () => player.choose(one.id),
+      ...player.qualities.map(({ id, label, note }) => ({
+        label,
+        note,
+        checked: id === player.quality,
+        run: () => player.choose(id),
       })),
       ...SPEEDS.map((speed, n) => ({
         label: `Speed ${speed}×`,
@@ -103,12 +104,7 @@ export class Controls {
         apart: n === 0,
         run: () => player.speed(speed),
       })),
-      {
-        apart: true,
-        label: element.muted ? "Unmute" : "Mute",
-        icon: element.muted ? "vol" : "mute",
-        run: () => player.mute(),
-      },
+      { ...sound, apart: true, run: () => player.mute() },
     ]);
   }
 
@@ -116,79 +112,53 @@ export class Controls {
   #keys(toggleCaptions) {
     const { player } = this;
     const by = (/** @type {number} */ seconds) => player.seek(player.time + seconds);
-    enableShortcuts([
-      {
-        keys: "Space K",
-        label: "Play or pause",
-        match: matchKeys(" ", "k"),
-        run: () => player.toggle(),
-        buttons: { "[data-act=toggle]": "Space" },
-      },
-      {
-        keys: "J L",
-        label: "Back or forward 10 s",
-        match: matchKeys("j", "l"),
-        run: (/** @type {KeyboardEvent} */ e) => by(e.key.toLowerCase() === "l" ? JUMP : -JUMP),
-      },
-      {
-        keys: "← →",
-        label: "Back or forward 5 s; Shift: 1 s",
-        match: matchKeysWithModifiers("ArrowLeft", "ArrowRight"),
-        run: (/** @type {KeyboardEvent} */ e) => by((e.key === "ArrowRight" ? 1 : -1) * (e.shiftKey ? 1 : STEP)),
-      },
-      {
-        keys: ", .",
-        label: "Previous or next frame",
-        match: matchKeys(",", "."),
-        run: (/** @type {KeyboardEvent} */ e) => player.frame(e.key === "." ? 1 : -1),
-        buttons: { "[data-act=frame-back]": ",", "[data-act=frame-on]": "." },
-      },
-      {
-        keys: "0 – 9",
-        label: "Jump to 0 % – 90 %",
-        match: (/** @type {KeyboardEvent} */ e) => !e.ctrlKey && /^\d$/.test(e.key),
-        run: (/** @type {KeyboardEvent} */ e) => player.seek((Number(e.key) / 10) * player.duration),
-      },
-      {
-        keys: "Home End",
-        label: "Jump to start or end",
-        match: matchKeys("Home", "End"),
-        run: (/** @type {KeyboardEvent} */ e) => player.seek(e.key === "Home" ? 0 : player.duration),
-      },
-      {
-        keys: "< >",
-        label: "Play slower or faster",
-        match: matchKeys("<", ">"),
-        run: (/** @type {KeyboardEvent} */ e) => this.#shift(e.key === ">" ? 1 : -1),
-      },
-      {
-        keys: "↑ ↓",
-        label: "Volume up or down",
-        match: matchKeys("ArrowUp", "ArrowDown"),
-        run: (/** @type {KeyboardEvent} */ e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER),
-      },
-      {
-        keys: "M",
-        label: "Mute or unmute",
-        match: matchKeys("m"),
-        run: () => player.mute(),
-        buttons: { "[data-act=mute]": "M" },
-      },
-      {
-        keys: "C",
-        label: "Turn captions on or off",
-        match: matchKeys("c"),
-        run: toggleCaptions,
-        buttons: { "[data-act=captions]": "C" },
-      },
-      {
-        keys: "F",
-        label: "Full screen",
-        match: matchKeys("f"),
-        run: () => this.fullscreen(),
-        buttons: { "[data-act=fullscreen]": "F" },
-      },
-    ]);
+    /** @typedef {(event: KeyboardEvent) => any} Handler */
+    /** @type {[string, string, Handler, Handler, Record<string, string>?][]} Keys, label, match, action, buttons. */
+    const shortcuts = [
+      ["Space K", "Play or pause", matchKeys(" ", "k"), () => player.toggle(), { toggle: "Space" }],
+      ["J L", "Back or forward 10 s", matchKeys("j", "l"), (e) => by(e.key.toLowerCase() === "l" ? JUMP : -JUMP)],
+      [
+        "← →",
+        "Back or forward 5 s; Shift: 1 s",
+        matchKeysWithModifiers("ArrowLeft", "ArrowRight"),
+        (e) => by((e.key === "ArrowRight" ? 1 : -1) * (e.shiftKey ? 1 : STEP)),
+      ],
+      [
+        ", .",
+        "Previous or next frame",
+        matchKeys(",", "."),
+        (e) => player.frame(e.key === "." ? 1 : -1),
+        { "frame-back": ",", "frame-on": "." },
+      ],
+      [
+        "0 – 9",
+        "Jump to 0 % – 90 %",
+        (e) => !e.ctrlKey && /^\d$/.test(e.key),
+        (e) => player.seek((Number(e.key) / 10) * player.duration),
+      ],
+      [
+        "Home End",
+        "Jump to start or end",
+        matchKeys("Home", "End"),
+        (e) => player.seek(e.key === "Home" ? 0 : player.duration),
+      ],
+      ["< >", "Play slower or faster", matchKeys("<", ">"), (e) => this.#shift(e.key === ">" ? 1 : -1)],
+      [
+        "↑ ↓",
+        "Volume up or down",
+        matchKeys("ArrowUp", "ArrowDown"),
+        (e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER),
+      ],
+      ["M", "Mute or unmute", matchKeys("m"), () => player.mute(), { mute: "M" }],
+      ["C", "Turn captions on or off", matchKeys("c"), toggleCaptions, { captions: "C" }],
+      ["F", "Full screen", matchKeys("f"), () => this.fullscreen(), { fullscreen: "F" }],
+    ];
+    enableShortcuts(
+      shortcuts.map(([keys, label, match, run, acts = {}]) => {
+        const buttons = Object.fromEntries(Object.entries(acts).map(([act, key]) => [`[data-act=${act}]`, key]));
+        return { keys, label, match, run, buttons };
+      }),
+    );
   }
 
   /** @param {1|-1} by */

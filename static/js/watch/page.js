@@ -4,16 +4,16 @@ import { ApiError, callApi, changeJob, fetchFragment } from "../base/api.js";
 import { readCatalogueVideo, sendFiles } from "../catalogue/api.js";
 import { listMarks, formatViews } from "../catalogue/list-matching.js";
 import { copyText } from "../base/clipboard.js";
-import { h, icon, requireElement, readPageData, setText } from "../base/dom.js";
-import { makeFinder } from "../base/focus.js";
+import { readPageData, requireElement, setIcon, setText } from "../base/dom.js";
 import { formatClock, formatFrameRate, formatPercent, formatPosition } from "../base/format.js";
 import { openDeleteDialog, restoreVideos } from "../library/delete-dialog.js";
 import { openEditDialog } from "../library/edit-dialog.js";
 import { isSelectable } from "../library/video-card.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
-import { createErrorNote, showToast } from "../base/notice.js";
+import { errorView, showToast } from "../base/notice.js";
 import { Sprite } from "../base/sprite.js";
+import { html, iconView, mount, repeat } from "../base/view.js";
 import { formatBytes, setPoster, formatDay, getDownloadUrl, makeRendition, readVideo } from "../videos/api.js";
 import { Controls } from "./controls.js";
 import { storeSound, Place, restoreSound } from "../videos/playback-memory.js";
@@ -24,7 +24,11 @@ import { SeekBar } from "../videos/seek-bar.js";
 import { openTracks } from "./tracks-dialog.js";
 import { Transcript } from "./transcript.js";
 
-/** @typedef {import("../videos/api.js").Video} Video */
+/**
+ * @typedef {import("../videos/api.js").Video} Video
+ * @typedef {Video & Partial<import("../catalogue/api.js").CatalogueVideo>} WatchedVideo
+ * @typedef {import("../base/view.js").View} View
+ */
 
 const PICTURE_WIDTH = 1280; // maximum width of an uploaded thumbnail, in pixels
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
@@ -43,34 +47,45 @@ const FINAL = new Set(["malware_found", "video_too_long", "checksum_mismatch", "
 const root = requireElement("[data-player]");
 const state = requireElement("[data-state]");
 const said = requireElement("[data-said]");
+const mark = requireElement("[data-status]");
 const listed = facts.place === "catalogue";
+const drawNotes = mount(state);
+const drawTrouble = mount(requireElement("[data-trouble]", root));
+const drawRows = mount(requireElement("[data-details]"));
+const drawTags = mount(requireElement("[data-tags]"));
+const drawMarks = listed ? mount(requireElement("[data-marks]")) : null;
 
-/** @type {(Video & Partial<import("../catalogue/api.js").CatalogueVideo>)|null} */ let video = null;
+/** @type {WatchedVideo|null} */ let video = null;
 /** @type {Player|null} */ let player = null;
 /** @type {SeekBar|null} */ let seekBar = null;
 /** @type {Controls|null} */ let controls = null;
 /** @type {Transcript|null} */ let transcript = null;
-/** @type {any} */ let work = null;
+/** Latest message of the running job. @type {any} */ let work = null;
+let percent = 0; // progress of the job, which never decreases
+let hasFailed = false;
+/** Note about a failed request. @type {View} */ let problem = null;
 /** Functions that update displays of the playback position. @type {(() => void)[]} */ const followers = [];
 let readAt = 0;
 let pictureJob = ""; // id of the job that makes a chosen frame the poster
 let watched = "";
-const drawn = { sprite: "", peaks: "", state: "", details: "", tags: "" };
+/** @type {Set<string>} */ const shownParts = new Set();
 let isGone = false;
 const place = new Place(facts.id);
 
 async function loadVideo() {
+  showProblem(null);
   try {
     adoptVideo(await fetchVideo());
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return onGone();
-    state.replaceChildren(
-      createErrorNote("The video could not be loaded.", error, () => {
-        state.replaceChildren();
-        loadVideo();
-      }),
-    );
+    showProblem(errorView("The video could not be loaded.", error, loadVideo));
   }
+}
+
+/** @param {View} note */
+function showProblem(note) {
+  problem = note;
+  drawWork();
 }
 
 async function fetchVideo() {
@@ -79,13 +94,16 @@ async function fetchVideo() {
   return found;
 }
 
-/** @param {Video & Partial<import("../catalogue/api.js").CatalogueVideo>} next */
+/** @param {WatchedVideo} next */
 function adoptVideo(next) {
   const before = video;
   // Ignore a response that is older than a socket message.
   if (Date.parse(next.updated_at ?? "") < Date.parse(before?.updated_at ?? "")) return;
   video = next;
-  if (before && before.status !== next.status) setText(said, `${next.title}: ${next.status}.`);
+  if (before && before.status !== next.status) {
+    problem = null;
+    setText(said, `${next.title}: ${next.status}.`);
+  }
   if (before && !before.duration_exact && next.duration_exact) reloadFacts();
   drawState();
   drawDetails();
@@ -111,18 +129,36 @@ function showVideo() {
   if (!video) return;
   if (player) player.adopt(video);
   else createPlayer();
-  showSprite();
-  showPeaks();
+  showOnce("sprite", video.sprite_vtt_url, async (address, on) => {
+    const sprite = await Sprite.load(address);
+    if (seekBar) seekBar.sprite = sprite;
+    return drawPictures(requireElement("[data-strip]"), sprite, on);
+  });
+  showOnce("peaks", video.peaks_url, (address, on) => drawWaveform(requireElement("[data-wave]"), address, on));
+}
+
+/**
+ * Show the preview thumbnails or the waveform. After an error, the next change of the video loads them again.
+ * @param {string} part
+ * @param {string|null|undefined} address
+ * @param {(address: string, on: Player) => Promise<() => void>} draw
+ */
+async function showOnce(part, address, draw) {
+  if (!address || !player || shownParts.has(part)) return;
+  shownParts.add(part);
+  try {
+    followers.push(await draw(address, player));
+    updateTime();
+  } catch {
+    shownParts.delete(part);
+  }
 }
 
 function createPlayer() {
   if (!video?.video_url) return;
-  const element = /** @type {HTMLVideoElement} */ (requireElement("video", root));
-  player = new Player(element, video, {
-    fps: facts.fps || video.fps,
-    variable: facts.is_variable_frame_rate,
-    renew: fetchVideo,
-  });
+  /** @type {HTMLVideoElement} */ const element = requireElement("video", root);
+  const fps = facts.fps || video.fps;
+  player = new Player(element, video, { fps, variable: facts.is_variable_frame_rate, renew: fetchVideo });
   if (video.poster_url) element.poster = video.poster_url;
   // Remove the poster once the first frame is loaded, so that the picture matches the displayed frame number.
   element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
@@ -153,11 +189,7 @@ function seekToAddress() {
 }
 window.addEventListener("hashchange", seekToAddress);
 
-/**
- * Parse a time in a URL, such as `90`, `90.5s` or `1h2m3s`, into seconds.
- * @param {string} text
- * @returns {number|null}
- */
+/** Parse a time in a URL, such as `90`, `90.5s` or `1h2m3s`, into seconds. @param {string} text */
 function parseAddressTime(text) {
   const parts = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?$/.exec(text);
   if (!text || !parts) return null;
@@ -191,53 +223,25 @@ function redrawControls() {
   controls?.mark();
   updateTime();
   pollWhileWaiting(); // start or stop polling the video here, because no job message reports a playback failure
-  const trouble = requireElement("[data-trouble]", root);
-  trouble.hidden = player.trouble === null;
-  const words = player.trouble ? `${player.trouble.title}${work?.status}` : "";
-  if (trouble.dataset.words === words) return;
-  trouble.dataset.words = words;
-  if (!player.trouble) return trouble.replaceChildren();
-  const { title, text, mayMake } = player.trouble;
-  trouble.replaceChildren(
-    icon("alert"),
-    h("b", { role: "alert" }, title),
-    h("p", { class: "text-small" }, text),
-    h(
-      "div",
-      { class: "row wrap" },
+  requireElement("[data-trouble]", root).hidden = player.trouble === null;
+  drawTrouble(player.trouble && troubleView(player.trouble));
+}
+
+/** @param {{title: string, text: string, mayMake: boolean}} trouble */
+const troubleView = ({ title, text, mayMake }) => html`
+  ${iconView("alert")}<b role="alert">${title}</b>
+  <p class="text-small">${text}</p>
+  <div class="row wrap">
+    ${
       mayMake && facts.may_change
-        ? h("button", { class: "btn", type: "button", onclick: requestCopy }, icon("film"), "Make a copy")
-        : h("button", { class: "btn", type: "button", onclick: () => player?.again() }, icon("retry"), "Try again"),
-      video?.video_url && h("a", { class: "btn", href: getDownloadUrl(video) }, icon("download"), "Download"),
-    ),
-  );
-}
+        ? html`<button class="btn" type="button" @click=${requestCopy}>${iconView("film")}Make a copy</button>`
+        : html`<button class="btn" type="button" @click=${() => player?.again()}>${iconView("retry")}Try again</button>`
+    }
+    ${video?.video_url ? downloadView(video) : null}
+  </div>`;
 
-async function showSprite() {
-  const address = video?.sprite_vtt_url;
-  if (!address || !player || drawn.sprite) return;
-  drawn.sprite = address;
-  try {
-    const sprite = await Sprite.load(address);
-    if (seekBar) seekBar.sprite = sprite;
-    followers.push(drawPictures(requireElement("[data-strip]"), sprite, player));
-    updateTime();
-  } catch {
-    drawn.sprite = ""; // ignore the error: the next change of the video loads the pictures again
-  }
-}
-
-async function showPeaks() {
-  const address = video?.peaks_url;
-  if (!address || !player || drawn.peaks) return;
-  drawn.peaks = address;
-  try {
-    followers.push(await drawWaveform(requireElement("[data-wave]"), address, player));
-    updateTime();
-  } catch {
-    drawn.peaks = "";
-  }
-}
+/** @param {Video} one */
+const downloadView = (one) => html`<a class="btn" href=${getDownloadUrl(one)}>${iconView("download")}Download</a>`;
 
 /** Fetch the video again, to find new renditions. */
 async function refreshQualities() {
@@ -249,16 +253,14 @@ async function refreshQualities() {
 }
 
 async function requestCopy() {
-  state.querySelector("[data-copy-trouble]")?.remove();
+  showProblem(null);
   try {
     const { job_id } = await makeRendition(facts.id, "proxy");
     if (!job_id) return adoptVideo(await fetchVideo());
     showToast("Making a copy that every browser can play.");
     watchJob(job_id);
   } catch (error) {
-    const note = createErrorNote("The copy could not be made.", error, requestCopy);
-    note.dataset.copyTrouble = "";
-    state.append(note);
+    showProblem(errorView("The copy could not be made.", error, requestCopy));
   }
 }
 
@@ -267,210 +269,133 @@ async function retryJob() {
   if (!job) return;
   try {
     work = await changeJob(job, "retry");
-    drawState();
     watchJob(job);
+    drawState();
   } catch (error) {
-    state.append(createErrorNote("Processing could not be restarted.", error, loadVideo));
+    showProblem(errorView("Processing could not be restarted.", error, loadVideo));
   }
 }
 
 function drawState() {
   if (!video) return;
   // After a retry, the video's status stays "failed" until the job starts.
-  const failed = video.status === "failed" && !work;
+  hasFailed = video.status === "failed" && !work;
   const isDeleted = Boolean(video.deleted_at);
   if (isDeleted) player?.pause();
-  root.hidden = failed || isDeleted || !player;
-  // Redraw the state only if it changes, to keep the focus.
-  const shown = JSON.stringify([
-    failed,
-    failed && video.error,
-    video.status === "ready",
-    Boolean(video.video_url),
-    video.deleted_at,
-  ]);
-  if (shown !== drawn.state) {
-    drawn.state = shown;
-    const had = state.contains(document.activeElement);
-    state.replaceChildren(...createNotes(failed));
-    if (had) focusHeading();
-  }
+  root.hidden = hasFailed || isDeleted || !player;
   drawWork();
 }
 
-/** @param {boolean} failed @returns {HTMLElement[]} */
-function createNotes(failed) {
-  if (!video) return [];
-  const { error } = video;
-  if (video.deleted_at)
-    return [
-      h(
-        "div",
-        { class: "note warn" },
-        icon("trash"),
-        h(
-          "div",
-          { class: "spacer" },
-          h("b", {}, "This video has been deleted."),
-          h("p", { class: "text-small" }, "Nobody can watch it. An administrator can restore it."),
-        ),
-      ),
-    ];
-  if (failed) {
-    const type = error?.type ?? "";
-    const again = facts.may_change && video.job_id && !FINAL.has(type);
-    return [
-      h(
-        "div",
-        { class: "note bad", role: "alert" },
-        icon("alert"),
-        h(
-          "div",
-          { class: "spacer" },
-          h("b", { class: "anywhere", dir: "auto" }, error?.message ?? "The video could not be processed."),
-          h(
-            "p",
-            { class: "text-small" },
-            listed ? "Upload another file on the edit page." : adviseOnError(type, Boolean(again)),
-          ),
-        ),
-        again && h("button", { class: "btn", type: "button", onclick: retryJob }, icon("retry"), "Try again"),
-        !listed &&
-          video.source === "stored" &&
-          video.video_url &&
-          type !== "malware_found" &&
-          h("a", { class: "btn", href: getDownloadUrl(video) }, icon("download"), "Download"),
-        !listed && h("a", { class: "btn", href: "/upload" }, icon("upload"), "Upload another video"),
-      ),
-    ];
-  }
-  if (video.status === "ready") return [];
-  const bar = h("progress", { class: "bar", value: "0", max: "100", "aria-label": `Processing ${video.title}` });
-  return [
-    h(
-      "div",
-      { class: "note" },
-      icon("run", "spin"),
-      h(
-        "div",
-        { class: "spacer col" },
-        h("b", {}, video.video_url ? "Processing the video" : "Finishing the upload"),
-        h("p", { class: "text-small", data: { work: "" } }),
-        bar,
-      ),
-    ),
-  ];
+function drawWork() {
+  const had = state.contains(document.activeElement);
+  drawNotes([video && noteView(video), problem]);
+  if (had && !state.contains(document.activeElement)) focusHeading();
+  if (!video) return;
+  const [tone, picture, word] = describeStatus(video);
+  mark.className = `status ${tone}`;
+  setText(requireElement("span", mark), word);
+  setIcon(mark, picture);
+  requireElement(".icon", mark).classList.toggle("spin", picture === "run");
+}
+
+/** @param {Video} one */
+function noteView(one) {
+  if (one.deleted_at)
+    return html`
+      <div class="note warn">
+        ${iconView("trash")}
+        <div class="spacer">
+          <b>This video has been deleted.</b>
+          <p class="text-small">Nobody can watch it. An administrator can restore it.</p>
+        </div>
+      </div>`;
+  if (hasFailed) return failedView(one);
+  if (one.status === "ready") return null;
+  const waits = work?.status === "queued" ? "Waiting to start." : "Waiting to be processed.";
+  const runs = work && work.status !== "queued";
+  return html`
+    <div class="note">
+      ${iconView("run", "spin")}
+      <div class="spacer col">
+        <b>${one.video_url ? "Processing the video" : "Finishing the upload"}</b>
+        <p class="text-small" data-work>
+          ${runs ? `${work.message || "Processing"}, ${formatPercent(work.progress)}` : waits}
+        </p>
+        <progress class="bar" max="100" .value=${percent} aria-label="Processing ${one.title}"></progress>
+      </div>
+    </div>`;
+}
+
+/** @param {Video} one */
+function failedView(one) {
+  const { error, job_id, source, video_url } = one;
+  const type = error?.type ?? "";
+  const again = facts.may_change && Boolean(job_id) && !FINAL.has(type);
+  const retry = html`<button class="btn" type="button" @click=${retryJob}>${iconView("retry")}Try again</button>`;
+  const isStored = source === "stored" && video_url && type !== "malware_found";
+  return html`
+    <div class="note bad" role="alert">
+      ${iconView("alert")}
+      <div class="spacer">
+        <b class="anywhere" dir="auto">${error?.message ?? "The video could not be processed."}</b>
+        <p class="text-small">${listed ? "Upload another file on the edit page." : adviseOnError(type, again)}</p>
+      </div>
+      ${again ? retry : null}
+      ${!listed && isStored ? downloadView(one) : null}
+      ${listed ? null : html`<a class="btn" href="/upload">${iconView("upload")}Upload another video</a>`}
+    </div>`;
 }
 
 function focusHeading() {
-  const heading = /** @type {HTMLElement} */ (requireElement("h1"));
+  const heading = requireElement("h1");
   heading.tabIndex = -1;
   heading.focus();
 }
 
-function drawWork() {
-  const words = state.querySelector("[data-work]");
-  if (words)
-    setText(
-      words,
-      work
-        ? work.status === "queued"
-          ? "Waiting to start."
-          : `${work.message || "Processing"}, ${formatPercent(work.progress)}`
-        : "Waiting to be processed.",
-    );
-  const bar = /** @type {HTMLProgressElement|null} */ (state.querySelector("progress"));
-  if (bar && work) bar.value = Math.max(bar.value, work.progress);
-  const mark = requireElement("[data-status]");
-  const [tone, picture, word] =
-    video?.status === "failed"
-      ? ["bad", "alert", "Failed"]
-      : work
-        ? [
-            "run",
-            "run",
-            video?.status === "ready"
-              ? `Creating ${work.kind === "ingest" ? "preview thumbnails" : work.id === pictureJob ? "the thumbnail" : "a copy"}, ${formatPercent(work.progress)}`
-              : "Processing",
-          ]
-        : video?.status === "ready"
-          ? ["ok", "check", "Ready"]
-          : ["run", "run", "Processing"];
-  mark.className = `status ${tone}`;
-  setText(requireElement("span", mark), word);
-  replaceIcon(mark, picture);
-}
-
-/** @param {HTMLElement} holder @param {string} picture */
-function replaceIcon(holder, picture) {
-  const old = /** @type {Element} */ (holder.firstElementChild);
-  const fresh = icon(picture, picture === "run" ? "spin" : "");
-  if (old.outerHTML !== fresh.outerHTML) old.replaceWith(fresh);
+/** Return the class, icon and text of the video's status. @param {Video} one */
+function describeStatus({ status }) {
+  if (status === "failed") return ["bad", "alert", "Failed"];
+  if (!work && status === "ready") return ["ok", "check", "Ready"];
+  if (!work || status !== "ready") return ["run", "run", "Processing"];
+  const what = work.kind === "ingest" ? "preview thumbnails" : work.id === pictureJob ? "the thumbnail" : "a copy";
+  return ["run", "run", `Creating ${what}, ${formatPercent(work.progress)}`];
 }
 
 function drawDetails() {
   if (!video) return;
   const { width, height, fps, codec, duration_exact, file_size, mime_type, renditions, source, tags } = video;
   const rungs = renditions.filter((one) => one.kind === "hls").map((one) => `${one.height}p`);
-  const others = [
-    renditions.some((one) => one.kind === "proxy") && "quick copy",
-    renditions.some((one) => one.kind === "silent") && "without sound",
-  ].filter(Boolean);
-  /** @type {[string, string][]} */ const rows = [
-    ["Length", duration_exact > 0 ? formatPosition(duration_exact).replace(/^00:0?/, "") : ""],
-    [
-      "Picture",
-      width
-        ? `${width} × ${height}, ${facts.is_variable_frame_rate ? `about ${formatFrameRate(fps)}` : formatFrameRate(fps)} fps${codec && !listed ? `, ${codec}` : ""}`
-        : "",
-    ],
-    ["Size", file_size > 0 ? formatBytes(file_size) : ""],
+  const proxy = renditions.some((one) => one.kind === "proxy") ? ["quick copy"] : [];
+  const silent = renditions.some((one) => one.kind === "silent") ? ["without sound"] : [];
+  const rate = `${facts.is_variable_frame_rate ? "about " : ""}${formatFrameRate(fps)} fps`;
+  const rows = [
+    ["Length", duration_exact > 0 && formatPosition(duration_exact).replace(/^00:0?/, "")],
+    ["Picture", width && `${width} × ${height}, ${rate}${codec && !listed ? `, ${codec}` : ""}`],
+    ["Size", file_size > 0 && formatBytes(file_size)],
   ];
   // Hide the details of the file if this is a catalogue video.
-  /** @type {[string, string][]} */ const ofFile = [
-    ["Sound", duration_exact > 0 ? describeSound() : ""],
-    ["Type", mime_type === "application/octet-stream" ? "" : mime_type],
-    ["Qualities", video.video_url ? [...new Set(["original", ...rungs, ...others])].join(", ") : ""],
+  const ofFile = [
+    ["Sound", duration_exact > 0 && describeSound()],
+    ["Type", mime_type !== "application/octet-stream" && mime_type],
+    ["Qualities", video.video_url && [...new Set(["original", ...rungs, ...proxy, ...silent])].join(", ")],
     ["Location", source === "reference" ? "Folder on the server" : "Your storage"],
   ];
-  if (!listed) rows.push(...ofFile);
-  const shown = JSON.stringify(rows);
-  if (shown !== drawn.details) {
-    drawn.details = shown;
-    requireElement("[data-details]").replaceChildren(
-      ...rows
-        .filter(([, value]) => value)
-        .flatMap(([label, value]) => [h("dt", {}, label), h("dd", { class: "mono" }, value)]),
-    );
-  }
-  if (JSON.stringify(tags) === drawn.tags) return;
-  drawn.tags = JSON.stringify(tags);
-  const holder = requireElement("[data-tags]");
-  const focused = holder.contains(document.activeElement) ? makeFinder(document.activeElement) : null;
-  holder.replaceChildren(
-    ...tags.map((tag) =>
-      h(
-        "a",
-        {
-          class: "pill",
-          href: listed ? `/catalogue?search=${encodeURIComponent(tag)}` : `/library?tag=${encodeURIComponent(tag)}`,
-          dir: "auto",
-          data: { part: `tag ${tag}` },
-        },
-        tag,
-      ),
-    ),
+  drawRows(
+    [...rows, ...(listed ? [] : ofFile)]
+      .filter(([, value]) => value)
+      .map(([label, value]) => html`<dt>${label}</dt><dd class="mono">${value}</dd>`),
   );
-  if (facts.may_change)
-    holder.append(
-      h(
-        "button",
-        { class: "btn quiet text-small slim", type: "button", data: { part: "tags" }, onclick: () => openEdit("tags") },
-        icon("plus"),
-        tags.length ? "Add tag" : "Add tag",
-      ),
-    );
-  focused?.()?.focus();
+  const add = html`
+    <button class="btn quiet text-small slim" type="button" data-part="tags" @click=${() => openEdit("tags")}>
+      ${iconView("plus")}Add tag
+    </button>`;
+  drawTags([repeat(tags, (tag) => tag, tagView), facts.may_change ? add : null]);
+}
+
+/** @param {string} tag */
+function tagView(tag) {
+  const list = listed ? "/catalogue?search=" : "/library?tag=";
+  return html`<a class="pill" href="${list}${encodeURIComponent(tag)}" dir="auto" data-part="tag ${tag}">${tag}</a>`;
 }
 
 function describeSound() {
@@ -507,24 +432,20 @@ function drawTexts() {
   category.hidden = !video.category;
   setText(category, video.category ?? "");
   category.href = `/catalogue?category=${encodeURIComponent(video.category ?? "")}`;
-  requireElement("[data-marks]").replaceChildren(
-    ...listMarks(/** @type {any} */ (video)).map((mark) =>
-      h("span", { class: `status ${mark.tone}` }, icon(mark.icon), mark.word),
+  drawMarks?.(
+    listMarks(/** @type {any} */ (video)).map(
+      ({ tone, icon, word }) => html`<span class="status ${tone}">${iconView(icon)}${word}</span>`,
     ),
   );
 }
 
 /** @param {"title"|"description"|"tags"} [first] */
 function openEdit(first = "title") {
-  if (video)
-    openEditDialog(
-      video,
-      (changed) => {
-        adoptVideo(changed);
-        setText(said, "Saved.");
-      },
-      first,
-    );
+  const onSaved = (/** @type {Video} */ changed) => {
+    adoptVideo(changed);
+    setText(said, "Saved.");
+  };
+  if (video) openEditDialog(video, onSaved, first);
 }
 
 /** Make the displayed frame the poster. */
@@ -542,20 +463,15 @@ async function choosePoster() {
 
 /** Upload the displayed frame as thumbnail. */
 async function takePicture() {
-  const element = /** @type {HTMLVideoElement} */ (requireElement("video", root));
+  /** @type {HTMLVideoElement} */ const element = requireElement("video", root);
   const scale = Math.min(1, PICTURE_WIDTH / element.videoWidth);
-  const canvas = document.createElement("canvas");
-  canvas.width = Math.round(element.videoWidth * scale);
-  canvas.height = Math.round(element.videoHeight * scale);
+  const [width, height] = [element.videoWidth, element.videoHeight].map((side) => Math.round(side * scale));
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
   try {
-    canvas.getContext("2d")?.drawImage(element, 0, 0, canvas.width, canvas.height);
-    const frame = await new Promise((resolve, reject) =>
-      canvas.toBlob(
-        (blob) => (blob ? resolve(blob) : reject(new Error("The browser could not turn the frame into a JPEG file."))),
-        "image/jpeg",
-        0.9,
-      ),
-    );
+    canvas.getContext("2d")?.drawImage(element, 0, 0, width, height);
+    /** @type {Blob|null} */
+    const frame = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+    if (!frame) throw new Error("The browser could not turn the frame into a JPEG file.");
     const thumbnail = new File([frame], "frame.jpg", { type: "image/jpeg" });
     adoptVideo(await sendFiles(facts.id, { thumbnail }, () => {}, new AbortController().signal));
     showToast("Thumbnail saved.");
@@ -573,45 +489,31 @@ requireElement("[data-more]").addEventListener("click", () => {
   const one = video;
   const { may_change, is_signed_in, may_edit, may_publish } = facts;
   const hasProxy = one.renditions.some((rendition) => rendition.kind === "proxy");
-  const isReady = one.status === "ready" && player !== null;
-  toggleMenu(requireElement("[data-more]"), `More actions for ${one.title}`, [
-    ...(may_change ? [{ label: "Edit details…", icon: "pencil", run: () => openEdit() }] : []),
-    {
-      label: isReady ? `Copy link at ${formatClock(player?.time ?? 0)}` : "Copy link",
-      icon: "copy",
-      run: copyLink,
-    },
-    ...(may_change && one.status === "ready"
-      ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${one.id}` }]
-      : []),
-    ...(may_publish && one.status === "ready"
-      ? [{ label: "Publish to the catalogue…", icon: "film", run: () => openPublishDialog(one) }]
-      : []),
-    ...(one.video_url ? [{ label: "Download", icon: "download", href: getDownloadUrl(one) }] : []),
-    ...(may_change && one.status === "ready" && !hasProxy
-      ? [{ label: "Make a quick copy for fast seeking", icon: "film", run: requestCopy }]
-      : []),
-    ...((may_change || may_edit) && isReady
-      ? [{ label: "Captions and chapters…", icon: "captions", run: () => openTracksDialog(one) }]
-      : []),
-    ...((may_change || may_edit) && isReady
-      ? [{ label: "Use this frame as thumbnail", icon: "camera", run: listed ? takePicture : choosePoster }]
-      : []),
-    ...(listed && is_signed_in && !may_edit
-      ? [{ label: "Report", icon: "alert", apart: true, href: `/catalogue?report=${one.id}` }]
-      : []),
-    ...(may_change
+  const isReady = one.status === "ready";
+  const isShown = isReady && player !== null;
+  const link = isShown ? `Copy link at ${formatClock(player?.time ?? 0)}` : "Copy link";
+  const analyse = `/analysis?new&video=${one.id}`;
+  const report = `/catalogue?report=${one.id}`;
+  const remove = () => openDeleteDialog([one], (_, isFinal) => (isFinal ? onGone() : onBinned(one)));
+  const items = [
+    may_change && { label: "Edit details…", icon: "pencil", run: () => openEdit() },
+    { label: link, icon: "copy", run: copyLink },
+    may_change && isReady && { label: "Analyse…", icon: "analysis", href: analyse },
+    may_publish && isReady && { label: "Publish to the catalogue…", icon: "film", run: () => openPublishDialog(one) },
+    one.video_url && { label: "Download", icon: "download", href: getDownloadUrl(one) },
+    may_change &&
+      isReady &&
+      !hasProxy && { label: "Make a quick copy for fast seeking", icon: "film", run: requestCopy },
+    ...((may_change || may_edit) && isShown
       ? [
-          {
-            label: "Delete",
-            icon: "trash",
-            danger: true,
-            apart: true,
-            run: () => openDeleteDialog([one], (_, isFinal) => (isFinal ? onGone() : onBinned(one))),
-          },
+          { label: "Captions and chapters…", icon: "captions", run: () => openTracksDialog(one) },
+          { label: "Use this frame as thumbnail", icon: "camera", run: listed ? takePicture : choosePoster },
         ]
       : []),
-  ]);
+    listed && is_signed_in && !may_edit && { label: "Report", icon: "alert", apart: true, href: report },
+    may_change && { label: "Delete", icon: "trash", danger: true, apart: true, run: remove },
+  ];
+  toggleMenu(requireElement("[data-more]"), `More actions for ${one.title}`, items.filter(Boolean));
 });
 
 /** @param {Video} one */
@@ -643,32 +545,20 @@ function adviseOnError(type, again) {
 function onGone() {
   if (isGone) return;
   place.forget();
-  showGone(
-    "search",
-    "Video not found",
-    listed ? "The video is no longer in the catalogue." : "The video has been deleted.",
-    h(
-      "a",
-      { class: "btn", href: listed ? "/catalogue" : "/library" },
-      listed ? "Go to the catalogue" : "Go to the library",
-    ),
-  );
+  const text = listed ? "The video is no longer in the catalogue." : "The video has been deleted.";
+  const way = listed
+    ? html`<a class="btn" href="/catalogue">Go to the catalogue</a>`
+    : html`<a class="btn" href="/library">Go to the library</a>`;
+  showGone("search", "Video not found", text, way);
 }
 
 /** @param {Video} one */
 function onBinned(one) {
-  showGone(
-    "trash",
-    "Moved to the bin",
-    `“${one.title}” can be restored until it is deleted for good.`,
-    h(
-      "button",
-      { class: "btn primary", type: "button", onclick: () => restoreVideos([one], () => location.reload()) },
-      icon("undo"),
-      "Restore",
-    ),
-    h("a", { class: "btn", href: "/library" }, "Go to the library"),
-  );
+  const restore = () => restoreVideos([one], () => location.reload());
+  const ways = html`
+    <button class="btn primary" type="button" @click=${restore}>${iconView("undo")}Restore</button>
+    <a class="btn" href="/library">Go to the library</a>`;
+  showGone("trash", "Moved to the bin", `“${one.title}” can be restored until it is deleted for good.`, ways);
 }
 
 /**
@@ -676,23 +566,20 @@ function onBinned(one) {
  * @param {string} symbol
  * @param {string} title
  * @param {string} text
- * @param {...HTMLElement} ways
+ * @param {View} ways
  */
-function showGone(symbol, title, text, ...ways) {
+function showGone(symbol, title, text, ways) {
   isGone = true;
   player?.pause();
   live?.close();
   pollWhileWaiting();
-  requireElement("[data-whole-page]").replaceChildren(
-    h(
-      "div",
-      { class: "panel empty" },
-      icon(symbol),
-      h("h1", {}, title),
-      h("p", { class: "anywhere", dir: "auto" }, text),
-      h("div", { class: "row wrap" }, ...ways),
-    ),
-  );
+  mount(requireElement("[data-whole-page]"))(html`
+    <div class="panel empty">
+      ${iconView(symbol)}
+      <h1>${title}</h1>
+      <p class="anywhere" dir="auto">${text}</p>
+      <div class="row wrap">${ways}</div>
+    </div>`);
   focusHeading();
 }
 
@@ -701,6 +588,7 @@ function showGone(symbol, title, text, ...ways) {
 /** @param {string} job */
 function watchJob(job) {
   watched = job;
+  percent = 0;
   live?.close();
   const channel = new LiveChannel(`/ws/jobs/${job}/`, {
     onMessage: (message) => onJobMessage(message.job),
@@ -715,6 +603,7 @@ function watchJob(job) {
     if (!now || isGone) return;
     const runs = RUNNING.has(now.status);
     work = runs ? now : null;
+    percent = Math.max(percent, now.progress);
     workedAt = Date.now();
     drawWork();
     if (!runs) channel.close();
@@ -770,13 +659,11 @@ let asking = 0;
 /** Poll until a quality is playable, because jobs started on other pages send no messages here. */
 function pollWhileWaiting() {
   const wanted = !isGone && player !== null && !player.quality && (work !== null || Date.now() - workedAt < ASK_FOR);
-  if (!wanted) clearInterval(asking);
-  if (!wanted) asking = 0;
-  else if (!asking)
-    asking = window.setInterval(
-      () => document.visibilityState === "visible" && reloadVideo().then(pollWhileWaiting),
-      ASK,
-    );
+  const ask = () => document.visibilityState === "visible" && reloadVideo().then(pollWhileWaiting);
+  if (!wanted) {
+    clearInterval(asking);
+    asking = 0;
+  } else asking ||= window.setInterval(ask, ASK);
 }
 
 loadVideo().then(() => listed && !isGone && watchCatalogue());

@@ -1,49 +1,48 @@
 // The dialog that copies a library video into the catalogue.
 
 import { createCatalogueVideo, isAbort, makeVideoKey, sendFiles } from "../catalogue/api.js";
-import { openDialog } from "../base/dialog.js";
-import { h, icon, setText } from "../base/dom.js";
-import { createErrorNote } from "../base/notice.js";
+import { openView, questionView } from "../base/dialog.js";
+import { errorView } from "../base/notice.js";
+import { html, iconView, nothing } from "../base/view.js";
 import { downloadOriginal } from "../videos/original-file.js";
 import { listTracks, readTrack, storeTrack, getTrackName } from "../videos/text-tracks.js";
 
+const WORDS =
+  "The file, title, description, tags, captions and chapters are copied to the catalogue. The video in your library does not change.";
+
 /** @param {import("../videos/api.js").Video} video */
 export function openPublishDialog(video) {
-  const problem = h("div", {});
-  const bar = /** @type {HTMLProgressElement} */ (
-    h("progress", { class: "bar", max: "1", value: "0", "aria-label": "Sent", hidden: true })
-  );
-  const said = h("p", { class: "muted text-small", role: "status" });
-  const publish = h("button", { class: "btn primary", type: "button", onclick: publishVideo }, icon("film"), "Publish");
   const stop = new AbortController();
   const key = makeVideoKey();
   /** Id of the catalogue video, kept for a retry. @type {string} */ let made = "";
-  const dialog = openDialog(
-    h(
-      "dialog",
-      { class: "dialog small", "aria-labelledby": "publish-heading", "aria-describedby": "publish-words" },
-      h(
-        "div",
-        { class: "pad col" },
-        h("h2", { class: "anywhere", id: "publish-heading", dir: "auto" }, `Publish “${video.title}”?`),
-        h(
-          "p",
-          { class: "muted", id: "publish-words" },
-          "The file, title, description, tags, captions and chapters are copied to the catalogue. The video in your library does not change.",
-        ),
-        problem,
-        bar,
-        said,
-        h(
-          "div",
-          { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
-          publish,
-        ),
-      ),
-    ),
-  );
-  dialog.addEventListener("close", () => stop.abort());
+  let said = "";
+  /** Uploaded part of the file, 0 to 1; null outside the upload. @type {number|null} */ let share = null;
+  /** @type {import("../base/view.js").View} */ let problem = null;
+  let isRunning = false;
+  let isPublished = false;
+  const about = { id: "publish", heading: `Publish “${video.title}”?`, words: WORDS };
+  const dialog = openView(() => questionView(about, bodyView(), isPublished ? null : buttonView()));
+  dialog.element.addEventListener("close", () => stop.abort());
+
+  function bodyView() {
+    return html`
+      <div>${problem}</div>
+      <progress class="bar" max="1" .value=${share ?? 0} aria-label="Sent" ?hidden=${share === null}></progress>
+      <p class="muted text-small" role="status">${said}</p>`;
+  }
+
+  function buttonView() {
+    return html`
+      <button class="btn primary" type="button" aria-disabled=${isRunning ? "true" : nothing} @click=${publish}>
+        ${iconView("film")}Publish
+      </button>`;
+  }
+
+  /** @param {string} words @param {number|null} [sent] @param {import("../base/view.js").View} [note] */
+  function show(words, sent = null, note = null) {
+    [said, share, problem] = [words, sent, note];
+    dialog.draw();
+  }
 
   /** Copy captions and chapters; return the names of those that failed. @returns {Promise<string[]>} */
   async function copyTracks() {
@@ -61,43 +60,32 @@ export function openPublishDialog(video) {
     return left;
   }
 
-  async function publishVideo() {
-    if (publish.getAttribute("aria-disabled") === "true") return;
-    publish.setAttribute("aria-disabled", "true");
-    problem.replaceChildren();
+  async function publish() {
+    if (isRunning) return;
+    isRunning = true;
     try {
-      setText(said, "Downloading the file…");
+      show("Downloading the file…");
       const file = await downloadOriginal(video, stop.signal);
       if (stop.signal.aborted) return;
       const { title, description, tags } = video;
       made ||= (await createCatalogueVideo({ title, description, tags }, key)).id;
       if (stop.signal.aborted) return;
-      bar.hidden = false;
-      const draw = (/** @type {number} */ share) => {
-        bar.value = share;
-        setText(said, `Uploading, ${Math.floor(share * 100)} %`);
-      };
-      await sendFiles(made, { video: file }, draw, stop.signal);
+      show(said, 0);
+      const onSent = (/** @type {number} */ sent) => show(`Uploading, ${Math.floor(sent * 100)} %`, sent);
+      await sendFiles(made, { video: file }, onSent, stop.signal);
       const left = await copyTracks();
       if (stop.signal.aborted) return;
       if (!left.length) return location.assign(`/catalogue/${made}/edit`);
-      bar.hidden = true;
-      setText(said, "");
-      publish.remove();
-      problem.replaceChildren(
-        h(
-          "p",
-          { role: "alert" },
-          `The video was published without ${left.join(" and ")}. Add them on the video's page: `,
-          h("a", { href: `/watch/${made}` }, video.title),
-          ".",
-        ),
+      isPublished = true;
+      show(
+        "",
+        null,
+        html`<p role="alert">The video was published without ${left.join(" and ")}. Add them on the video's
+        page: <a href="/watch/${made}">${title}</a>.</p>`,
       );
     } catch (error) {
-      bar.hidden = true;
-      setText(said, "");
-      publish.removeAttribute("aria-disabled");
-      if (!isAbort(error)) problem.replaceChildren(createErrorNote("Publishing failed.", error));
+      isRunning = false;
+      show("", null, isAbort(error) ? null : errorView("Publishing failed.", error));
     }
   }
 }

@@ -1,9 +1,10 @@
 // Captions, transcript and chapters of the watched video.
 
-import { h, requireElement, setText } from "../base/dom.js";
+import { requireElement, setText } from "../base/dom.js";
 import { formatClock, formatCount } from "../base/format.js";
 import { toggleMenu } from "../base/menu.js";
 import { labelButton } from "../base/keys.js";
+import { html, mount } from "../base/view.js";
 import { storeCaptions, readCaptions } from "../videos/playback-memory.js";
 import { listTracks, getTrackName } from "../videos/text-tracks.js";
 
@@ -36,10 +37,13 @@ export class Transcript {
     this.button.addEventListener("click", () => this.#menu());
     this.panel = requireElement("[data-transcript]");
     this.parts = requireElement("[data-chapters]");
-    this.search = /** @type {HTMLInputElement} */ (requireElement("input", this.panel));
-    this.search.addEventListener("input", () => this.#filter());
-    this.language = /** @type {HTMLSelectElement} */ (requireElement("[data-language]", this.panel));
+    this.search = requireElement("input", this.panel);
+    this.search.addEventListener("input", () => this.#drawLines());
+    this.language = requireElement("[data-language]", this.panel);
     this.language.addEventListener("change", () => this.#readFrom(this.language.value));
+    this.drawList = mount(requireElement("ol", this.panel));
+    this.drawChapters = mount(requireElement("ol", this.parts));
+    this.drawLanguages = mount(this.language);
   }
 
   async load() {
@@ -58,9 +62,8 @@ export class Transcript {
   toggle() {
     const captions = this.#captions();
     if (!captions.length) return;
-    this.#choose(
-      this.#shown === null ? ((captions.find(({ id }) => id === this.#read) ?? captions[0])?.id ?? null) : null,
-    );
+    const read = captions.find(({ id }) => id === this.#read) ?? captions[0];
+    this.#choose(this.#shown === null ? read.id : null);
   }
 
   /** Mark the current transcript line and chapter. */
@@ -112,9 +115,9 @@ export class Transcript {
     }
     this.#elements.clear();
     for (const track of this.tracks) {
-      const element = /** @type {HTMLTrackElement} */ (
-        h("track", { kind: track.kind, srclang: track.language, label: getTrackName(track), src: track.url })
-      );
+      const { kind, language: srclang, url: src } = track;
+      const about = { kind, srclang, label: getTrackName(track), src };
+      const element = Object.assign(document.createElement("track"), about);
       this.#elements.set(track.id, element);
       this.player.element.append(element);
       element.track.mode = "disabled"; // do not load the file before the track is used
@@ -126,20 +129,16 @@ export class Transcript {
     this.#read = id;
     const captions = this.#captions();
     this.panel.hidden = !id;
-    this.language.replaceChildren(
-      ...captions.map((track) => h("option", { value: track.id, selected: track.id === id }, getTrackName(track))),
-    );
+    this.drawLanguages(captions.map((track) => html`<option value=${track.id}>${getTrackName(track)}</option>`));
+    this.language.value = id;
     this.language.hidden = captions.length < 2;
     const element = this.#elements.get(id);
     const lines = element ? await loadLines(element) : [];
     if (this.#read !== id || (element && this.#elements.get(id) !== element)) return; // the choice is outdated
     this.#lines = lines;
-    requireElement("[data-download]", this.panel).setAttribute(
-      "href",
-      this.tracks.find((track) => track.id === id)?.url ?? "",
-    );
-    requireElement("ol", this.panel).replaceChildren(...this.#lines.map((line) => this.#item(line)));
-    this.#filter();
+    const track = captions.find((track) => track.id === id);
+    requireElement("[data-download]", this.panel).href = track?.url ?? "";
+    this.#drawLines();
     this.follow();
   }
 
@@ -149,46 +148,36 @@ export class Transcript {
     const chapters = element ? await loadLines(element) : [];
     if (element && this.#elements.get(track.id) !== element) return; // stop: the tracks were reloaded meanwhile
     this.chapters = chapters;
-    this.parts.hidden = !this.chapters.length;
-    requireElement("[data-download]", this.parts).setAttribute("href", track?.url ?? "");
-    requireElement("ol", this.parts).replaceChildren(...this.chapters.map((line) => this.#item(line)));
-    this.bar.showChapters(this.chapters);
+    this.parts.hidden = !chapters.length;
+    requireElement("[data-download]", this.parts).href = track?.url ?? "";
+    this.drawChapters(chapters.map((line) => this.#lineView(line)));
+    this.bar.showChapters(chapters);
     this.follow();
   }
 
-  /** @param {Line} line */
-  #item({ start, text, speaker }) {
-    return h(
-      "li",
-      {},
-      h(
-        "button",
-        { type: "button", onclick: () => this.player.seek(start) },
-        h("span", { class: "time" }, formatClock(start)),
-        h("span", { class: "text", dir: "auto" }, speaker && h("b", {}, `${speaker}: `), text),
-      ),
-    );
+  /** @param {Line} line @param {boolean} [fits] */
+  #lineView({ start, text, speaker }, fits = true) {
+    return html`
+      <li ?hidden=${!fits}><button type="button" @click=${() => this.player.seek(start)}
+        ><span class="time">${formatClock(start)}</span><span class="text" dir="auto"
+        >${speaker ? html`<b>${speaker}: </b>` : null}${text}</span></button></li>`;
   }
 
-  #filter() {
+  /** Draw the lines, and hide those that do not contain the words of the search. */
+  #drawLines() {
     const words = foldText(this.search.value).split(/\s+/).filter(Boolean);
-    let found = 0;
-    [...requireElement("ol", this.panel).children].forEach((item, n) => {
-      const text = foldText(`${this.#lines[n].speaker} ${this.#lines[n].text}`);
-      const fits = words.every((word) => text.includes(word));
-      /** @type {HTMLElement} */ (item).hidden = !fits;
-      found += Number(fits);
+    const fits = this.#lines.map(({ speaker, text }) => {
+      const folded = foldText(`${speaker} ${text}`);
+      return words.every((word) => folded.includes(word));
     });
+    this.drawList(this.#lines.map((line, n) => this.#lineView(line, fits[n])));
     if (words.length) requireElement("ol", this.panel).scrollTop = 0;
-    setText(requireElement("[data-found]", this.panel), words.length ? `${formatCount(found, "line")} found.` : "");
+    const found = `${formatCount(fits.filter(Boolean).length, "line")} found.`;
+    setText(requireElement("[data-found]", this.panel), words.length ? found : "");
   }
 }
 
-/**
- * Return a track's lines in order; empty if its file cannot be loaded.
- * @param {HTMLTrackElement} element
- * @returns {Promise<Line[]>}
- */
+/** Return a track's lines in order; empty if its file cannot be loaded. @param {HTMLTrackElement} element */
 async function loadLines(element) {
   if (element.track.mode === "disabled") element.track.mode = "hidden";
   if (element.readyState < HTMLTrackElement.LOADED)

@@ -4,18 +4,17 @@
 import { ApiError, readCookie } from "../../base/api.js";
 import { getChunkUrl } from "./api.js";
 
-/** Milliseconds without progress after which the connection counts as lost. */
-const STALLED = 30_000;
+const STALLED = 30_000; // ms without progress after which the connection counts as lost
 
 /**
- * Upload a chunk and return the upload's new state.
+ * Upload a chunk and return the upload's new state. The error has status 0 if the request was aborted or received no
+ * answer.
  * @param {string} upload The upload's id.
  * @param {number} number
  * @param {Blob} bytes
  * @param {(sent: number) => void} onSent Receives the number of bytes sent so far.
  * @param {AbortSignal} signal
- * @returns {Promise<any>}
- * @throws {ApiError} The error has status 0 if the request was aborted or received no answer.
+ * @throws {ApiError}
  */
 export async function sendChunk(upload, number, bytes, onSent, signal) {
   const form = new FormData();
@@ -53,26 +52,17 @@ export async function sendChunk(upload, number, bytes, onSent, signal) {
 /**
  * Return a chunk's SHA-256 in hexadecimal. Over plain http, where browsers cannot compute it, return an empty string.
  * @param {Blob} bytes
- * @returns {Promise<string>}
- * @throws {ApiError} The error has the type `clip_lost` if this browser can no longer read the clip.
  */
 async function sha256(bytes) {
-  /** @type {ArrayBuffer} */ let content;
-  try {
-    content = await bytes.arrayBuffer();
-  } catch {
+  const content = await bytes.arrayBuffer().catch(() => {
     throw new ApiError("This browser can no longer read the clip.", { type: "clip_lost", status: 400 });
-  }
+  });
   if (!globalThis.crypto?.subtle) return "";
   const digest = await crypto.subtle.digest("SHA-256", content);
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/**
- * Return the JSON of a response; null for other content, such as a proxy's error page.
- * @param {XMLHttpRequest} request
- * @returns {any}
- */
+/** Return the JSON of a response; null for other content, such as an error page. @param {XMLHttpRequest} request */
 function parseBody(request) {
   try {
     return JSON.parse(request.responseText);

@@ -4,7 +4,7 @@ import { ApiError } from "../../base/api.js";
 import { Speed } from "../../uploads/transfer-speed.js";
 import { completeUpload, resumeUpload, sendFigures } from "./api.js";
 import { sendChunk } from "./chunk-request.js";
-import { readNetwork, storeSpeed } from "./network-speed.js";
+import { readNetwork, storeSpeed } from "./chunk-size.js";
 import { Patience, Stopped } from "./retry.js";
 
 const AT_ONCE = 3;
@@ -32,35 +32,24 @@ class Stopwatch {
   }
 }
 
+/** @typedef {"waiting"|"sending"|"checking"|"arrived"|"refused"|"missing"} PartState State of an upload. */
+
 export class Part {
-  /** @type {Map<number, number>} */ flying = new Map();
-  /**
-   * State of the upload. If it is "missing", the user must choose the clip again.
-   * @type {"waiting"|"sending"|"checking"|"arrived"|"refused"|"missing"}
-   */
-  state;
+  /** Bytes sent of each unfinished chunk by its number. @type {Map<number, number>} */ flying = new Map();
+  /** If it is "missing", the user must choose the clip again. @type {PartState} */ state;
   /** @type {ApiError|null} */ error = null;
   /** Number of the clip's bytes in chunks that this page has sent. `watch` measures the time for them. */ went = 0;
   watch = new Stopwatch();
 
-  /**
-   * @param {object} about
-   * @param {number} about.index
-   * @param {string} about.upload The upload's id.
-   * @param {number} about.size
-   * @param {number} about.chunkSize Size in bytes.
-   * @param {number[]} about.missing The numbers of the chunks that the server lacks.
-   * @param {boolean} about.isComplete
-   * @param {Blob|null} about.blob
-   */
-  constructor({ index, upload, size, chunkSize, missing, isComplete, blob }) {
-    this.index = index;
-    this.upload = upload;
+  /** @param {Omit<import("./api.js").UploadState, "total_chunks"|"error">} about @param {Blob|null} blob */
+  constructor({ video_index, session_id, size, chunk_size, remaining_chunks, status }, blob) {
+    this.index = video_index;
+    this.upload = session_id;
     this.size = size;
-    this.chunkSize = chunkSize;
+    this.chunkSize = chunk_size;
+    this.missing = remaining_chunks;
     this.blob = blob;
-    /** @type {number[]} */ this.missing = missing;
-    this.state = isComplete ? "arrived" : blob || !missing.length ? "waiting" : "missing";
+    this.state = status === "completed" ? "arrived" : blob || !remaining_chunks.length ? "waiting" : "missing";
   }
 
   /** @param {number} number */
@@ -71,14 +60,8 @@ export class Part {
   /** Number of the clip's bytes sent so far, including those of unfinished chunks. */
   get sent() {
     if (this.state === "arrived") return this.size;
-    const without = (/** @type {Iterable<number>} */ numbers) =>
-      [...numbers].reduce((sum, number) => sum + this.lengthOf(number), 0);
-    return (
-      this.size -
-      without(this.missing) -
-      without(this.flying.keys()) +
-      [...this.flying.values()].reduce((sum, sent) => sum + sent, 0)
-    );
+    const unsent = [...this.missing, ...this.flying.keys()].reduce((sum, number) => sum + this.lengthOf(number), 0);
+    return this.size - unsent + [...this.flying.values()].reduce((sum, sent) => sum + sent, 0);
   }
 }
 
@@ -98,12 +81,12 @@ export class Sender extends EventTarget {
    *   the server refused it. The sender then stops all uploads.
    * @param {() => void} hears.onOver Runs when an upload was ended elsewhere, or when the server does not say
    *   which chunks are missing. The sender then stops all uploads.
-   * @param {Set<string>} hears.told The ids of uploads whose speed was already reported to the server.
+   * @param {Set<string>} told The ids of uploads whose speed was already reported to the server.
    */
-  constructor(parts, { onArrived, onRefused, onOver, told }) {
+  constructor(parts, hears, told) {
     super();
     this.parts = parts;
-    this.hears = { onArrived, onRefused, onOver };
+    this.hears = hears;
     this.told = told;
     this.patience.addEventListener("change", () => {
       // While paused or offline, abort all requests that send chunks: they would otherwise wait 30 s for their timeout.
@@ -115,11 +98,9 @@ export class Sender extends EventTarget {
   get size() {
     return this.parts.reduce((sum, part) => sum + part.size, 0);
   }
-
   get sent() {
     return this.parts.reduce((sum, part) => sum + part.sent, 0);
   }
-
   /** Upload speed in bytes per second. */
   get speed() {
     return this.#lanes && !this.patience.paused && !this.patience.lack ? this.#speed.value : 0;
@@ -127,30 +108,22 @@ export class Sender extends EventTarget {
 
   /** True if leaving the page would interrupt the upload. */
   get isGoing() {
-    return (
-      !this.#stopped && this.parts.some((part) => part.blob && part.state !== "arrived" && part.state !== "refused")
-    );
+    return !this.#stopped && this.parts.some(({ blob, state }) => blob && state !== "arrived" && state !== "refused");
   }
 
   get lacksClips() {
-    return this.parts.some((part) => part.state === "missing");
+    return !this.#stopped && this.parts.some((part) => part.state === "missing");
   }
 
   /** Send the clips. If `again` is true, first ask the server which chunks are missing. @param {boolean} again */
   async start(again = false) {
+    const unfinished = this.parts.filter((part) => part.state !== "arrived");
     try {
-      if (again)
-        await Promise.all(
-          this.parts.filter((part) => part.state !== "arrived").map((part) => this.#askWhatIsThere(part)),
-        );
+      if (again) await Promise.all(unfinished.map((part) => this.#askWhatIsThere(part)));
     } catch (error) {
       return this.#failed(error, null);
     }
     this.#fill();
-  }
-
-  pause() {
-    this.patience.pause(true);
   }
 
   resume() {
@@ -164,11 +137,7 @@ export class Sender extends EventTarget {
     this.patience.stop();
   }
 
-  /**
-   * Assign files to missing clips of the same size; return the files that fit no clip.
-   * @param {File[]} files
-   * @returns {File[]}
-   */
+  /** Assign files to missing clips of the same size; return the files that fit no clip. @param {File[]} files */
   give(files) {
     const others = files.filter((file) => {
       const part = this.parts.find((one) => one.state === "missing" && one.size === file.size);
@@ -218,38 +187,36 @@ export class Sender extends EventTarget {
     return ready.find((part) => part.missing[0] === 0) ?? ready[0];
   }
 
+  /** @param {() => Promise<any>} request */
+  #ask(request) {
+    return this.patience.ask(request, () => !this.#stopped);
+  }
+
   /** @param {Part} part @param {number} number */
   async #send(part, number) {
     const blob = /** @type {Blob} */ (part.blob);
     const bytes = blob.slice(number * part.chunkSize, number * part.chunkSize + part.lengthOf(number));
     part.state = "sending";
     this.#moved(part, number, 0);
-    await this.patience.ask(
-      async () => {
-        const watches = [part.watch, this.#watch];
-        for (const watch of watches) watch.begin();
-        try {
-          await sendChunk(part.upload, number, bytes, (sent) => this.#moved(part, number, sent), this.#flights.signal);
-        } catch (error) {
-          this.#moved(part, number, 0);
-          throw error;
-        } finally {
-          for (const watch of watches) watch.end();
-        }
-      },
-      () => !this.#stopped,
-    );
+    await this.#ask(async () => {
+      const watches = [part.watch, this.#watch];
+      for (const watch of watches) watch.begin();
+      try {
+        await sendChunk(part.upload, number, bytes, (sent) => this.#moved(part, number, sent), this.#flights.signal);
+      } catch (error) {
+        this.#moved(part, number, 0);
+        throw error;
+      } finally {
+        for (const watch of watches) watch.end();
+      }
+    });
     part.went += bytes.size;
     part.flying.delete(number);
     this.#fill();
     this.#tell();
   }
 
-  /**
-   * @param {Part} part
-   * @param {number} number
-   * @param {number} sent Number of the chunk's bytes sent so far.
-   */
+  /** Note the number of a chunk's bytes sent so far. @param {Part} part @param {number} number @param {number} sent */
   #moved(part, number, sent) {
     part.flying.set(number, sent);
     this.#speed.note(this.sent);
@@ -261,10 +228,7 @@ export class Sender extends EventTarget {
     part.state = "checking";
     this.#tell();
     try {
-      await this.patience.ask(
-        () => completeUpload(part.upload),
-        () => !this.#stopped,
-      );
+      await this.#ask(() => completeUpload(part.upload));
     } catch (error) {
       const missing = error instanceof ApiError && error.type === "chunk_missing" ? error.body?.missing_chunks : null;
       if (!missing?.length) throw error;
@@ -306,14 +270,12 @@ export class Sender extends EventTarget {
     if (!isRefusal) console.error(error);
     this.stop();
     if (isRefusal && (OVER.has(error.type) || error.status === 404 || error.status === 410)) return this.hears.onOver();
-    if (part) {
-      part.error = isRefusal
-        ? error
-        : new ApiError("Something went wrong on this page. Reload it, then try again.", { type: "page", status: 400 });
-      part.state = "refused";
-      this.#tell();
-      this.hears.onRefused(part);
-    } else this.hears.onOver();
+    if (!part) return this.hears.onOver();
+    const words = "Something went wrong on this page. Reload it, then try again.";
+    part.error = isRefusal ? error : new ApiError(words, { type: "page", status: 400 });
+    part.state = "refused";
+    this.#tell();
+    this.hears.onRefused(part);
   }
 
   #land() {

@@ -12,8 +12,7 @@ import { describeTooLarge } from "../../uploads/transfer.js";
  */
 
 const PATIENCE = 10_000; // maximum ms to wait for an event of the video element
-/** A seek position, in seconds, after the end of every clip. */
-const BEYOND = 1e7;
+const BEYOND = 1e7; // a seek position, in seconds, after the end of every clip
 const HEAD = 4096;
 
 export class Refused extends Error {
@@ -28,31 +27,28 @@ export class Refused extends Error {
  * Check a clip, and return facts about it.
  * @param {Blob} blob
  * @param {number} limit The maximum size of the clip in bytes.
- * @param {number} [knownDuration] The duration of a clip recorded on this page, in seconds; 0 for a
- *   file.
+ * @param {number} [knownDuration] The duration of a clip recorded on this page, in seconds; 0 for a file.
  * @returns {Promise<Facts>}
  * @throws {Refused} The clip is empty, too large, unreadable or not a video.
  */
 export async function inspectClip(blob, limit, knownDuration = 0) {
   if (blob.size === 0) throw new Refused("Empty file", "Choose another file.");
   if (blob.size > limit) throw new Refused(...describeTooLarge(limit));
-  /** @type {Uint8Array} */ let head;
-  try {
-    head = new Uint8Array(await blob.slice(0, HEAD).arrayBuffer());
-  } catch {
-    throw new Refused(
-      "The file could not be read",
-      "The file may have been moved, or this browser has no permission to open it. Choose the file again.",
-    );
-  }
+  const head = await readBytes(blob, 0, HEAD).catch(() => {
+    const text = "The file may have been moved, or this browser has no permission to open it. Choose the file again.";
+    throw new Refused("The file could not be read", text);
+  });
   const facts = await readByPlayer(blob);
   if (facts) {
     if (!facts.width) throw new Refused("No video in the file", "The file has only sound. Choose a video.");
     return { ...facts, duration: facts.duration || knownDuration };
   }
-  if (!isContainer(head)) throw new Refused("Not a video", "Choose a video file.");
+  if (!isContainer(new Uint8Array(head))) throw new Refused("Not a video", "Choose a video file.");
   return { duration: knownDuration || (await readMp4Duration(blob)), width: 0, height: 0, plays: false };
 }
+
+/** @param {Blob} blob @param {number} from @param {number} end */
+const readBytes = (blob, from, end) => blob.slice(from, end).arrayBuffer();
 
 /**
  * Return the duration and picture size that the browser's player reads; null if the player cannot play the clip.
@@ -89,62 +85,40 @@ async function findEnd(video) {
 }
 
 /**
- * Make a video's controls show the duration. If the player does not know it after loading, as in a browser's recording,
- * seek to the end and back.
- * @param {HTMLVideoElement} video
+ * Make a loaded video's controls show the duration. If the player does not know it, as in a browser's recording, seek
+ * to the end and back.
+ * @param {Event & {currentTarget: HTMLVideoElement}} event
  */
-export function showDuration(video) {
-  video.addEventListener("loadedmetadata", async () => {
-    if (Number.isFinite(video.duration)) return;
-    // Set `preload` to "auto": otherwise phones do not load the first picture again after `findEnd` has sought the end.
-    video.preload = "auto";
-    await findEnd(video).catch(() => {});
-    video.currentTime = 0;
-  });
+export async function showDuration({ currentTarget: video }) {
+  // Live video has no end.
+  if (video.srcObject || Number.isFinite(video.duration)) return;
+  // Set `preload` to "auto": otherwise phones do not load the first picture again after `findEnd` has sought the end.
+  video.preload = "auto";
+  await findEnd(video).catch(() => {});
+  video.currentTime = 0;
 }
 
-/**
- * @param {HTMLVideoElement} video
- * @param {string} event
- * @returns {Promise<void>}
- */
+/** @param {HTMLVideoElement} video @param {string} event @returns {Promise<void>} */
 function waitForEvent(video, event) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("it takes too long")), PATIENCE);
-    const done = (/** @type {() => void} */ how) => () => {
-      clearTimeout(timer);
-      how();
-    };
-    video.addEventListener(event, done(resolve), { once: true });
-    video.addEventListener(
-      "error",
-      done(() => reject(new Error("not playable"))),
-      { once: true },
-    );
+    const timer = setTimeout(reject, PATIENCE);
+    video.addEventListener(event, () => resolve(clearTimeout(timer)), { once: true });
+    video.addEventListener("error", () => reject(clearTimeout(timer)), { once: true });
   });
 }
 
-/** Signatures that identify video containers, each with its byte offset in the file. @type {[number, string][]} */
-const MARKS = [
-  [4, "ftyp"],
-  [4, "moov"],
-  [4, "mdat"],
-  [4, "free"],
-  [4, "wide"],
-  [0, "\x1aE\xdf\xa3"],
-  [8, "AVI "],
-  [0, "OggS"],
-  [0, "FLV"],
-  [0, "\x30\x26\xb2\x75"],
-  [0, "\0\0\x01\xba"],
-  [0, "\0\0\x01\xb3"],
-];
+/** Signatures that identify video containers, by their byte offset in the file. @type {Record<number, string[]>} */
+const MARKS = {
+  0: ["\x1aE\xdf\xa3", "OggS", "FLV", "\x30\x26\xb2\x75", "\0\0\x01\xba", "\0\0\x01\xb3"],
+  4: ["ftyp", "moov", "mdat", "free", "wide"],
+  8: ["AVI "],
+};
 
-/** @param {Uint8Array} head @returns {boolean} */
+/** @param {Uint8Array} head */
 function isContainer(head) {
   const text = String.fromCharCode(...head);
   return (
-    MARKS.some(([at, mark]) => text.startsWith(mark, at)) ||
+    Object.entries(MARKS).some(([at, marks]) => marks.some((mark) => text.startsWith(mark, Number(at)))) ||
     (text[0] === "G" && text[188] === "G") ||
     (text[4] === "G" && text[196] === "G")
   );
@@ -158,7 +132,7 @@ function isContainer(head) {
 export async function readMp4Duration(blob) {
   let [from, end] = [0, blob.size];
   while (from + 8 <= end) {
-    const box = new DataView(await blob.slice(from, from + 48).arrayBuffer());
+    const box = new DataView(await readBytes(blob, from, from + 48));
     const type = String.fromCharCode(...new Uint8Array(box.buffer, 4, 4));
     const isLong = box.getUint32(0) === 1 && box.byteLength >= 16;
     const size = isLong ? Number(box.getBigUint64(8)) : box.getUint32(0) || end - from;
@@ -171,12 +145,7 @@ export async function readMp4Duration(blob) {
   return 0;
 }
 
-/**
- * Return the duration stored in an `mvhd` box, in seconds.
- * @param {DataView} box
- * @param {number} at The byte offset of the box's content in `box`.
- * @returns {number}
- */
+/** Return the duration, in seconds, of an `mvhd` box with content at `at`. @param {DataView} box @param {number} at */
 function readMvhd(box, at) {
   const isLong = box.byteLength > at && box.getUint8(at) === 1;
   if (box.byteLength < at + (isLong ? 32 : 20)) return 0;

@@ -1,43 +1,23 @@
 // The dialog that confirms an irreversible action.
 
-import { openDialog } from "../../base/dialog.js";
-import { h, icon } from "../../base/dom.js";
+import { openView, questionView } from "../../base/dialog.js";
+import { html, iconView } from "../../base/view.js";
 
 /**
  * Ask for confirmation; return whether the user confirmed.
  * @param {object} about
  * @param {string} about.title
  * @param {string} about.text
- * @param {string} about.keep The label of the button that cancels.
- * @param {string} about.act The label of the button that confirms.
- * @param {string} [about.mark]
+ * @param {string} about.act Label of the button that confirms.
+ * @param {string} [about.keep] Label of the button that cancels.
+ * @param {string} [about.mark] Icon of the button that confirms.
  * @returns {Promise<boolean>}
  */
-export function askToConfirm({ title, text, keep, act, mark = "trash" }) {
-  return new Promise((resolve) => {
-    const dialog = openDialog(
-      h(
-        "dialog",
-        {
-          class: "dialog small",
-          role: "alertdialog",
-          "aria-labelledby": "ask-heading",
-          "aria-describedby": "ask-words",
-        },
-        h(
-          "div",
-          { class: "pad col" },
-          h("h2", { class: "anywhere", id: "ask-heading" }, title),
-          h("p", { class: "muted", id: "ask-words" }, text),
-          h(
-            "div",
-            { class: "row wrap end" },
-            h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, keep),
-            h("button", { class: "btn danger", type: "button", onclick: () => dialog.close("yes") }, icon(mark), act),
-          ),
-        ),
-      ),
-    );
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
-  });
+export function askToConfirm({ title, text, act, keep, mark = "trash" }) {
+  const confirm = () => element.close("yes");
+  const button = html`<button class="btn danger" type="button" @click=${confirm}>${iconView(mark)}${act}</button>`;
+  const { element } = openView(() =>
+    questionView({ id: "ask", heading: title, words: text, isAlert: true }, null, button, keep),
+  );
+  return new Promise((resolve) => element.addEventListener("close", () => resolve(element.returnValue === "yes")));
 }

@@ -13,13 +13,11 @@ import { deleteClip, deleteDraft, deleteUnusedClips, writeClip, writeDraft, read
  * @property {number} size Size in bytes.
  * @property {number} duration Duration in seconds; 0 if unknown.
  * @property {boolean} plays True if this browser can play the clip.
- * @property {boolean} isRecorded True if the clip was recorded on this page, so that no other copy
- *   exists.
+ * @property {boolean} isRecorded True if the clip was recorded on this page, so that no other copy exists.
  * @property {Blob|null} blob The clip's content; null if this browser has not stored it.
  *
  * @typedef {{id: string, text: string, clip: Clip|null, problem: string}} Statement A statement of a challenge;
  *   `problem` is the error message about its clip.
- *
  * @typedef {{key: string, body: any}} Asked A request and its idempotency key.
  */
 
@@ -39,8 +37,7 @@ export class Draft {
   /** Request that created the challenge. @type {Asked|null} */ made = null;
   challengeId = "";
   /** False if the browser could not store the draft, so that a reload would lose it. */ isKept = true;
-  /** False if saving would overwrite another draft in this browser. */
-  mayKeep = true;
+  /** False if saving would overwrite another draft in this browser. */ mayKeep = true;
 
   /** @param {number} [count] Initial number of statements. */
   constructor(count = FIRST_STATEMENTS) {
@@ -51,18 +48,14 @@ export class Draft {
   static async load() {
     const kept = await readDraft();
     if (!kept) return null;
+    const { statements, ...fields } = kept;
     const draft = new Draft(0);
-    const { title, level, lie, begun, mergeId, told, made, challengeId } = kept;
-    Object.assign(draft, { title, level, lie, begun, mergeId, told, made, challengeId });
-    for (const { id, text, problem, clip } of kept.statements) {
+    Object.assign(draft, fields);
+    for (const { clip, problem, ...rest } of statements) {
       const blob = clip && (await readClip(clip.id));
       const lost = clip && !blob ? `The clip “${clip.name}” is not stored in this browser. Choose it again.` : "";
-      draft.statements.push({
-        id,
-        text,
-        problem: problem || lost,
-        clip: clip && (blob || mergeId) ? { ...clip, blob: blob ?? null } : null,
-      });
+      const known = clip && (blob || draft.mergeId) ? { ...clip, blob: blob ?? null } : null;
+      draft.statements.push({ ...rest, problem: problem || lost, clip: known });
     }
     await deleteUnusedClips(new Set(draft.clips.map((clip) => clip.id)));
     return draft;
@@ -72,15 +65,12 @@ export class Draft {
   get clips() {
     return this.statements.flatMap(({ clip }) => clip ?? []);
   }
-
   get isEmpty() {
     return !this.title && !this.mergeId && this.statements.every(({ text, clip }) => !text && !clip);
   }
-
   get duration() {
     return this.clips.reduce((sum, clip) => sum + clip.duration, 0);
   }
-
   get size() {
     return this.clips.reduce((sum, clip) => sum + clip.size, 0);
   }
@@ -90,9 +80,8 @@ export class Draft {
     return this.statements.findIndex(({ id }) => id === this.lie);
   }
 
-  /** @returns {Statement} */
   add() {
-    const statement = { id: newId(), text: "", clip: null, problem: "" };
+    /** @type {Statement} */ const statement = { id: newId(), text: "", clip: null, problem: "" };
     this.statements.push(statement);
     return statement;
   }
@@ -104,11 +93,9 @@ export class Draft {
     this.#saveAndDrop(statement.clip);
   }
 
-  /**
-   * Save the draft before deleting the clip, so that no stored draft refers to a deleted clip.
-   * @param {Clip|null} clip
-   */
+  /** @param {Clip|null} clip */
   async #saveAndDrop(clip) {
+    // Save first, so that no stored draft refers to a deleted clip.
     await this.saveNow();
     if (clip) await deleteClip(clip.id);
   }
@@ -118,23 +105,16 @@ export class Draft {
     const at = this.statements.indexOf(statement);
     this.statements.splice(at, 1);
     this.statements.splice(at + by, 0, statement);
-    this.changed();
+    this.saveNow();
   }
 
-  /**
-   * @param {Statement} statement
-   * @param {Omit<Clip, "id">} about
-   */
+  /** @param {Statement} statement @param {Omit<Clip, "id">} about */
   async setClip(statement, about) {
     const before = statement.clip;
     const clip = { ...about, id: newId() };
     Object.assign(statement, { clip, problem: "" });
     if (this.mayKeep && clip.blob && !(await writeClip(clip.id, clip.blob))) this.isKept = false;
     await this.#saveAndDrop(before);
-  }
-
-  changed() {
-    this.saveNow();
   }
 
   async saveNow() {
@@ -147,8 +127,8 @@ export class Draft {
       problem: clip ? problem : "",
       clip: clip && { ...clip, blob: null },
     }));
-    if (!(await writeDraft({ title, level, lie, begun, mergeId, told, made, challengeId, statements })))
-      this.isKept = false;
+    const kept = { title, level, lie, begun, mergeId, told, made, challengeId, statements };
+    if (!(await writeDraft(kept))) this.isKept = false;
   }
 
   leaveMerge() {
@@ -163,10 +143,10 @@ export class Draft {
   }
 
   async forget() {
-    if (this.mayKeep) typed.set("texts", undefined);
-    const kept = this.mayKeep;
+    if (!this.mayKeep) return;
+    typed.set("texts", undefined);
     this.mayKeep = false;
-    if (kept) await deleteDraft();
+    await deleteDraft();
   }
 
   /**
@@ -181,11 +161,9 @@ export class Draft {
       video_filenames: clips.map((clip, index) => `statement-${index + 1}${getSuffix(clip)}`),
       video_file_sizes: clips.map((clip) => clip.size),
       // The server uses durations only to estimate the merge time, so a guess from the file size is enough.
-      video_durations: clips.map(
-        (clip) => Math.round((clip.duration || Math.max(1, clip.size / GUESSED_RATE)) * 1000) / 1000,
-      ),
-      video_mime_types: clips.map((clip) =>
-        clip.type.startsWith("video/") ? clip.type.split(";")[0] : "application/octet-stream",
+      video_durations: clips.map(({ duration, size }) => toMilliseconds(duration || Math.max(1, size / GUESSED_RATE))),
+      video_mime_types: clips.map(({ type }) =>
+        type.startsWith("video/") ? type.split(";")[0] : "application/octet-stream",
       ),
       challenge_title: this.title.trim(),
       chunk_size: chunkSize,
@@ -193,13 +171,10 @@ export class Draft {
     };
   }
 
-  /**
-   * @param {import("./api.js").Merge} merge
-   */
+  /** @param {import("./api.js").Merge} merge A completed merge. */
   challengeBody({ merged_video, uploads }) {
-    const { video_file_id, total_duration, segments, compression_applied } = /** @type {import("./api.js").Merged} */ (
-      merged_video
-    );
+    const merged = /** @type {import("./api.js").Merged} */ (merged_video);
+    const { video_file_id, total_duration, segments, compression_applied } = merged;
     return {
       title: this.title.trim(),
       statements: this.statements.map(({ text }, index) => ({
@@ -222,6 +197,9 @@ export class Draft {
     };
   }
 }
+
+/** Round seconds to milliseconds. @param {number} seconds */
+const toMilliseconds = (seconds) => Math.round(seconds * 1000) / 1000;
 
 /** Return the extension of a clip's file, such as `.mp4`. @param {Clip} clip @returns {string} */
 function getSuffix({ name, type }) {

@@ -3,21 +3,22 @@
 import { requireElement, setText } from "../../base/dom.js";
 import { formatDuration } from "../../base/format.js";
 import { showToast } from "../../base/notice.js";
+import { mount, repeat } from "../../base/view.js";
 import { formatBytes, formatRoundBytes } from "../../videos/api.js";
-import { askToConfirm } from "./confirm-dialog.js";
 import { inspectClip, Refused } from "./clip-info.js";
+import { askToConfirm } from "./confirm-dialog.js";
 import { Recorder } from "./recorder.js";
-import { Slot } from "./statement-field.js";
+import { slotView } from "./statement-field.js";
 
 /**
  * @typedef {import("./draft.js").Draft} Draft
  * @typedef {import("./draft.js").Statement} Statement
- * @typedef {{max_upload_bytes: number, least_clips: number, most_clips: number, max_text: number, max_title: number}} Facts
+ * @typedef {{max_upload_bytes: number, least_clips: number, most_clips: number, max_text: number}} Facts
  */
 
 export class Form {
-  /** @type {Map<Statement, Slot>} */ #slots = new Map();
   /** Statements whose file is being checked. @type {Set<Statement>} */ #busy = new Set();
+  /** URLs of the clips that are shown. @type {Map<Blob, string>} */ #addresses = new Map();
   #isWaiting = false;
 
   /**
@@ -29,36 +30,40 @@ export class Form {
    * @param {() => void} hears.onThrowAway Runs once the user has confirmed to discard the draft.
    * @param {(text: string) => void} hears.say Announces a text to screen readers.
    */
-  constructor(root, draft, facts, { onMake, onThrowAway, say }) {
+  constructor(root, draft, facts, hears) {
     this.root = root;
     this.draft = draft;
     this.facts = facts;
-    this.hears = { onMake, onThrowAway, say };
-    this.list = requireElement("[data-slots]", root);
+    this.hears = hears;
+    this.list = /** @type {HTMLElement} */ (requireElement("[data-slots]", root));
+    this.render = mount(this.list);
     this.title = /** @type {HTMLInputElement} */ (requireElement("#title", root));
     this.level = /** @type {HTMLInputElement} */ (requireElement("#level", root));
-    this.send = requireElement("[data-make]", root);
     this.title.addEventListener("input", () => {
       this.draft.title = this.title.value;
-      showFieldError(this.title, "");
+      this.#showTitleError("");
       this.#changed();
     });
     this.level.addEventListener("change", () => {
       this.draft.level = this.level.checked;
       this.#changed();
     });
-    requireElement("[data-add]", root).addEventListener("click", () => this.#add());
-    requireElement("[data-throw-away]", root).addEventListener("click", () => this.#throwAway());
+    setText(this.#find("limit"), `Up to ${formatRoundBytes(facts.max_upload_bytes)} per clip.`);
+    setText(this.#find("left"), `up to ${facts.most_clips}`);
+    this.#find("add").addEventListener("click", () => this.#add());
+    this.#find("throw-away").addEventListener("click", () => this.#throwAway());
     // Enter in a text field must not submit the form.
-    root.addEventListener(
-      "keydown",
-      (event) =>
-        event.key === "Enter" &&
-        /** @type {Element} */ (event.target).matches("input:not([type=file])") &&
-        event.preventDefault(),
-    );
+    root.addEventListener("keydown", (event) => {
+      const input = /** @type {Element} */ (event.target);
+      if (event.key === "Enter" && input.matches("input:not([type=file])")) event.preventDefault();
+    });
     requireElement("form", root).addEventListener("submit", (/** @type {Event} */ event) => this.#submit(event));
     this.show(draft);
+  }
+
+  /** @param {string} part @returns {HTMLElement} */
+  #find(part) {
+    return requireElement(`[data-${part}]`, this.root);
   }
 
   /** @param {Draft} draft */
@@ -66,96 +71,81 @@ export class Form {
     this.draft = draft;
     this.title.value = draft.title;
     this.level.checked = draft.level;
-    for (const [statement, slot] of this.#slots)
-      if (!draft.statements.includes(statement)) this.#forget(statement, slot);
     this.draw();
   }
 
   /** @param {boolean} isWaiting */
   wait(isWaiting) {
     this.#isWaiting = isWaiting;
-    this.#drawSend();
+    this.draw();
   }
 
-  /** @param {Statement} statement */
+  /** Focus the statement's text, or its file field if it needs a clip. @param {Statement} statement */
   focus(statement) {
-    this.#slots.get(statement)?.focus();
+    const type = statement.clip && !statement.problem ? "text" : "file";
+    const slot = this.list.children[this.draft.statements.indexOf(statement)];
+    /** @type {HTMLElement|null} */ (slot?.querySelector(`input[type=${type}]`))?.focus();
   }
 
   draw() {
-    const { statements, lie } = this.draft;
-    const { least_clips, most_clips } = this.facts;
-    statements.forEach((statement, at) => {
-      const slot = this.#slots.get(statement) ?? this.#make(statement);
-      slot.draw(at, statements.length, least_clips, statement.id === lie, this.#busy.has(statement));
-    });
-    this.#order(statements.map((statement) => /** @type {Slot} */ (this.#slots.get(statement)).element));
-    const add = requireElement("[data-add]", this.root);
-    add.hidden = statements.length >= most_clips;
-    const left = requireElement("[data-left]", this.root);
-    left.hidden = add.hidden;
-    setText(left, `up to ${most_clips}`);
-    this.#drawSummary();
-    this.#drawSend();
-  }
-
-  /** @param {HTMLElement[]} elements */
-  #order(elements) {
-    const focused = /** @type {HTMLElement|null} */ (document.activeElement);
-    elements.forEach((element, at) => {
-      if (this.list.children[at] !== element) this.list.insertBefore(element, this.list.children[at] ?? null);
-    });
-    if (focused?.isConnected && document.activeElement !== focused) focused.focus();
-  }
-
-  #drawSummary() {
-    const { clips, statements, duration: seconds, size, isKept } = this.draft;
+    const { statements, clips, duration, size, isKept, isEmpty } = this.draft;
+    const focused = document.activeElement;
+    const slot = /** @type {HTMLElement|null|undefined} */ (focused?.closest("[data-slot]"));
+    const getId = (/** @type {Statement} */ { id }) => id;
+    this.render(repeat(statements, getId, (statement) => slotView(this, statement)));
+    if (!focused?.isConnected) slot?.focus();
+    for (const [blob, address] of this.#addresses) {
+      if (clips.some((clip) => clip.blob === blob)) continue;
+      URL.revokeObjectURL(address);
+      this.#addresses.delete(blob);
+    }
+    this.#find("add").hidden = this.#find("left").hidden = statements.length >= this.facts.most_clips;
     const words = [
       `${clips.length} of ${statements.length} clips`,
-      seconds > 0 && formatDuration(seconds),
+      duration > 0 && formatDuration(duration),
       size > 0 && formatBytes(size),
     ];
-    setText(requireElement("[data-summary]", this.root), words.filter(Boolean).join(" · "));
-    setText(
-      requireElement("[data-limit]", this.root),
-      `Up to ${formatRoundBytes(this.facts.max_upload_bytes)} per clip.`,
-    );
-    requireElement("[data-not-kept]", this.root).hidden = isKept || clips.length === 0;
-    requireElement("[data-throw-away]", this.root).hidden = this.draft.isEmpty;
+    setText(this.#find("summary"), words.filter(Boolean).join(" · "));
+    this.#find("not-kept").hidden = isKept || clips.length === 0;
+    this.#find("throw-away").hidden = isEmpty;
+    const send = this.#find("make");
+    if (this.#isWaiting || this.#isBusy) send.setAttribute("aria-disabled", "true");
+    else send.removeAttribute("aria-disabled");
+    setText(requireElement("span", send), this.#isWaiting ? "Starting" : "Create challenge");
   }
 
-  #drawSend() {
-    const off = this.#isWaiting || this.#busy.size > 0;
-    if (off) this.send.setAttribute("aria-disabled", "true");
-    else this.send.removeAttribute("aria-disabled");
-    setText(requireElement("span", this.send), this.#isWaiting ? "Starting" : "Create challenge");
+  /** Return the URL of a statement's clip; empty if this browser cannot play it. @param {Statement} statement */
+  getAddress({ clip }) {
+    if (!clip?.blob || !clip.plays) return "";
+    const address = this.#addresses.get(clip.blob) ?? URL.createObjectURL(clip.blob);
+    this.#addresses.set(clip.blob, address);
+    return address;
+  }
+
+  get #isBusy() {
+    return this.draft.statements.some((statement) => this.isChecking(statement));
+  }
+
+  /** Return whether the page checks a file for a statement. @param {Statement} statement */
+  isChecking(statement) {
+    return this.#busy.has(statement);
+  }
+
+  /** @param {Statement} statement @param {string} text */
+  setText(statement, text) {
+    statement.text = text;
+    this.#changed();
   }
 
   /** @param {Statement} statement */
-  #make(statement) {
-    const slot = new Slot(statement, this.facts.max_text, {
-      onFiles: (files) => this.take(files, statement),
-      onAct: (act) => this.#act(statement, act),
-      onText: () => this.#changed(),
-      onLie: () => {
-        this.draft.lie = statement.id;
-        this.#problemOfLie("");
-        this.#changed();
-      },
-    });
-    this.#slots.set(statement, slot);
-    return slot;
-  }
-
-  /** @param {Statement} statement @param {Slot} slot */
-  #forget(statement, slot) {
-    slot.end();
-    this.#slots.delete(statement);
-    this.#busy.delete(statement);
+  setLie({ id }) {
+    this.draft.lie = id;
+    this.#showError("lie", "");
+    this.#changed();
   }
 
   #changed() {
-    this.draft.changed();
+    this.draft.saveNow();
     this.draw();
   }
 
@@ -168,48 +158,41 @@ export class Form {
     this.hears.say(`Statement ${this.draft.statements.length} added.`);
   }
 
-  /** @param {Statement} statement @param {import("./statement-field.js").SlotAct} act */
-  async #act(statement, act) {
+  /** @param {Statement} statement @param {"up"|"down"|"remove"|"record"} act */
+  act(statement, act) {
     const at = this.draft.statements.indexOf(statement);
-    const slot = /** @type {Slot} */ (this.#slots.get(statement));
-    if (act === "record") return this.#record(statement);
-    if (slot[act].getAttribute("aria-disabled") === "true") return this.hears.say(slot[act].title);
-    if (act === "remove") return this.#remove(statement, at);
+    if (act === "record") {
+      new Recorder(at + 1, statement.text.trim(), (blob, seconds) => {
+        const time = new Date().toLocaleTimeString("en-GB").replaceAll(":", ".");
+        this.#set(statement, blob, `recording ${time}`, seconds);
+      });
+      return;
+    }
+    const slot = this.list.children[at];
+    const button = /** @type {HTMLElement} */ (requireElement(`[data-act=${act}]`, slot));
+    if (button.getAttribute("aria-disabled") === "true") return this.hears.say(button.title);
+    if (act === "remove") return void this.#remove(statement, at);
     this.draft.move(statement, act === "up" ? -1 : 1);
     this.draw();
-    slot[act].focus();
-    slot.element.scrollIntoView({ block: "nearest" });
+    button.focus();
+    slot.scrollIntoView({ block: "nearest" });
     this.hears.say(`Moved. This is now statement ${at + (act === "up" ? 0 : 2)}.`);
   }
 
   /** @param {Statement} statement @param {number} at */
   async #remove(statement, at) {
     // Ask before removing a recording, because it has no other copy. A file can be chosen again.
+    const text = "This also deletes the recording, which exists only in this browser.";
     if (
       statement.clip?.isRecorded &&
-      !(await askToConfirm({
-        title: `Remove statement ${at + 1}?`,
-        text: "This also deletes the recording, which exists only in this browser.",
-        keep: "Cancel",
-        act: "Remove",
-      }))
+      !(await askToConfirm({ title: `Remove statement ${at + 1}?`, text, act: "Remove" }))
     )
       return;
-    const slot = /** @type {Slot} */ (this.#slots.get(statement));
     this.draft.remove(statement);
-    this.#forget(statement, slot);
     this.draw();
-    const next = this.draft.statements[Math.min(at, this.draft.statements.length - 1)];
-    this.#slots.get(next)?.element.focus();
+    const next = Math.min(at, this.draft.statements.length - 1);
+    /** @type {HTMLElement} */ (this.list.children[next]).focus();
     this.hears.say(`Statement ${at + 1} removed.`);
-  }
-
-  /** @param {Statement} statement */
-  #record(statement) {
-    const at = this.draft.statements.indexOf(statement);
-    new Recorder(at + 1, statement.text.trim(), (blob, seconds) =>
-      this.#set(statement, blob, `recording ${formatClock(new Date())}`, seconds),
-    );
   }
 
   // Clips
@@ -229,11 +212,8 @@ export class Form {
       if (statement) this.#set(statement, file, file.name);
       else left += 1;
     }
-    if (left)
-      showToast(
-        `A challenge can have at most ${most_clips} statements, so ${left === 1 ? "1 file was" : `${left} files were`} not added.`,
-        "warn",
-      );
+    const rest = left === 1 ? "1 file was" : `${left} files were`;
+    if (left) showToast(`A challenge can have at most ${most_clips} statements, so ${rest} not added.`, "warn");
     this.#changed();
   }
 
@@ -251,17 +231,10 @@ export class Form {
     this.draw();
     const { draft } = this;
     try {
-      const { duration: length, plays } = await inspectClip(blob, this.facts.max_upload_bytes, seconds);
+      const { duration, plays } = await inspectClip(blob, this.facts.max_upload_bytes, seconds);
+      const { type, size } = blob;
       if (draft.statements.includes(statement))
-        await draft.setClip(statement, {
-          name,
-          type: blob.type,
-          size: blob.size,
-          duration: length,
-          plays,
-          isRecorded: seconds > 0,
-          blob,
-        });
+        await draft.setClip(statement, { name, type, size, duration, plays, isRecorded: seconds > 0, blob });
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const said = `“${name}”: ${error.message}`;
@@ -281,31 +254,35 @@ export class Form {
   #submit(event) {
     event.preventDefault();
     if (this.#isWaiting) return;
-    if (this.#busy.size) return this.hears.say("A file is still being checked. Try again in a moment.");
-    const { title, statements } = this.draft;
-    showFieldError(this.title, title.trim() ? "" : "Enter a title. Players see it in the list of challenges.");
-    for (const statement of statements) {
-      const lacks = !statement.clip?.blob && !statement.problem;
-      if (lacks)
-        statement.problem =
-          statements.length > this.facts.least_clips
-            ? "Choose a clip, record one, or remove this statement."
-            : "Choose a clip, or record one.";
-    }
+    if (this.#isBusy) return this.hears.say("A file is still being checked. Try again in a moment.");
+    const { title, statements, lie } = this.draft;
+    this.#showTitleError(title.trim() ? "" : "Enter a title. Players see it in the list of challenges.");
+    const advice =
+      statements.length > this.facts.least_clips
+        ? "Choose a clip, record one, or remove this statement."
+        : "Choose a clip, or record one.";
+    for (const statement of statements) if (!statement.clip?.blob) statement.problem ||= advice;
     this.draw();
-    const without = statements.find(({ clip, problem }) => problem || !clip?.blob);
-    this.#problemOfLie(this.draft.lie ? "" : "Choose which statement is the lie.");
+    const faulty = statements.find(({ problem }) => problem);
+    this.#showError("lie", lie ? "" : "Choose which statement is the lie.");
     if (!title.trim()) return this.title.focus();
-    if (without) return this.focus(without);
-    if (!this.draft.lie) return /** @type {Slot} */ (this.#slots.get(statements[0])).lie.focus();
+    if (faulty) return this.focus(faulty);
+    if (!lie) return requireElement("input[type=radio]", this.list).focus();
     this.hears.onMake();
   }
 
-  /** @param {string} text */
-  #problemOfLie(text) {
-    const place = requireElement("#lie-problem", this.root);
+  /** Show an error, or remove it if `text` is empty. @param {"title"|"lie"} field @param {string} text */
+  #showError(field, text) {
+    const place = requireElement(`#${field}-problem`, this.root);
     place.hidden = !text;
     setText(requireElement("span", place), text);
+  }
+
+  /** @param {string} text */
+  #showTitleError(text) {
+    this.#showError("title", text);
+    if (text) this.title.setAttribute("aria-invalid", "true");
+    else this.title.removeAttribute("aria-invalid");
   }
 
   async #throwAway() {
@@ -313,25 +290,6 @@ export class Form {
     const text = isRecorded
       ? "This deletes the clips and texts from this browser. Clips that you recorded here cannot be recovered."
       : "This deletes the clips and texts from this browser. The files that you chose stay on your device.";
-    if (await askToConfirm({ title: "Discard this challenge?", text, keep: "Cancel", act: "Discard" }))
-      this.hears.onThrowAway();
+    if (await askToConfirm({ title: "Discard this challenge?", text, act: "Discard" })) this.hears.onThrowAway();
   }
-}
-
-/**
- * Show an error message at a field; an empty message removes the error.
- * @param {HTMLInputElement} input
- * @param {string} sentence
- */
-function showFieldError(input, sentence) {
-  const problem = requireElement(`#${input.id}-problem`);
-  problem.hidden = !sentence;
-  setText(requireElement("span", problem), sentence);
-  if (sentence) input.setAttribute("aria-invalid", "true");
-  else input.removeAttribute("aria-invalid");
-}
-
-/** Format a time of day like `14.06.09`. @param {Date} date @returns {string} */
-function formatClock(date) {
-  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(".");
 }

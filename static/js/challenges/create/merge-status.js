@@ -8,8 +8,6 @@ const ASK = 2000; // ms between two polls of a merge's status while the WebSocke
 const ASK_WHILE_LIVE = 15_000; // ms between two polls of a merge's status while the WebSocket is open
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 
-/** @typedef {import("./api.js").Merge} Merge */
-
 export class Follower {
   /** @type {LiveChannel|null} */ #live = null;
   #isLive = false;
@@ -21,14 +19,16 @@ export class Follower {
   /**
    * @param {string} id
    * @param {object} hears
-   * @param {(merge: Merge) => void} hears.onStatus
+   * @param {(merge: import("./api.js").Merge) => void} hears.onStatus
    * @param {(percent: number, message: string) => void} hears.onProgress
-   * @param {(error: ApiError) => void} hears.onGone Callback that runs if the merge does not exist for this user (404).
+   * @param {() => void} hears.onGone Runs if the merge does not exist for this user (404).
    */
-  constructor(id, { onStatus, onProgress, onGone }) {
+  constructor(id, hears) {
     this.id = id;
-    this.hears = { onStatus, onProgress, onGone };
-    this.timer = window.setInterval(() => this.#tick(), 500);
+    this.hears = hears;
+    this.timer = window.setInterval(() => {
+      if (performance.now() - this.#readAt >= (this.#isLive ? ASK_WHILE_LIVE : ASK)) this.read();
+    }, 500);
     this.read();
   }
 
@@ -36,10 +36,6 @@ export class Follower {
     this.#ended = true;
     clearInterval(this.timer);
     this.#live?.close();
-  }
-
-  #tick() {
-    if (performance.now() - this.#readAt >= (this.#isLive ? ASK_WHILE_LIVE : ASK)) this.read();
   }
 
   async read() {
@@ -52,7 +48,7 @@ export class Follower {
       this.hears.onStatus(merge);
     } catch (error) {
       // Ignore other errors: banners report a lost network or session, and the next poll tries again.
-      if (!this.#ended && error instanceof ApiError && error.status === 404) this.hears.onGone(error);
+      if (!this.#ended && error instanceof ApiError && error.status === 404) this.hears.onGone();
     } finally {
       this.#isReading = false;
       this.#readAt = performance.now();

@@ -1,39 +1,29 @@
 // The page that creates a challenge: form, upload, merge, review. A reload continues at the same step.
 
 import { ApiError, makeIdempotencyKey } from "../../base/api.js";
-import { h, icon, requireElement, readPageData, setText } from "../../base/dom.js";
-import { createErrorNote, explainError, showToast } from "../../base/notice.js";
+import { requireElement, readPageData, setText } from "../../base/dom.js";
+import { errorView, explainError, joinSentences, showToast } from "../../base/notice.js";
+import { html, iconView, mount } from "../../base/view.js";
 import { acceptDrops } from "../../uploads/drop-zone.js";
 import { formatBytes } from "../../videos/api.js";
-import { requestTabLock } from "./tab-lock.js";
-import {
-  cancelMerge,
-  changeChallenge,
-  deleteChallenge,
-  deleteMerge,
-  requestMerge,
-  createChallenge,
-  getPagePath,
-  publishChallenge,
-  readMerge,
-  retryMerge,
-} from "./api.js";
+import * as api from "./api.js";
+import { Part, Sender } from "./chunk-sender.js";
+import { chooseChunkSize, readNetwork } from "./chunk-size.js";
 import { askToConfirm } from "./confirm-dialog.js";
 import { Draft } from "./draft.js";
 import { Form } from "./form.js";
-import { deleteDraft } from "./storage.js";
 import { Follower } from "./merge-status.js";
-import { readNetwork } from "./network-speed.js";
-import { chooseChunkSize } from "./chunk-size.js";
+import { Work } from "./progress-view.js";
 import { Patience, Stopped } from "./retry.js";
 import { Review } from "./review.js";
-import { Part, Sender } from "./chunk-sender.js";
-import { Work } from "./progress-view.js";
+import { deleteDraft } from "./storage.js";
+import { requestTabLock } from "./tab-lock.js";
 
 /**
  * @typedef {import("./api.js").Merge} Merge
  * @typedef {import("./progress-view.js").Trouble} Trouble
  * @typedef {"form"|"work"|"review"|"other"} Stage
+ * @typedef {import("../../base/view.js").View} View
  */
 
 const TITLE = document.title;
@@ -43,6 +33,24 @@ const DRAW = 100; // ms between two redraws
 const REFUSED = new Set([400, 403, 404, 409, 410, 413, 422]);
 /** Statuses of a merge whose clips are being uploaded. */
 const LIVE = new Set(["initiated", "uploading"]);
+const MERGING = new Set(["queued", "processing"]);
+/** What to do about a clip that the server refused, by type of the error. @type {Record<string, string>} */
+const ADVICE = {
+  not_a_video: "Choose a video file, or record the clip here.",
+  no_video: "Choose a clip with video, not only sound.",
+  clip_unreadable: "Check that the clip plays and is complete, or record it again.",
+  video_too_long: "Shorten the clip.",
+  vod_codec_unsupported: "Export the clip as MP4 (H.264), or record it here.",
+  chunk_conflict: "Choose the same file as when you started the upload.",
+  clip_lost: "Choose the clip again.",
+  malware_found: "Choose another clip.",
+};
+/** How a merge has ended, by its status. @type {Record<string, string>} */
+const ENDS = {
+  cancelled: "The merge was stopped",
+  expired: "The upload was deleted, because it took longer than a day",
+  unknown: "The merge no longer exists on the server",
+};
 
 const facts = readPageData("facts");
 const said = requireElement("[data-said]");
@@ -51,6 +59,8 @@ const stages = /** @type {Record<Stage, HTMLElement>} */ (
   Object.fromEntries(["form", "work", "review", "other"].map((name) => [name, requireElement(`[data-stage=${name}]`)]))
 );
 const steps = [...document.querySelectorAll("[data-steps] li")];
+const drawNote = mount(notes);
+const drawOther = mount(stages.other);
 
 let draft = new Draft();
 /** @type {Sender|null} */ let sender = null;
@@ -61,24 +71,31 @@ let draft = new Draft();
 /** JSON of the challenge's fields as last saved on the server. */ let savedAs = "";
 /** True once the browser goes to the page of the new challenge. */ let isOpening = false;
 
+/** @type {Record<import("./progress-view.js").WorkAct, () => unknown>} */
+const acts = {
+  pause: () => sender?.patience.pause(true),
+  resume: () => sender?.resume(),
+  now: () => (sender?.patience ?? patience)?.now(),
+  cancel: askToCancelWork,
+  retry: retryWork,
+  replace: replaceClip,
+  back: backToForm,
+};
 const form = new Form(stages.form, draft, facts, { onMake: startUpload, onThrowAway: throwAway, say: announce });
-const work = new Work(stages.work, { onAct: performAct, onFiles: giveClips, say: announce });
+const work = new Work(stages.work, { onAct: (act) => acts[act](), onFiles: giveClips, say: announce });
 const review = new Review(stages.review, facts, {
   onDone: finishReview,
   onChange: () => {
-    draft.changed();
+    draft.saveNow();
     if (draft.challengeId) review.drawSaved(!isUnsaved());
   },
   onThrowAway: askToThrowAway,
-  renew: async () => (await readMerge(draft.mergeId)).merged_video?.merged_video_url ?? "",
+  renew: async () => (await api.readMerge(draft.mergeId)).merged_video?.merged_video_url ?? "",
 });
 
 /** Return whether the challenge on the server has other texts than this page shows. */
 const isUnsaved = () =>
   draft.challengeId !== "" && savedAs !== "" && JSON.stringify(draft.challengeFields()) !== savedAs;
-window.addEventListener("beforeunload", (event) => {
-  if (isUnsaved() && !isOpening) event.preventDefault();
-});
 
 /** @param {string} text */
 function announce(text) {
@@ -95,7 +112,7 @@ function showStage(stage, step = "form") {
     if (at === STEPS[step]) element.setAttribute("aria-current", "step");
     else element.removeAttribute("aria-current");
   });
-  if (moved) notes.replaceChildren();
+  if (moved) drawNote(null);
   if (stage !== "work") document.title = TITLE;
   if (stage !== "review") review.end();
   return moved;
@@ -123,25 +140,21 @@ function showForm() {
   if (showStage("form")) requireElement("h1").focus();
 }
 
-/** @param {string} title @param {string} text */
-function showRemark(title, text) {
-  notes.replaceChildren(
-    h(
-      "div",
-      { class: "note warn", role: "status" },
-      icon("info"),
-      h("div", { class: "spacer" }, h("b", {}, title), h("p", { class: "text-small" }, text)),
-    ),
-  );
+/** @param {string} title @param {string} text @param {View} [link] */
+function showProblem(title, text, link = null) {
+  drawNote(html`
+    <div class="note bad" role="alert" tabindex="-1">
+      ${iconView("alert")}<div class="spacer"><b>${title}</b><p class="text-small">${text}</p></div>${link}
+    </div>`);
+  notes.firstElementChild.focus();
 }
 
 async function startUpload() {
   form.wait(true);
-  notes.replaceChildren();
+  drawNote(null);
   const largest = Math.max(...draft.clips.map((clip) => clip.size));
-  const body = draft.mergeBody(
-    chooseChunkSize(readNetwork(), largest, { least: facts.least_chunk, most: facts.most_chunk }),
-  );
+  const { least_chunk: least, most_chunk: most } = facts;
+  const body = draft.mergeBody(chooseChunkSize(readNetwork(), largest, { least, most }));
   // If nothing but the chunk size has changed, repeat the stored request: the server then returns the same merge.
   const same = (/** @type {any} */ one) => JSON.stringify({ ...one, chunk_size: 0 });
   if (!draft.begun || same(draft.begun.body) !== same(body)) draft.begun = { key: makeIdempotencyKey(), body };
@@ -150,134 +163,83 @@ async function startUpload() {
 }
 
 async function initiateMerge() {
-  const begun = /** @type {import("./draft.js").Asked} */ (draft.begun);
+  const { body, key } = /** @type {import("./draft.js").Asked} */ (draft.begun);
   patience = new Patience();
   patience.addEventListener("change", () => patience && work.draw());
   showWork("sending", { phase: "beginning" });
   try {
-    const answer = await patience.ask(() => requestMerge(begun.body, begun.key));
+    const answer = await patience.ask(() => api.requestMerge(body, key));
     draft.mergeId = answer.merge_session_id;
     await draft.saveNow();
     setMergeInAddress(draft.mergeId);
-    const clips = draft.clips;
-    sendParts(
-      answer.upload_sessions.map(
-        (one) =>
-          new Part({
-            index: one.video_index,
-            upload: one.session_id,
-            size: clips[one.video_index].size,
-            chunkSize: one.chunk_size,
-            missing: Array.from({ length: one.total_chunks }, (_, number) => number),
-            isComplete: false,
-            blob: clips[one.video_index].blob,
-          }),
-      ),
-    );
+    const { clips } = draft;
+    const parts = answer.upload_sessions.map((session) => {
+      const { size, blob } = clips[session.video_index];
+      const remaining_chunks = [...Array(session.total_chunks).keys()];
+      return new Part({ ...session, size, remaining_chunks, status: "initiated" }, blob);
+    });
+    sendParts(parts);
   } catch (error) {
     if (error instanceof Stopped) return;
     draft.begun = null;
-    draft.changed();
+    draft.saveNow();
     showForm();
-    onBeginRefused(error);
+    showRefusedStart(error);
   }
 }
 
 /** @param {unknown} error */
-function onBeginRefused(error) {
-  const type = error instanceof ApiError ? error.type : "";
-  const body = error instanceof ApiError ? error.body : null;
-  const [title, text, link, words] = {
-    storage_full: [
-      "Your storage is full",
-      `${body?.limit ? `${formatBytes(Math.max(0, body.limit - (body.used ?? 0)))} are free, and these clips need ${formatBytes(draft.size)}. ` : ""}Delete videos that you do not need, then try again.`,
-      "/library",
-      "Go to the library",
-    ],
-    upload_limit: [
-      "Too many uploads are running",
-      `${explainError(error)} Finish or cancel some uploads, then try again.`,
-      "/upload",
-      "Go to the uploads",
-    ],
-    too_large: [
-      "A clip is too large",
-      `Your plan allows clips up to ${formatBytes(body?.limit ?? facts.max_upload_bytes)}. Shorten the clip, or record it again.`,
-      "/account#plan",
-      "See plans",
-    ],
-  }[/** @type {"storage_full"} */ (type)] ?? [
-    "The upload could not start",
-    [explainError(error), ...listFieldErrors(body?.errors)].join(" "),
-    "",
-    "",
-  ];
-  notes.replaceChildren(
-    h(
-      "div",
-      { class: "note bad", role: "alert", tabindex: "-1" },
-      icon("alert"),
-      h("div", { class: "spacer" }, h("b", {}, title), h("p", { class: "text-small" }, text)),
-      link && h("a", { class: "btn", href: link }, words),
-    ),
-  );
-  /** @type {HTMLElement} */ (notes.firstElementChild).focus();
-}
-
-/** @param {any} errors @returns {string[]} */
-function listFieldErrors(errors) {
-  if (!errors) return [];
-  return Object.values(errors).flatMap((one) => (typeof one === "string" ? [one] : listFieldErrors(one)));
+function showRefusedStart(error) {
+  const { type, body } = error instanceof ApiError ? error : { type: "", body: null };
+  if (type === "storage_full") {
+    const free = formatBytes(Math.max(0, body?.limit - (body?.used ?? 0)));
+    const numbers = body?.limit ? `${free} are free, and these clips need ${formatBytes(draft.size)}. ` : "";
+    const text = `${numbers}Delete videos that you do not need, then try again.`;
+    return showProblem("Your storage is full", text, html`<a class="btn" href="/library">Go to the library</a>`);
+  }
+  if (type === "upload_limit") {
+    const text = `${explainError(error)} Finish or cancel some uploads, then try again.`;
+    return showProblem("Too many uploads are running", text, html`<a class="btn" href="/upload">Go to the uploads</a>`);
+  }
+  if (type === "too_large") {
+    const limit = formatBytes(body?.limit ?? facts.max_upload_bytes);
+    const text = `Your plan allows clips up to ${limit}. Shorten the clip, or record it again.`;
+    return showProblem("A clip is too large", text, html`<a class="btn" href="/account#plan">See plans</a>`);
+  }
+  showProblem("The upload could not start", `${explainError(error)} ${joinSentences(body?.errors)}`.trim());
 }
 
 // Upload
 
-/**
- * @param {"sending"|"merging"} step
- * @param {Partial<import("./progress-view.js").Stand>} stand
- */
+/** @param {"sending"|"merging"} step @param {Partial<import("./progress-view.js").Stand>} stand */
 function showWork(step, stand) {
   const moved = showStage("work", step);
-  if (moved)
-    work.show(
-      draft.statements.map(({ text, clip }, at) => ({
-        title: text.trim() || `Statement ${at + 1}`,
-        name: clip?.name ?? "",
-        clip,
-      })),
-    );
+  if (moved) work.show(draft.statements);
   work.draw({ sender, patience: sender?.patience ?? patience, merge: null, trouble: null, ...stand });
   if (moved || stand.phase === "failed") work.focus();
 }
 
-/**
- * Send the clips. If `again` is true, first ask the server which chunks are missing.
- * @param {Part[]} parts
- * @param {boolean} [again]
- */
+/** Send the clips, or only chunks that the server lacks (`again`). @param {Part[]} parts @param {boolean} [again] */
 function sendParts(parts, again = false) {
   const told = new Set(draft.told);
-  const its = new Sender(parts, {
-    told,
+  const storeTold = () => {
+    draft.told = [...told];
+    draft.saveNow();
+  };
+  const hears = {
     onArrived: () => {
-      storeTold(told);
-      showWork("merging", {
-        phase: "merging",
-        merge: { percent: 0, message: "", isQueued: true, estimate: merge?.estimated_merge_time_seconds ?? 0 },
-      });
+      storeTold();
+      drawMerging({ percent: 0, message: "", isQueued: true });
       followMerge();
     },
-    onRefused: (part) => {
-      storeTold(told);
-      showTrouble({
-        title: `Clip ${part.index + 1} cannot be used`,
-        text: describeRefusal(part.error?.type ?? "", part.error ? explainError(part.error) : ""),
-        clip: part.index,
-        mayRetry: false,
-      });
+    onRefused: (/** @type {Part} */ { index, error }) => {
+      storeTold();
+      const text = describeRefusal(error?.type ?? "", error ? explainError(error) : "");
+      showTrouble({ title: `Clip ${index + 1} cannot be used`, text, clip: index, mayRetry: false });
     },
-    onOver: () => followMerge(),
-  });
+    onOver: followMerge,
+  };
+  const its = new Sender(parts, hears, told);
   sender = its;
   let drawing = false;
   its.addEventListener("change", () => {
@@ -286,7 +248,9 @@ function sendParts(parts, again = false) {
     // A timer limits redraws: progress events are frequent, and hidden pages get no animation frames.
     setTimeout(() => {
       drawing = false;
-      if (sender === its && (its.isGoing || its.lacksClips)) drawSending();
+      if (sender !== its || (!its.isGoing && !its.lacksClips)) return;
+      work.draw({ phase: "sending" });
+      document.title = its.size ? `${Math.floor((its.sent / its.size) * 100)} % · ${TITLE}` : TITLE;
     }, DRAW);
   });
   showWork("sending", { phase: "sending" });
@@ -294,51 +258,18 @@ function sendParts(parts, again = false) {
   its.start(again);
 }
 
-function drawSending() {
-  const its = /** @type {Sender} */ (sender);
-  work.draw({ phase: "sending" });
-  document.title = its.size ? `${Math.floor((its.sent / its.size) * 100)} % · ${TITLE}` : TITLE;
-}
-
-/** @param {Set<string>} told */
-function storeTold(told) {
-  draft.told = [...told];
-  draft.changed();
-}
-
 /** Remove the clip's name from an error message, because the page already shows the name. @param {string} text */
 const removeClipName = (text) => text.replace(/^Clip \d+ \(statement-\d+\.\w+\): /, "");
 
-/**
- * Return the text shown for a clip that the server refused.
- * @param {string} type
- * @param {string} message
- */
-function describeRefusal(type, message) {
-  const steps = /** @type {Record<string, string>} */ ({
-    not_a_video: "Choose a video file, or record the clip here.",
-    no_video: "Choose a clip with video, not only sound.",
-    clip_unreadable: "Check that the clip plays and is complete, or record it again.",
-    video_too_long: "Shorten the clip.",
-    vod_codec_unsupported: "Export the clip as MP4 (H.264), or record it here.",
-    chunk_conflict: "Choose the same file as when you started the upload.",
-    clip_lost: "Choose the clip again.",
-    malware_found: "Choose another clip.",
-  });
-  return `${removeClipName(message)} ${steps[type] ?? "Choose another clip, or record it again."}`.trim();
-}
+/** Return the text shown for a clip that the server refused. @param {string} type @param {string} message */
+const describeRefusal = (type, message) =>
+  `${removeClipName(message)} ${ADVICE[type] ?? "Choose another clip, or record it again."}`.trim();
 
-/**
- * @param {File[]} files
- * @returns {string}
- */
+/** Give files to the missing clips; return a message about the other files. @param {File[]} files */
 function giveClips(files) {
-  const others = sender?.give(files) ?? [];
-  const words = others.map(
-    (file) =>
-      `“${file.name}” (${formatBytes(file.size)}) is not one of the missing clips: its size is different. Choose the same files as before.`,
-  );
-  return words.join(" ");
+  const others = (sender?.give(files) ?? []).map(({ name, size }) => `“${name}” (${formatBytes(size)})`);
+  const advice = "is not one of the missing clips: its size is different. Choose the same files as before.";
+  return others.map((other) => `${other} ${advice}`).join(" ");
 }
 
 // Merge
@@ -382,16 +313,7 @@ function showMergeState(now) {
 /** @param {import("./api.js").UploadState} upload */
 function toPart(upload) {
   const clip = draft.statements[upload.video_index]?.clip;
-  const fits = clip?.blob && clip.size === upload.size;
-  return new Part({
-    index: upload.video_index,
-    upload: upload.session_id,
-    size: upload.size,
-    chunkSize: upload.chunk_size,
-    missing: upload.remaining_chunks,
-    isComplete: upload.status === "completed",
-    blob: fits ? clip.blob : null,
-  });
+  return new Part(upload, clip?.size === upload.size ? clip.blob : null);
 }
 
 /** @param {Merge} failed @returns {Trouble} */
@@ -413,8 +335,8 @@ function toTrouble({ uploads, error_message, retry_available }) {
 
 /** @param {Trouble} trouble */
 function showTrouble(trouble) {
-  showWork(sender ? "sending" : "merging", { phase: "failed", trouble });
   document.title = TITLE;
+  showWork(sender ? "sending" : "merging", { phase: "failed", trouble });
 }
 
 /** Leave a merge that no longer exists. The clips may still be in this browser. @param {string} status */
@@ -424,65 +346,47 @@ function onMergeGone(status) {
   if (draft.clips.some((clip) => clip.blob)) {
     draft.leaveMerge();
     showForm();
-    const words =
-      /** @type {Record<string, string>} */ ({
-        cancelled: "The merge was stopped",
-        expired: "The upload was deleted, because it took longer than a day",
-        unknown: "The merge no longer exists on the server",
-      })[status] ?? "The merge has ended";
-    return showRemark(words, "Your clips and texts are still in this browser, so you can create the challenge again.");
+    const text = "Your clips and texts are still in this browser, so you can create the challenge again.";
+    return drawNote(html`
+      <div class="note warn" role="status">
+        ${iconView("info")}
+        <div class="spacer"><b>${ENDS[status] ?? "The merge has ended"}</b><p class="text-small">${text}</p></div>
+      </div>`);
   }
   if (draft.mayKeep) draft.forget();
-  showOther(
-    "hour",
-    status === "expired" ? "This challenge has expired" : "Page not found",
-    status === "expired"
-      ? "Unfinished uploads are kept for a day. Start again with the same files."
-      : "The challenge may have been cancelled, or it belongs to another user.",
-  );
+  const lost = ["Page not found", "The challenge may have been cancelled, or it belongs to another user."];
+  const late = [
+    "This challenge has expired",
+    "Unfinished uploads are kept for a day. Start again with the same files.",
+  ];
+  const [title, text] = status === "expired" ? late : lost;
+  showOther("hour", title, text);
 }
 
-/** @param {string} mark @param {string} title @param {string} text @param {HTMLElement|null} [button] */
-function showOther(mark, title, text, button = null) {
-  stages.other.replaceChildren(
-    h(
-      "div",
-      { class: "panel empty" },
-      icon(mark),
-      h("h2", { tabindex: "-1" }, title),
-      h("p", {}, text),
-      h(
-        "div",
-        { class: "row wrap" },
-        button ?? h("a", { class: "btn primary", href: "/challenges/new" }, icon("plus"), "New challenge"),
-        h("a", { class: "btn", href: "/challenges" }, "All challenges"),
-      ),
-    ),
-  );
+/** @param {string} mark @param {string} title @param {string} text @param {View} [button] */
+function showOther(mark, title, text, button) {
+  drawOther(html`
+    <div class="panel empty">
+      ${iconView(mark)}
+      <h2 tabindex="-1">${title}</h2>
+      <p>${text}</p>
+      <div class="row wrap">
+        ${button ?? html`<a class="btn primary" href="/challenges/new">${iconView("plus")}New challenge</a>`}
+        <a class="btn" href="/challenges">All challenges</a>
+      </div>
+    </div>`);
   showStage("other");
   requireElement("h2", stages.other).focus();
 }
 
 // Actions
 
-/** @param {import("./progress-view.js").WorkAct} what */
-async function performAct(what) {
-  if (what === "pause") sender?.pause();
-  else if (what === "resume") sender?.resume();
-  else if (what === "now") (sender?.patience ?? patience)?.now();
-  else if (what === "cancel") askToCancelWork();
-  else if (what === "retry") retryWork();
-  else if (what === "replace") replaceClip(/** @type {Trouble} */ (work.trouble));
-  else if (what === "back") backToForm();
-}
-
 async function askToCancelWork() {
   const isMerging = !sender?.isGoing && draft.mergeId;
+  const rest = draft.mayKeep ? " The clips and texts stay in this browser, so you can start again." : "";
   const sure = await askToConfirm({
     title: isMerging ? "Stop merging the clips?" : "Stop uploading the clips?",
-    text: draft.mayKeep
-      ? "This deletes the uploaded data. The clips and texts stay in this browser, so you can start again."
-      : "This deletes the uploaded data.",
+    text: `This deletes the uploaded data.${rest}`,
     keep: "Continue",
     act: "Stop",
     mark: "x",
@@ -491,18 +395,18 @@ async function askToCancelWork() {
   const { mergeId: id, begun } = draft;
   stopWork();
   try {
-    if (id) await cancelMerge(id);
+    if (id) await api.cancelMerge(id);
     // The answer with the merge's id has not arrived. Repeat the request with the same key to get the id.
     else if (begun)
-      requestMerge(begun.body, begun.key)
-        .then((answer) => cancelMerge(answer.merge_session_id))
+      api
+        .requestMerge(begun.body, begun.key)
+        .then((answer) => api.cancelMerge(answer.merge_session_id))
         .catch(() => {});
   } catch (error) {
-    const over = error instanceof ApiError && [404, 409, 410].includes(error.status);
-    if (!over) {
+    if (!(error instanceof ApiError && [404, 409, 410].includes(error.status))) {
       // Cancelling failed, so the merge still runs.
       followMerge();
-      return notes.replaceChildren(createErrorNote("The merge could not be stopped.", error, askToCancelWork));
+      return drawNote(errorView("The merge could not be stopped.", error, askToCancelWork));
     }
   }
   await backToForm();
@@ -510,24 +414,24 @@ async function askToCancelWork() {
 
 async function backToForm() {
   stopWork();
-  if (draft.mergeId) deleteMerge(draft.mergeId).catch(() => {});
+  if (draft.mergeId) api.deleteMerge(draft.mergeId).catch(() => {});
   await draft.leaveMerge();
   setMergeInAddress("");
   showForm();
 }
 
 async function retryWork() {
-  notes.replaceChildren();
+  drawNote(null);
   try {
-    showMergeState(await retryMerge(draft.mergeId));
+    showMergeState(await api.retryMerge(draft.mergeId));
     followMerge();
   } catch (error) {
-    notes.replaceChildren(createErrorNote("The merge could not be restarted.", error, retryWork));
+    drawNote(errorView("The merge could not be restarted.", error, retryWork));
   }
 }
 
-/** @param {Trouble} trouble */
-async function replaceClip({ clip, text }) {
+async function replaceClip() {
+  const { clip, text } = /** @type {Trouble} */ (work.trouble);
   const statement = draft.statements[clip];
   if (statement) statement.problem = text;
   await backToForm();
@@ -538,7 +442,7 @@ async function replaceClip({ clip, text }) {
 
 /** @param {Merge} merge A completed merge. */
 async function showReview(merge) {
-  merge.uploads.forEach((_, at) => draft.statements[at] ?? draft.add());
+  while (draft.statements.length < merge.uploads.length) draft.add();
   showStage("review", "review");
   review.show(draft, merge);
   review.focus();
@@ -558,7 +462,7 @@ async function saveDraft() {
     await draft.saveNow();
     const { key, body } = draft.made;
     if (!draft.challengeId) {
-      const { id } = await createChallenge(body, key);
+      const { id } = await api.createChallenge(body, key);
       draft.challengeId = id;
       savedAs = JSON.stringify({
         title: body.title,
@@ -570,23 +474,22 @@ async function saveDraft() {
     }
     const fields = draft.challengeFields();
     if (JSON.stringify(fields) !== savedAs) {
-      await changeChallenge(draft.challengeId, fields);
+      await api.changeChallenge(draft.challengeId, fields);
       savedAs = JSON.stringify(fields);
     }
     review.drawSaved(true);
     return true;
   } catch (error) {
-    const type = error instanceof ApiError ? error.type : "";
+    const { type, status, body } = error instanceof ApiError ? error : { type: "", status: 0, body: null };
     if (type === "challenge_exists") {
-      openChallenge(/** @type {ApiError} */ (error).body.challenge_id);
+      openChallenge(body.challenge_id);
       return false;
     }
     // After a refusal, use a new idempotency key: the server repeats its refusal for the same key. After a lost answer,
     // keep the key.
-    if (error instanceof ApiError && REFUSED.has(error.status) && type !== "idempotency_running" && !draft.challengeId)
-      draft.made = null;
+    if (REFUSED.has(status) && type !== "idempotency_running" && !draft.challengeId) draft.made = null;
     review.drawSaved(Boolean(draft.challengeId));
-    review.tellProblem(createErrorNote("The challenge was not saved.", error, saveDraft));
+    review.tellProblem(errorView("The challenge was not saved.", error, saveDraft));
     return false;
   } finally {
     review.wait(false);
@@ -599,11 +502,11 @@ async function finishReview(publish) {
   if (publish) {
     review.wait(true, "Publishing");
     try {
-      await publishChallenge(draft.challengeId);
+      await api.publishChallenge(draft.challengeId);
     } catch (error) {
       review.wait(false);
       review.drawSaved(true);
-      return review.tellProblem(createErrorNote("The challenge was not published.", error, () => finishReview(true)));
+      return review.tellProblem(errorView("The challenge was not published.", error, () => finishReview(true)));
     }
   }
   openChallenge(draft.challengeId);
@@ -614,29 +517,22 @@ async function openChallenge(challenge) {
   isOpening = true;
   stopWork();
   await draft.forget();
-  location.assign(getPagePath(challenge));
+  location.assign(api.getPagePath(challenge));
 }
 
 async function askToThrowAway() {
-  if (
-    await askToConfirm({
-      title: "Discard this challenge?",
-      text: "This deletes the video and all texts, in this browser and on the server. This cannot be undone.",
-      keep: "Cancel",
-      act: "Discard",
-    })
-  )
-    throwAway();
+  const text = "This deletes the video and all texts, in this browser and on the server. This cannot be undone.";
+  if (await askToConfirm({ title: "Discard this challenge?", text, act: "Discard" })) throwAway();
 }
 
 async function throwAway() {
   const { mergeId, challengeId } = draft;
   try {
-    if (challengeId) await deleteChallenge(challengeId);
-    else if (mergeId) await deleteMerge(mergeId);
+    if (challengeId) await api.deleteChallenge(challengeId);
+    else if (mergeId) await api.deleteMerge(mergeId);
   } catch (error) {
     if (!(error instanceof ApiError && error.status === 404))
-      return review.tellProblem(createErrorNote("The challenge was not deleted.", error, throwAway));
+      return review.tellProblem(errorView("The challenge was not deleted.", error, throwAway));
   }
   stopWork();
   await draft.forget();
@@ -672,19 +568,15 @@ async function startPage(take = false) {
 async function resumeWork() {
   setMergeInAddress(draft.mergeId);
   try {
-    const now = await readMerge(draft.mergeId);
+    const now = await api.readMerge(draft.mergeId);
     if (!draft.title) draft.title = now.title;
     while (draft.statements.length < now.uploads.length) draft.add();
     showMergeState(now);
-    if (
-      !sender &&
-      (LIVE.has(now.overall_status) || now.overall_status === "queued" || now.overall_status === "processing")
-    )
-      followMerge();
+    if (!sender && (LIVE.has(now.overall_status) || MERGING.has(now.overall_status))) followMerge();
   } catch (error) {
     if (error instanceof ApiError && (error.status === 404 || error.status === 410))
       return onMergeGone(error.status === 410 ? "expired" : "unknown");
-    stages.other.replaceChildren(createErrorNote("The progress could not be loaded.", error, () => resumeWork()));
+    drawOther(errorView("The progress could not be loaded.", error, resumeWork));
     showStage("other");
   }
 }
@@ -698,12 +590,9 @@ function onTakenElsewhere() {
 function showElsewhere(title) {
   // Another tab is creating the challenge, so only that tab may store the draft.
   draft.mayKeep = false;
-  showOther(
-    "copy",
-    title,
-    "You can create a challenge in only one tab at a time, so that nothing is uploaded twice.",
-    h("button", { class: "btn primary", type: "button", onclick: () => startPage(true) }, "Continue here"),
-  );
+  const text = "You can create a challenge in only one tab at a time, so that nothing is uploaded twice.";
+  const take = () => startPage(true);
+  showOther("copy", title, text, html`<button class="btn primary" type="button" @click=${take}>Continue here</button>`);
 }
 
 // Events
@@ -717,18 +606,14 @@ acceptDrops(requireElement("main"), (files) => {
   }
   aimedAt = "";
 });
-window.addEventListener(
-  "drop",
-  (event) => {
-    aimedAt =
-      /** @type {HTMLElement|null} */ (/** @type {Element} */ (event.target).closest?.("[data-slot]"))?.dataset.slot ??
-      "";
-  },
-  { capture: true },
-);
+const aim = (/** @type {DragEvent} */ { target }) => {
+  const slot = /** @type {Element} */ (target).closest?.("[data-slot]");
+  aimedAt = slot?.getAttribute("data-slot") ?? "";
+};
+window.addEventListener("drop", aim, { capture: true });
 window.addEventListener("beforeunload", (event) => {
-  if (sender?.isGoing || document.querySelector("dialog.recording:is([data-state=recording], [data-state=taken])"))
-    event.preventDefault();
+  const isRecording = document.querySelector("dialog.recording:is([data-state=recording], [data-state=taken])");
+  if (sender?.isGoing || isRecording || (isUnsaved() && !isOpening)) event.preventDefault();
 });
 window.addEventListener("pagehide", () => draft.saveNow());
 for (const out of document.querySelectorAll('form[action="/logout"]')) {

@@ -1,47 +1,46 @@
 // The view of a new challenge's progress: upload, merge, problems, and actions.
 
-import { h, icon, requireElement, setText } from "../../base/dom.js";
-import { formatCount, formatDuration } from "../../base/format.js";
+import { formatCount, formatDuration, formatTimeLeft } from "../../base/format.js";
+import { html, iconView, mount, nothing, repeat } from "../../base/view.js";
 import { ACCEPT } from "../../uploads/file-picker.js";
-import { formatTimeLeft } from "../../base/format.js";
 import { drawThumbnail } from "../../uploads/local-thumbnail.js";
 import { formatBytes, formatPartOfBytes } from "../../videos/api.js";
 
 /**
- * @typedef {import("./chunk-sender.js").Part} Part
- *
- * @typedef {import("./chunk-sender.js").Sender} Sender
- *
- * @typedef {import("./draft.js").Clip} Clip
- *
+ * @typedef {import("./draft.js").Statement & {thumbnail?: HTMLCanvasElement}} Line
  * @typedef {"pause"|"resume"|"now"|"cancel"|"retry"|"replace"|"back"} WorkAct
+ * @typedef {[WorkAct, string, string, string?]} Act Name, label, icon and class of a button.
+ * @typedef {[string, string, string]} Status Colour, icon and label of a status.
  *
- * @typedef {object} Line
- * @property {string} title The statement's text, or its number, as in `Statement 2`.
- * @property {string} name The clip's file name; empty if unknown.
- * @property {Clip|null} clip
- *
- * @typedef {object} Trouble
- * @property {string} title
- * @property {string} text
- * @property {number} clip The index of the clip that caused a failure; -1 if unknown.
- * @property {boolean} mayRetry
+ * @typedef {{title: string, text: string, clip: number, mayRetry: boolean}} Trouble A failure; `clip` is the index of
+ *   the clip that caused it, -1 if unknown.
  *
  * @typedef {object} Stand
  * @property {"beginning"|"sending"|"merging"|"failed"} phase
- * @property {Sender|null} sender
+ * @property {import("./chunk-sender.js").Sender|null} sender
  * @property {import("./retry.js").Patience|null} patience
- * @property {{percent: number, message: string, isQueued: boolean, estimate: number}|null} merge The
- *   progress of the merge; `estimate` is the merge's expected duration in seconds.
+ * @property {{percent: number, message: string, isQueued: boolean, estimate: number}|null} merge The progress of the
+ *   merge; `estimate` is the merge's expected duration in seconds.
  * @property {Trouble|null} trouble
  */
 
+/** @type {Record<import("./chunk-sender.js").PartState|"stopped", Status>} */
+const CLIP_STATUS = {
+  waiting: ["", "clock", "Queued"],
+  sending: ["run", "upload", "Uploading"],
+  checking: ["run", "run", "Checking"],
+  arrived: ["ok", "check", "Uploaded"],
+  missing: ["warn", "hour", "File missing"],
+  refused: ["bad", "alert", "Clip cannot be used"],
+  stopped: ["", "dot", "Stopped"],
+};
+
 export class Work {
-  #shown = "";
   /** Message about chosen files that fit no missing clip. */ #misfits = "";
-  /** @type {HTMLElement[]} */ #rows = [];
   /** @type {Line[]} */ #lines = [];
   /** @type {Stand} */ #stand = { phase: "beginning", sender: null, patience: null, merge: null, trouble: null };
+  #isPaused = false;
+  /** @type {import("./retry.js").Patience["lack"]} */ #lack = null;
 
   /**
    * @param {HTMLElement} root
@@ -51,368 +50,238 @@ export class Work {
    *   about files that fit no clip.
    * @param {(text: string) => void} hears.say Announces a text to screen readers.
    */
-  constructor(root, { onAct, onFiles, say }) {
+  constructor(root, hears) {
     this.root = root;
-    this.hears = { onAct, onFiles, say };
-    this.heading = h("h2", { class: "h-small", tabindex: "-1", id: "work-title" });
-    this.summary = h("span", { class: "text-small muted" });
-    this.speed = h("span", { class: "text-small faint mono" });
-    this.acts = h("span", { class: "row wrap end" });
-    this.bar = /** @type {HTMLProgressElement} */ (h("progress", { class: "bar large", max: "100" }));
-    this.state = h("span", { class: "status run" });
-    this.words = h("span", { class: "mono text-small muted end" });
-    this.note = h("div", { class: "col notes" });
-    this.list = h("ul", { "aria-label": "Clips" });
-    root.replaceChildren(
-      h(
-        "section",
-        { class: "panel working", "aria-labelledby": "work-title" },
-        h("header", {}, this.heading, this.summary, h("span", { class: "spacer" }), this.speed, this.acts),
-        h(
-          "div",
-          { class: "pad col whole" },
-          this.bar,
-          h("div", { class: "row wrap file-line" }, this.state, h("span", { class: "spacer" }), this.words),
-          this.note,
-        ),
-        this.list,
-      ),
-    );
+    this.hears = hears;
+    this.render = mount(root, this);
   }
 
-  /** @param {Line[]} lines */
-  show(lines) {
-    this.#lines = lines;
+  get trouble() {
+    return this.#stand.trouble;
+  }
+
+  /** @param {import("./draft.js").Statement[]} statements */
+  show(statements) {
     this.#misfits = "";
-    this.#rows = lines.map((line, at) => this.#row(line, at));
-    this.list.replaceChildren(...this.#rows);
-    this.#shown = "";
+    this.#lines = statements.map((statement) => ({ ...statement }));
+    for (const line of this.#lines) this.#addThumbnail(line);
+  }
+
+  /** @param {Line} line */
+  async #addThumbnail(line) {
+    if (!line.clip?.blob || !line.clip.plays) return;
+    const canvas = document.createElement("canvas");
+    const file = /** @type {File} */ (line.clip.blob);
+    if (!(await drawThumbnail(file, canvas, () => this.#lines.includes(line)))) return;
+    line.thumbnail = canvas;
+    this.render(this.#view());
   }
 
   focus() {
-    this.heading.focus();
+    this.root.querySelector("h2")?.focus();
   }
 
   /** @param {Partial<Stand>} [change] */
   draw(change = {}) {
     Object.assign(this.#stand, change);
-    const { phase, sender, trouble } = this.#stand;
-    const lack = this.#lack;
-    const shown = [
-      phase,
-      this.#isPaused,
-      lack?.lack,
-      Boolean(lack?.at),
-      sender?.lacksClips,
-      trouble?.title,
-      this.#stand.merge?.isQueued,
-      sender?.parts.map((part) => part.state).join("-"),
-    ].join();
-    if (shown !== this.#shown) {
-      this.#shown = shown;
-      this.#drawAll();
+    const { phase, patience } = this.#stand;
+    this.#isPaused = patience?.paused ?? false;
+    this.#lack = patience?.lack ?? null;
+    const focused = this.root.contains(document.activeElement) ? document.activeElement : null;
+    this.render(this.#view());
+    if (focused && !focused.isConnected) {
+      const act = /** @type {HTMLElement|null} */ (this.root.querySelector("[data-act]"));
+      if (act && focused.matches("button")) act.focus();
+      else this.focus();
     }
-    this.#move();
+    this.hears.say(phase === "failed" ? "" : `${this.#heading}: ${this.#status[2]}`);
   }
 
-  /** @returns {Trouble|null} */
-  get trouble() {
-    return this.#stand.trouble;
+  get #heading() {
+    const { phase, trouble } = this.#stand;
+    if (phase === "failed") return trouble?.title ?? "";
+    return phase === "merging" ? "Merging the clips" : `Uploading ${formatCount(this.#lines.length, "clip")}`;
   }
 
-  get #isPaused() {
-    return this.#stand.patience?.paused ?? false;
-  }
-
-  get #lack() {
-    return this.#stand.patience?.lack ?? null;
-  }
-
-  // Elements that are redrawn only when the status changes
-
-  #drawAll() {
-    const { phase, sender, trouble } = this.#stand;
-    const count = this.#lines.length;
-    const heading = {
-      beginning: `Uploading ${formatCount(count, "clip")}`,
-      sending: `Uploading ${formatCount(count, "clip")}`,
-      merging: "Merging the clips",
-      failed: trouble?.title ?? "",
-    }[phase];
-    setText(this.heading, heading);
-    const arrived = sender?.parts.filter((part) => part.state === "arrived").length ?? 0;
-    setText(this.summary, phase === "sending" && sender ? `${arrived} of ${count} uploaded` : "");
-    const [tone, mark, word] = this.#status();
-    this.state.className = `status ${tone}`.trim();
-    this.state.replaceChildren(icon(mark, mark === "run" ? "spin" : ""), word);
-    this.bar.className =
-      `bar large ${phase === "failed" ? "bad" : tone === "warn" ? "warn" : tone === "" ? "off" : ""}`.trim();
-    this.bar.hidden = phase === "failed";
-    this.state.parentElement?.toggleAttribute("hidden", phase === "failed");
-    this.#drawActs();
-    this.#drawNote();
-    this.#rows.forEach((row, at) => this.#drawRow(row, at));
-    this.hears.say(phase === "failed" ? "" : [heading, word].join(": "));
-  }
-
-  /** Return the colour, icon and label of the current status. @returns {[string, string, string]} */
-  #status() {
+  /** @returns {Status} */
+  get #status() {
     const { phase, sender, merge } = this.#stand;
-    const lack = this.#lack;
     if (phase === "failed") return ["bad", "alert", "Failed"];
     if (phase === "merging") return merge?.isQueued ? ["", "clock", "Queued"] : ["run", "run", "Merging"];
     if (this.#isPaused) return ["", "pause", "Paused"];
-    if (lack?.lack === "network") return ["warn", "offline", "No connection"];
-    if (lack?.lack === "session") return ["warn", "lock", "Signed out"];
-    if (lack) return ["warn", "clock", "The server is busy"];
+    if (this.#lack?.lack === "network") return ["warn", "offline", "No connection"];
+    if (this.#lack?.lack === "session") return ["warn", "lock", "Signed out"];
+    if (this.#lack) return ["warn", "clock", "The server is busy"];
     if (sender?.lacksClips && !sender.isGoing) return ["warn", "hour", "Clips are missing"];
-    return ["run", phase === "beginning" ? "run" : "upload", phase === "beginning" ? "Starting" : "Uploading"];
+    return phase === "beginning" ? ["run", "run", "Starting"] : ["run", "upload", "Uploading"];
   }
 
-  #drawActs() {
-    const { phase, sender, trouble } = this.#stand;
-    const had = this.acts.contains(document.activeElement)
-      ? /** @type {HTMLElement} */ (document.activeElement).dataset.act
-      : null;
-    const button = (/** @type {WorkAct} */ act, /** @type {string} */ label, /** @type {string} */ mark, kind = "") =>
-      h(
-        "button",
-        { class: `btn ${kind}`.trim(), type: "button", data: { act }, onclick: () => this.hears.onAct(act) },
-        icon(mark),
-        label,
-      );
-    /** @type {HTMLElement[]} */ const acts = [];
-    if (phase === "sending" || phase === "beginning") {
-      if (this.#lack?.at && !this.#isPaused) acts.push(button("now", "Try now", "retry"));
-      if (sender?.isGoing)
-        acts.push(this.#isPaused ? button("resume", "Resume", "play") : button("pause", "Pause", "pause"));
-    }
-    if (phase === "failed" && trouble) {
-      if (trouble.mayRetry) acts.push(button("retry", "Try again", "retry", "primary"));
-      if (trouble.clip >= 0)
-        acts.push(button("replace", `Replace clip ${trouble.clip + 1}`, "upload", trouble.mayRetry ? "" : "primary"));
-      else acts.push(button("back", "Back to the form", "left", trouble.mayRetry ? "" : "primary"));
-    } else acts.push(button("cancel", "Cancel", "x"));
-    this.acts.replaceChildren(...acts);
-    if (had)
-      /** @type {HTMLElement} */ (
-        this.acts.querySelector(`[data-act=${had}]`) ?? this.acts.querySelector("[data-act]") ?? this.heading
-      ).focus();
+  #view() {
+    const { phase, sender } = this.#stand;
+    const isFailed = phase === "failed";
+    const tone = { warn: "warn", bad: "bad", "": "off" }[this.#status[0]] ?? "";
+    const { percent, label, words, speed } = this.#measure();
+    const arrived = sender?.parts.filter(({ state }) => state === "arrived").length;
+    return html`
+      <section class="panel working" aria-labelledby="work-title">
+        <header>
+          <h2 class="h-small" tabindex="-1" id="work-title">${this.#heading}</h2>
+          <span class="text-small muted">
+            ${phase === "sending" && sender ? `${arrived} of ${this.#lines.length} uploaded` : null}
+          </span>
+          <span class="spacer"></span>
+          <span class="text-small faint mono">${speed}</span>
+          <span class="row wrap end">${repeat(this.#listActs(), ([act]) => act, this.#actView)}</span>
+        </header>
+        <div class="pad col whole">
+          <progress class="bar large ${tone}" max="100" value=${percent} aria-label=${label}
+            ?hidden=${isFailed}></progress>
+          <div class="row wrap file-line" ?hidden=${isFailed}>
+            ${statusView(this.#status)}<span class="spacer"></span>
+            <span class="mono text-small muted end">${words}</span>
+          </div>
+          <div class="col notes">${this.#noteView()}</div>
+        </div>
+        <ul aria-label="Clips">${this.#lines.map(this.#rowView)}</ul>
+      </section>`;
   }
 
-  #drawNote() {
-    const { phase, sender, trouble, merge } = this.#stand;
-    const lack = this.#lack;
-    /** @type {HTMLElement[]} */ const notes = [];
-    if (phase === "failed" && trouble)
-      notes.push(
-        h(
-          "div",
-          { class: "note bad", role: "alert" },
-          icon("alert"),
-          h("div", { class: "spacer" }, h("p", { class: "anywhere" }, trouble.text)),
-        ),
-      );
-    else if (phase === "sending" && sender?.lacksClips) notes.push(this.#missing());
-    else if (phase === "sending" && lack?.lack === "session")
-      notes.push(h("p", { class: "text-small muted" }, "Uploaded data is kept. Sign in again to continue."));
-    else if (phase === "sending")
-      notes.push(
-        h(
-          "p",
-          { class: "text-small faint" },
-          "If you close this page, uploaded data is kept for a day. Open the page again to continue.",
-        ),
-      );
-    else if (phase === "merging" && merge)
-      notes.push(
-        h("p", { class: "text-small faint" }, "You can leave this page and come back later to publish the challenge."),
-      );
-    const had = this.note.contains(document.activeElement);
-    this.note.replaceChildren(...notes);
-    if (had) /** @type {HTMLElement} */ (this.note.querySelector("input") ?? this.heading).focus();
-  }
-
-  /** Build the note that asks the user to choose missing clips again. */
-  #missing() {
-    const input = /** @type {HTMLInputElement} */ (
-      h("input", {
-        class: "visually-hidden",
-        id: "missing-files",
-        type: "file",
-        multiple: true,
-        accept: ACCEPT,
-        "aria-label": "Choose the clips again",
-      })
-    );
-    const said = h(
-      "p",
-      { class: "field-error", role: "alert", hidden: !this.#misfits },
-      icon("alert"),
-      h("span", { class: "anywhere" }, this.#misfits),
-    );
-    input.addEventListener("change", () => {
-      this.#misfits = this.hears.onFiles([...(input.files ?? [])]);
-      input.value = "";
-      said.hidden = !this.#misfits;
-      setText(requireElement("span", said), this.#misfits);
-    });
-    return h(
-      "div",
-      { class: "note warn" },
-      icon("hour"),
-      h(
-        "div",
-        { class: "spacer" },
-        h("b", {}, "The missing clips are not stored in this browser"),
-        h(
-          "p",
-          { class: "text-small" },
-          "Choose the same files again, together or one by one. They are recognised by their size. Data that is already uploaded is not sent again.",
-        ),
-        said,
-      ),
-      h("label", { class: "btn choose" }, input, icon("upload"), "Choose the clips"),
-    );
-  }
-
-  // Clips
-
-  /** @param {Line} line @param {number} at */
-  #row({ title, name, clip }, at) {
-    const pic = h("span", { class: "picture dark none" }, icon("film"));
-    if (clip?.blob && clip.plays) {
-      const canvas = /** @type {HTMLCanvasElement} */ (h("canvas", {}));
-      drawThumbnail(/** @type {File} */ (clip.blob), canvas, () => pic.isConnected).then((drawn) => {
-        if (!drawn) return;
-        pic.classList.remove("none");
-        pic.replaceChildren(canvas);
-      });
-    }
-    return h(
-      "li",
-      { class: "file", data: { clip: String(at) } },
-      pic,
-      h(
-        "div",
-        { class: "file-name" },
-        h("b", { class: "count muted" }, String(at + 1)),
-        h("span", { class: "truncate", title: name || title, dir: "auto" }, title),
-        h("span", { class: "mono text-small faint", data: { size: "" } }),
-      ),
-      h("div", { class: "file-body", data: { body: "" } }),
-    );
-  }
-
-  /** @param {HTMLElement} row @param {number} at */
-  #drawRow(row, at) {
-    const part = this.#part(at);
-    const { phase, trouble } = this.#stand;
-    const isBad = phase === "failed" && trouble?.clip === at;
-    const hasArrived = phase === "merging" || (phase === "failed" && !part) || part?.state === "arrived";
-    const state = isBad
-      ? "refused"
-      : hasArrived
-        ? "arrived"
-        : phase === "failed"
-          ? "stopped"
-          : (part?.state ?? "waiting");
-    row.className = `file${isBad ? " fail" : ""}`;
-    row.dataset.state = state;
-    const waits = state === "sending" && (this.#isPaused || this.#lack !== null);
-    const [tone, mark, word] = waits
-      ? ["", "clock", "Waiting"]
-      : {
-          waiting: ["", "clock", "Queued"],
-          sending: ["run", "upload", "Uploading"],
-          checking: ["run", "run", "Checking"],
-          arrived: ["ok", "check", "Uploaded"],
-          missing: ["warn", "hour", "File missing"],
-          refused: ["bad", "alert", "Clip cannot be used"],
-          stopped: ["", "dot", "Stopped"],
-        }[state];
-    requireElement("[data-body]", row).replaceChildren(
-      ...[
-        ["waiting", "sending", "missing"].includes(state) &&
-          h("progress", {
-            class: `bar ${state === "sending" && !waits ? "" : state === "missing" ? "warn" : "off"}`.trim(),
-            value: "0",
-            max: "100",
-          }),
-        h(
-          "div",
-          { class: "file-line" },
-          h("span", { class: `status ${tone}`.trim() }, icon(mark, mark === "run" ? "spin" : ""), word),
-          h("span", { class: "words mono", data: { words: "" } }),
-        ),
-      ].filter((one) => one instanceof HTMLElement),
-    );
-  }
-
-  /** @param {number} at @returns {Part|undefined} */
-  #part(at) {
-    return this.#stand.sender?.parts.find((part) => part.index === at);
-  }
-
-  // Elements that are redrawn whenever the progress changes
-
-  #move() {
+  /** Return the value of the progress bar and the texts beside it. */
+  #measure() {
     const { phase, sender, merge } = this.#stand;
-    this.#rows.forEach((row, at) => this.#moveRow(row, at));
     if (phase === "merging" && merge) {
       const percent = Math.floor(merge.percent);
-      if (merge.isQueued) this.bar.removeAttribute("value");
-      else this.bar.value = percent;
-      this.bar.setAttribute("aria-label", merge.isQueued ? "Queued" : `Merge, ${percent} percent`);
-      setText(
-        this.words,
-        merge.isQueued ? describeEstimate(merge.estimate) : [merge.message, `${percent} %`].filter(Boolean).join(" · "),
-      );
-      setText(this.speed, "");
-      return;
+      return merge.isQueued
+        ? { percent: nothing, label: "Queued", words: describeEstimate(merge.estimate), speed: "" }
+        : { percent, label: `Merge, ${percent} percent`, words: join(merge.message, `${percent} %`), speed: "" };
     }
-    const [sent, size, speed] = [
-      sender?.sent ?? 0,
-      sender?.size ?? this.#lines.reduce((sum, { clip }) => sum + (clip?.size ?? 0), 0),
-      sender?.speed ?? 0,
-    ];
-    const percent = size ? Math.floor((sent / size) * 100) : 0;
-    this.bar.value = percent;
-    this.bar.setAttribute("aria-label", `All clips, ${percent} percent uploaded`);
-    const lack = this.#lack;
-    const waits = lack?.at
-      ? `retries in ${Math.max(1, Math.ceil((lack.at - Date.now()) / 1000))} s`
-      : lack?.lack === "network"
-        ? "continues when you are online"
-        : "";
-    setText(
-      this.words,
-      [formatPartOfBytes(sent, size), `${percent} %`, waits || (speed > 0 && formatTimeLeft((size - sent) / speed))]
-        .filter(Boolean)
-        .join(" · "),
-    );
-    setText(this.speed, phase === "sending" && speed > 0 ? `${formatBytes(speed)}/s` : "");
+    const [sent, speed] = [sender?.sent ?? 0, sender?.speed ?? 0];
+    const size = sender?.size ?? this.#lines.reduce((sum, { clip }) => sum + (clip?.size ?? 0), 0);
+    const percent = toPercent(sent, size);
+    const { lack, at } = this.#lack ?? { lack: "", at: 0 };
+    const left = speed > 0 && formatTimeLeft((size - sent) / speed);
+    const wait = at
+      ? `retries in ${Math.max(1, Math.ceil((at - Date.now()) / 1000))} s`
+      : lack === "network" && "continues when you are online";
+    return {
+      percent,
+      label: `All clips, ${percent} percent uploaded`,
+      words: join(formatPartOfBytes(sent, size), `${percent} %`, wait || left),
+      speed: phase === "sending" && speed > 0 ? `${formatBytes(speed)}/s` : "",
+    };
   }
 
-  /** @param {HTMLElement} row @param {number} at */
-  #moveRow(row, at) {
-    const part = this.#part(at);
-    const size = part?.size ?? this.#lines[at].clip?.size ?? 0;
-    const sent = part?.sent ?? 0;
-    setText(
-      requireElement("[data-size]", row),
-      part?.state === "sending" || part?.state === "missing" ? formatPartOfBytes(sent, size) : formatBytes(size),
-    );
-    const bar = /** @type {HTMLProgressElement|null} */ (row.querySelector("progress"));
-    const percent = size ? Math.floor((sent / size) * 100) : 0;
-    if (bar) {
-      bar.value = percent;
-      bar.setAttribute("aria-label", `Clip ${at + 1}, ${percent} percent`);
+  /** @returns {Act[]} */
+  #listActs() {
+    const { phase, sender, trouble } = this.#stand;
+    if (phase === "failed" && trouble) {
+      const { clip, mayRetry } = trouble;
+      const tone = mayRetry ? "" : "primary";
+      /** @type {Act} */ const replace = ["replace", `Replace clip ${clip + 1}`, "upload", tone];
+      /** @type {Act} */ const leave = clip >= 0 ? replace : ["back", "Back to the form", "left", tone];
+      return mayRetry ? [["retry", "Try again", "retry", "primary"], leave] : [leave];
     }
-    setText(requireElement("[data-words]", row), part?.state === "sending" ? `${percent} %` : "");
+    /** @type {Act[]} */ const acts = [["cancel", "Cancel", "x"]];
+    if (phase === "merging") return acts;
+    if (sender?.isGoing) acts.unshift(this.#isPaused ? ["resume", "Resume", "play"] : ["pause", "Pause", "pause"]);
+    if (this.#lack?.at && !this.#isPaused) acts.unshift(["now", "Try now", "retry"]);
+    return acts;
   }
+
+  #actView = (/** @type {Act} */ [act, label, mark, tone = ""]) => html`
+    <button class="btn ${tone}" type="button" data-act=${act} @click=${() => this.hears.onAct(act)}>
+      ${iconView(mark)}${label}
+    </button>`;
+
+  #noteView() {
+    const { phase, sender, trouble } = this.#stand;
+    if (phase === "failed")
+      return html`
+        <div class="note bad" role="alert">
+          ${iconView("alert")}<div class="spacer"><p class="anywhere">${trouble?.text}</p></div>
+        </div>`;
+    if (phase === "merging")
+      return html`<p class="text-small faint">
+        You can leave this page and come back later to publish the challenge.</p>`;
+    if (phase === "beginning") return null;
+    if (sender?.lacksClips) return this.#missingView();
+    if (this.#lack?.lack === "session")
+      return html`<p class="text-small muted">Uploaded data is kept. Sign in again to continue.</p>`;
+    return html`<p class="text-small faint">
+      If you close this page, uploaded data is kept for a day. Open the page again to continue.</p>`;
+  }
+
+  #missingView() {
+    return html`
+      <div class="note warn">
+        ${iconView("hour")}
+        <div class="spacer">
+          <b>The missing clips are not stored in this browser</b>
+          <p class="text-small">
+            Choose the same files again, together or one by one. They are recognised by their size. Data that is already
+            uploaded is not sent again.
+          </p>
+          <p class="field-error" role="alert" ?hidden=${!this.#misfits}>
+            ${iconView("alert")}<span class="anywhere">${this.#misfits}</span>
+          </p>
+        </div>
+        <label class="btn choose">
+          <input class="visually-hidden" id="missing-files" type="file" multiple accept=${ACCEPT}
+            aria-label="Choose the clips again" @change=${this.#choose} />
+          ${iconView("upload")}Choose the clips
+        </label>
+      </div>`;
+  }
+
+  /** @param {Event & {currentTarget: HTMLInputElement}} event */
+  #choose({ currentTarget: input }) {
+    this.#misfits = this.hears.onFiles([...(input.files ?? [])]);
+    input.value = "";
+    this.draw();
+  }
+
+  #rowView = (/** @type {Line} */ { text, clip, thumbnail }, /** @type {number} */ at) => {
+    const { phase, sender, trouble } = this.#stand;
+    const part = sender?.parts.find(({ index }) => index === at);
+    const isBad = phase === "failed" && trouble?.clip === at;
+    const hasArrived = phase === "merging" || (phase === "failed" && !part) || part?.state === "arrived";
+    const other = phase === "failed" ? "stopped" : (part?.state ?? "waiting");
+    const state = isBad ? "refused" : hasArrived ? "arrived" : other;
+    const isHeld = state === "sending" && (this.#isPaused || this.#lack !== null);
+    const tone = state === "missing" ? "warn" : state === "sending" && !isHeld ? "" : "off";
+    const title = text.trim() || `Statement ${at + 1}`;
+    const [sent, size] = [part?.sent ?? 0, part?.size ?? clip?.size ?? 0];
+    const percent = toPercent(sent, size);
+    const isPart = part?.state === "sending" || part?.state === "missing";
+    return html`
+      <li class="file ${isBad ? "fail" : ""}" data-clip=${at} data-state=${state}>
+        <span class="picture dark ${thumbnail ? "" : "none"}">${thumbnail ?? iconView("film")}</span>
+        <div class="file-name">
+          <b class="count muted">${at + 1}</b>
+          <span class="truncate" title=${clip?.name || title} dir="auto">${title}</span>
+          <span class="mono text-small faint">${isPart ? formatPartOfBytes(sent, size) : formatBytes(size)}</span>
+        </div>
+        <div class="file-body">
+          <progress class="bar ${tone}" max="100" value=${percent} aria-label="Clip ${at + 1}, ${percent} percent"
+            ?hidden=${!["waiting", "sending", "missing"].includes(state)}></progress>
+          <div class="file-line">
+            ${statusView(isHeld ? ["", "clock", "Waiting"] : CLIP_STATUS[state])}
+            <span class="words mono">${part?.state === "sending" ? `${percent} %` : null}</span>
+          </div>
+        </div>
+      </li>`;
+  };
 }
 
-/** @param {number} seconds @returns {string} */
+/** @param {Status} status */
+const statusView = ([tone, mark, word]) =>
+  html`<span class="status ${tone}">${iconView(mark, mark === "run" ? "spin" : "")}${word}</span>`;
+
+const join = (/** @type {(string|false)[]} */ ...words) => words.filter(Boolean).join(" · ");
+
+/** @param {number} sent @param {number} size */
+const toPercent = (sent, size) => (size ? Math.floor((sent / size) * 100) : 0);
+
+/** @param {number} seconds */
 const describeEstimate = (seconds) =>
   seconds > 0 ? `takes about ${seconds < 1 ? "a second" : formatDuration(seconds)}` : "";

@@ -1,8 +1,8 @@
 // The dialog that records a statement with the camera: preview, countdown, recording and playback.
 
-import { openDialog } from "../../base/dialog.js";
-import { h, icon, requireElement, setText } from "../../base/dom.js";
+import { openView } from "../../base/dialog.js";
 import { formatDuration } from "../../base/format.js";
+import { html, iconView } from "../../base/view.js";
 import { showDuration } from "./clip-info.js";
 
 /** Maximum duration of a recording, in seconds. */
@@ -19,6 +19,33 @@ const TYPES = [
   "video/webm",
   "video/mp4",
 ];
+/** Title and text of a camera error by its name. @type {Record<string, string[]>} */
+const ERRORS = {
+  insecure: [
+    "The camera needs a secure connection",
+    "Browsers allow the camera only on pages opened over HTTPS. Open this page over HTTPS, or choose a file instead.",
+  ],
+  unsupported: [
+    "This browser cannot record video",
+    "Record with your camera app and choose the file, or use another browser.",
+  ],
+  NotAllowedError: [
+    "Camera access is blocked",
+    "Allow camera and microphone for this page in the address bar or in the browser's settings, then try again. Or choose a file instead.",
+  ],
+  NotFoundError: ["No camera was found", "Connect a camera and try again, or choose a file instead."],
+  NotReadableError: [
+    "The camera is not responding",
+    "Another program may be using the camera. Close that program, then try again.",
+  ],
+};
+ERRORS.SecurityError = ERRORS.NotAllowedError;
+ERRORS.OverconstrainedError = ERRORS.NotFoundError;
+ERRORS.AbortError = ERRORS.NotReadableError;
+const ASKING = "Waiting for the camera. If the browser asks, allow access.";
+const WARNING = "Press Escape again to discard the recording.";
+const NO_SOUND = "No microphone was found. The recording will have no sound.";
+const OTHER = ["The camera could not be opened", "Try again, or choose a file instead."];
 
 /** @typedef {"asking"|"refused"|"ready"|"counting"|"recording"|"taken"} State */
 
@@ -26,105 +53,49 @@ const TYPES = [
 const chooseRecordingType = () =>
   globalThis.MediaRecorder ? (TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? "") : "";
 
-/**
- * @param {string} name
- * @returns {[string, string]}
- */
-function explainCameraError(name) {
-  if (name === "insecure")
-    return [
-      "The camera needs a secure connection",
-      "Browsers allow the camera only on pages opened over HTTPS. Open this page over HTTPS, or choose a file instead.",
-    ];
-  if (name === "unsupported")
-    return [
-      "This browser cannot record video",
-      "Record with your camera app and choose the file, or use another browser.",
-    ];
-  if (name === "NotAllowedError" || name === "SecurityError")
-    return [
-      "Camera access is blocked",
-      "Allow camera and microphone for this page in the address bar or in the browser's settings, then try again. Or choose a file instead.",
-    ];
-  if (name === "NotFoundError" || name === "OverconstrainedError")
-    return ["No camera was found", "Connect a camera and try again, or choose a file instead."];
-  if (name === "NotReadableError" || name === "AbortError")
-    return [
-      "The camera is not responding",
-      "Another program may be using the camera. Close that program, then try again.",
-    ];
-  return ["The camera could not be opened", "Try again, or choose a file instead."];
-}
+/** @param {string} act @param {string} label @param {string} mark @param {() => void} run @param {string} [tone] */
+const buttonView = (act, label, mark, run, tone = "") => html`
+  <button class="btn ${tone}" type="button" data-act=${act} @click=${run}>
+    ${mark ? iconView(mark) : null}${label}
+  </button>`;
 
 export class Recorder {
   /** @type {State} */ #state = "asking";
+  /** Name of the camera error. */ #error = "";
   /** @type {MediaStream|null} */ #stream = null;
   /** @type {MediaRecorder|null} */ #recorder = null;
   /** @type {Blob|null} */ #take = null;
+  /** Text announced to screen readers. */ #said = "";
+  /** Seconds until the recording starts. */ #left = COUNT;
   #length = 0;
   #startedAt = 0;
   #timer = 0;
   #address = "";
   #warned = false;
-  /** Ids of the chosen camera and microphone; empty for the browser's defaults. */ #devices = {
-    camera: "",
-    microphone: "",
-  };
+  /** Ids of the chosen devices; empty for the browser's defaults. */ #chosen = { camera: "", microphone: "" };
+  /** @type {MediaDeviceInfo[]} */ #devices = [];
+  /** Ids of the open devices. @type {(string|undefined)[]} */ #used = [];
+  #isMute = false;
 
-  /**
-   * @param {number} number
-   * @param {string} text
-   * @param {(blob: Blob, seconds: number) => void} onTaken
-   */
+  /** @param {number} number @param {string} text @param {(blob: Blob, seconds: number) => void} onTaken */
   constructor(number, text, onTaken) {
+    this.number = number;
+    this.text = text;
     this.onTaken = onTaken;
-    this.video = /** @type {HTMLVideoElement} */ (h("video", { playsinline: true, "aria-label": "Camera preview" }));
-    // Stop this event for live video: `showDuration` would seek to the end, and live video has no end.
-    this.video.addEventListener("loadedmetadata", (event) => this.video.srcObject && event.stopImmediatePropagation());
-    showDuration(this.video);
-    this.over = h("div", { class: "over", "aria-hidden": "true", hidden: true });
-    this.trouble = h("div", { class: "mask", role: "alert", hidden: true });
-    this.bar = /** @type {HTMLProgressElement} */ (
-      h("progress", { class: "bar bad", value: "0", max: String(LONGEST), "aria-label": "Recording length" })
-    );
-    this.clock = h("span", { class: "mono text-small muted" });
-    this.said = h("p", { class: "visually-hidden", role: "status" });
-    this.choices = h("div", { class: "row wrap choices", hidden: true });
-    this.acts = h("div", { class: "row wrap end acts" });
-    this.dialog = openDialog(
-      h(
-        "dialog",
-        { class: "dialog recording", "aria-labelledby": "record-heading" },
-        h(
-          "div",
-          { class: "pad col" },
-          h("h2", { id: "record-heading" }, `Record statement ${number}`),
-          text && h("p", { class: "muted anywhere", dir: "auto" }, `“${text}”`),
-          h("div", { class: "stage dark" }, this.video, this.over, this.trouble),
-          h("div", { class: "row length" }, this.bar, this.clock),
-          this.choices,
-          this.said,
-          this.acts,
-        ),
-      ),
-    );
-    this.dialog.addEventListener("close", () => this.#end());
-    this.dialog.addEventListener("cancel", (event) => this.#escape(event));
+    this.dialog = openView(() => this.#view());
+    this.element = this.dialog.element;
+    this.video = /** @type {HTMLVideoElement} */ (this.element.querySelector("video"));
     this.#open();
   }
 
   // Camera
 
-  async #open() {
+  #open = async () => {
     this.#release();
     this.#to("asking");
-    const missing = !globalThis.isSecureContext
-      ? "insecure"
-      : !navigator.mediaDevices?.getUserMedia || !chooseRecordingType()
-        ? "unsupported"
-        : "";
-    if (missing) return this.#refuse(missing);
-    const { camera, microphone } = this.#devices;
+    if (!globalThis.isSecureContext) return this.#refuse("insecure");
+    if (!navigator.mediaDevices?.getUserMedia || !chooseRecordingType()) return this.#refuse("unsupported");
+    const { camera, microphone } = this.#chosen;
     const video = {
       width: { ideal: 1280 },
       height: { ideal: 720 },
@@ -133,103 +104,36 @@ export class Recorder {
     };
     const audio = microphone ? { deviceId: { exact: microphone } } : true;
     try {
-      const stream = await this.#opened(video, audio);
-      if (!this.dialog.open) return stream.getTracks().forEach((track) => track.stop());
+      // If there is no microphone, open only the camera.
+      const stream = await navigator.mediaDevices.getUserMedia({ video, audio }).catch((error) => {
+        if (error.name !== "NotFoundError") throw error;
+        return navigator.mediaDevices.getUserMedia({ video, audio: false });
+      });
+      if (!this.element.open) return stream.getTracks().forEach((track) => track.stop());
       this.#stream = stream;
     } catch (error) {
       return this.#refuse(/** @type {Error} */ (error).name);
     }
-    for (const track of this.#stream.getTracks()) track.addEventListener("ended", () => this.#lost());
+    const tracks = this.#stream.getTracks();
+    for (const track of tracks) track.addEventListener("ended", () => this.#lost());
+    this.#used = tracks.map((track) => track.getSettings().deviceId);
+    this.#isMute = tracks.every(({ kind }) => kind === "video");
     this.#showLive();
-    await this.#listDevices();
+    this.#devices = await navigator.mediaDevices.enumerateDevices().catch(() => []);
     this.#to("ready");
-  }
-
-  /** Open the chosen devices; if there is no microphone, only the camera. @param {any} video @param {any} audio */
-  async #opened(video, audio) {
-    try {
-      return await navigator.mediaDevices.getUserMedia({ video, audio });
-    } catch (error) {
-      if (/** @type {Error} */ (error).name !== "NotFoundError") throw error;
-      return await navigator.mediaDevices.getUserMedia({ video, audio: false });
-    }
-  }
+  };
 
   #showLive() {
-    const { video } = this;
     this.#forgetTake();
-    video.controls = false;
-    video.muted = true;
-    video.classList.add("mirror");
-    video.srcObject = this.#stream;
-    video.play().catch(() => {});
-  }
-
-  async #listDevices() {
-    const all = await navigator.mediaDevices.enumerateDevices().catch(() => []);
-    const lists = /** @type {const} */ ([
-      ["camera", "Camera", "videoinput"],
-      ["microphone", "Microphone", "audioinput"],
-    ]).map(([name, label, kind]) => {
-      const found = all.filter((device) => device.kind === kind && device.deviceId);
-      if (found.length < 2) return null;
-      const used =
-        this.#stream
-          ?.getTracks()
-          .find((track) => track.kind === kind.slice(0, 5))
-          ?.getSettings().deviceId ?? "";
-      const select = /** @type {HTMLSelectElement} */ (
-        h(
-          "select",
-          { class: "input", id: `record-${name}` },
-          ...found.map((device, n) =>
-            h(
-              "option",
-              { value: device.deviceId, selected: device.deviceId === used },
-              device.label || `${label} ${n + 1}`,
-            ),
-          ),
-        )
-      );
-      select.addEventListener("change", () => {
-        this.#devices[name] = select.value;
-        this.#open();
-      });
-      return h("div", { class: "field" }, h("label", { for: select.id }, label), select);
-    });
-    const shown = lists.filter((one) => one !== null);
-    this.choices.replaceChildren(...shown);
-    const mute = this.#stream?.getAudioTracks().length === 0;
-    if (mute)
-      this.choices.append(
-        h("p", { class: "status warn" }, icon("mute"), "No microphone was found. The recording will have no sound."),
-      );
-    this.choices.hidden = this.choices.children.length === 0;
+    // Mute the video before it plays.
+    this.dialog.draw();
+    this.video.srcObject = this.#stream;
+    this.video.play().catch(() => {});
   }
 
   /** @param {string} name Name of the error. */
   #refuse(name) {
-    const [title, text] = explainCameraError(name);
-    const again = name !== "insecure" && name !== "unsupported";
-    this.trouble.replaceChildren(
-      icon("alert"),
-      h("b", {}, title),
-      h("p", { class: "text-small" }, text),
-      ...(again
-        ? [
-            h(
-              "div",
-              { class: "row wrap" },
-              h(
-                "button",
-                { class: "btn", type: "button", data: { act: "again" }, onclick: () => this.#open() },
-                icon("retry"),
-                "Try again",
-              ),
-            ),
-          ]
-        : []),
-    );
+    this.#error = name;
     this.#to("refused");
   }
 
@@ -242,37 +146,33 @@ export class Recorder {
   // Recording
 
   #count(left = COUNT) {
-    if (left === COUNT) this.#to("counting");
     if (left === 0) return this.#record();
-    setText(this.over, String(left));
-    setText(this.said, left === COUNT ? "Recording starts in 3 seconds" : "");
+    this.#left = left;
+    this.#said = left === COUNT ? `Recording starts in ${COUNT} seconds` : "";
+    if (left === COUNT) this.#to("counting");
+    else this.dialog.draw();
     this.#timer = window.setTimeout(() => this.#count(left - 1), 1000);
   }
 
   #record() {
-    const stream = /** @type {MediaStream} */ (this.#stream);
     /** @type {Blob[]} */ const pieces = [];
     const type = chooseRecordingType();
+    const stream = /** @type {MediaStream} */ (this.#stream);
     const recorder = new MediaRecorder(stream, { mimeType: type, videoBitsPerSecond: BITS });
     this.#recorder = recorder;
-    recorder.addEventListener("dataavailable", ({ data }) => data.size && pieces.push(data));
-    recorder.addEventListener(
-      "stop",
-      () => this.#taken(new Blob(pieces, { type: (recorder.mimeType || type).split(";")[0] })),
-      { once: true },
-    );
-    recorder.addEventListener("error", () => this.#refuse("AbortError"), { once: true });
+    recorder.ondataavailable = ({ data }) => data.size && pieces.push(data);
+    recorder.onstop = () => this.#taken(new Blob(pieces, { type: (recorder.mimeType || type).split(";")[0] }));
+    recorder.onerror = () => this.#refuse("AbortError");
     recorder.start(1000);
     this.#startedAt = performance.now();
+    this.#said = "Recording";
     this.#to("recording");
-    setText(this.said, "Recording");
     this.#timer = window.setInterval(() => this.#tick(), 100);
   }
 
   #tick() {
     this.#length = Math.min(LONGEST, (performance.now() - this.#startedAt) / 1000);
-    this.bar.value = this.#length;
-    setText(this.clock, `${formatDuration(Math.floor(this.#length))} of ${formatDuration(LONGEST)}`);
+    this.dialog.draw();
     if (this.#length >= LONGEST) this.#stop();
   }
 
@@ -286,18 +186,14 @@ export class Recorder {
     this.#tick();
     clearInterval(this.#timer);
     this.#recorder = null;
-    if (!this.dialog.open) return;
+    if (!this.element.open) return;
     if (!take.size) return this.#refuse("AbortError");
     this.#take = take;
-    const { video } = this;
     this.#address = URL.createObjectURL(take);
-    video.classList.remove("mirror");
-    video.srcObject = null;
-    video.src = this.#address;
-    video.muted = false;
-    video.controls = true;
+    this.video.srcObject = null;
+    this.video.src = this.#address;
+    this.#said = `Recorded ${formatDuration(this.#length)}. Watch the recording, then use it or record again.`;
     this.#to("taken");
-    setText(this.said, `Recorded ${formatDuration(this.#length)}. Watch the recording, then use it or record again.`);
   }
 
   #forgetTake() {
@@ -315,56 +211,98 @@ export class Recorder {
     this.#state = state;
     this.#warned = false;
     clearTimeout(this.#timer);
-    this.dialog.dataset.state = state;
-    this.over.hidden = state !== "counting";
-    this.trouble.hidden = state !== "refused";
-    this.video.setAttribute("aria-label", state === "taken" ? "Your recording" : "Camera preview");
-    const button = (
-      /** @type {string} */ act,
-      /** @type {string} */ label,
-      /** @type {string} */ mark,
-      /** @type {() => void} */ run,
-      kind = "",
-    ) =>
-      h(
-        "button",
-        { class: `btn ${kind}`.trim(), type: "button", data: { act }, onclick: run },
-        mark && icon(mark),
-        label,
-      );
-    const close = button("close", "Close", "", () => this.dialog.close());
-    /** @type {Record<State, HTMLElement[]>} */ const acts = {
-      asking: [
-        h(
-          "span",
-          { class: "status run spacer" },
-          icon("run", "spin"),
-          "Waiting for the camera. If the browser asks, allow access.",
-        ),
-        close,
-      ],
-      refused: [close],
-      ready: [close, button("record", "Record", "record", () => this.#count(), "primary record-button")],
-      counting: [button("stop", "Cancel", "x", () => this.#to("ready"))],
-      recording: [
-        h("span", { class: "status bad spacer" }, icon("dot"), "Recording"),
-        button("stop", "Stop", "stop", () => this.#stop(), "primary"),
-      ],
-      taken: [
-        button("again", "Record again", "retry", () => this.#again()),
-        button("use", "Use recording", "check", () => this.#use(), "primary"),
-      ],
+    if (state === "ready") this.#length = 0;
+    this.dialog.draw();
+    const button =
+      this.element.querySelector(".acts .primary") ??
+      this.element.querySelector(".mask:not([hidden]) .btn, .acts .btn");
+    /** @type {HTMLElement|null} */ (button)?.focus();
+  }
+
+  #view() {
+    const state = this.#state;
+    const retry = buttonView("again", "Try again", "retry", this.#open);
+    const isHopeless = this.#error === "insecure" || this.#error === "unsupported";
+    const [title, text] = ERRORS[this.#error] ?? OTHER;
+    const choices = [
+      this.#choiceView("camera", "Camera", "video"),
+      this.#choiceView("microphone", "Microphone", "audio"),
+      this.#isMute ? html`<p class="status warn">${iconView("mute")}${NO_SOUND}</p>` : null,
+    ].filter((choice) => choice !== null);
+    const [time, longest] = [formatDuration(Math.floor(this.#length)), formatDuration(LONGEST)];
+    return html`
+      <dialog class="dialog recording" aria-labelledby="record-heading" data-state=${state} @close=${this.#end}
+        @cancel=${this.#escape}>
+        <div class="pad col">
+          <h2 id="record-heading">Record statement ${this.number}</h2>
+          ${this.text ? html`<p class="muted anywhere" dir="auto">“${this.text}”</p>` : null}
+          <div class="stage dark">
+            <video class=${this.#take ? "" : "mirror"} playsinline ?controls=${this.#take} .muted=${!this.#take}
+              aria-label=${state === "taken" ? "Your recording" : "Camera preview"}
+              @loadedmetadata=${showDuration}></video>
+            <div class="over" aria-hidden="true" ?hidden=${state !== "counting"}>${this.#left}</div>
+            <div class="mask" role="alert" ?hidden=${state !== "refused"}>
+              ${iconView("alert")}<b>${title}</b><p class="text-small">${text}</p>
+              ${isHopeless ? null : html`<div class="row wrap">${retry}</div>`}
+            </div>
+          </div>
+          <div class="row length">
+            <progress class="bar bad" max=${LONGEST} value=${this.#length} aria-label="Recording length"></progress>
+            <span class="mono text-small muted">${state === "ready" ? "up to" : `${time} of`} ${longest}</span>
+          </div>
+          <div class="row wrap choices" ?hidden=${choices.length === 0}>${choices}</div>
+          <p class="visually-hidden" role="status">${this.#said}</p>
+          <div class="row wrap end acts">${this.#actsView()}</div>
+        </div>
+      </dialog>`;
+  }
+
+  /** @param {"camera"|"microphone"} name @param {string} label @param {string} kind */
+  #choiceView(name, label, kind) {
+    const found = this.#devices.filter((device) => device.kind === `${kind}input` && device.deviceId);
+    if (found.length < 2) return null;
+    const choose = (/** @type {Event & {currentTarget: HTMLSelectElement}} */ { currentTarget }) => {
+      this.#chosen[name] = currentTarget.value;
+      this.#open();
     };
-    this.acts.replaceChildren(...acts[state]);
-    if (state === "ready") {
-      this.#length = this.bar.value = 0;
-      setText(this.clock, `up to ${formatDuration(LONGEST)}`);
+    const optionView = (/** @type {MediaDeviceInfo} */ device, /** @type {number} */ at) => html`
+      <option value=${device.deviceId} ?selected=${this.#used.includes(device.deviceId)}>
+        ${device.label || `${label} ${at + 1}`}
+      </option>`;
+    return html`
+      <div class="field">
+        <label for="record-${name}">${label}</label>
+        <select class="input" id="record-${name}" @change=${choose}>
+          ${found.map(optionView)}
+        </select>
+      </div>`;
+  }
+
+  #actsView() {
+    const close = buttonView("close", "Close", "", () => this.dialog.close());
+    switch (this.#state) {
+      case "asking":
+        return [html`<span class="status run spacer">${iconView("run", "spin")}${ASKING}</span>`, close];
+      case "refused":
+        return close;
+      case "ready":
+        return [close, buttonView("record", "Record", "record", () => this.#count(), "primary record-button")];
+      case "counting":
+        return buttonView("stop", "Cancel", "x", () => this.#to("ready"));
+      case "recording":
+        return [
+          html`<span class="status bad spacer">${iconView("dot")}Recording</span>`,
+          buttonView("stop", "Stop", "stop", () => this.#stop(), "primary"),
+        ];
+      case "taken":
+        return [
+          this.#warned
+            ? html`<span class="status warn spacer" role="status">${iconView("alert")}${WARNING}</span>`
+            : null,
+          buttonView("again", "Record again", "retry", () => this.#again()),
+          buttonView("use", "Use recording", "check", () => this.#use(), "primary"),
+        ];
     }
-    /** @type {HTMLElement|null} */ (
-      this.dialog.querySelector(".acts .primary") ??
-        this.dialog.querySelector(".mask:not([hidden]) .btn") ??
-        this.dialog.querySelector(".acts .btn")
-    )?.focus();
   }
 
   #again() {
@@ -381,35 +319,27 @@ export class Recorder {
   }
 
   /** Stop a recording on Escape. Discard a finished recording only on a second Escape. @param {Event} event */
-  #escape(event) {
+  #escape = (event) => {
     if (this.#state === "recording") {
       event.preventDefault();
       this.#stop();
     } else if (this.#state === "taken" && !this.#warned) {
       event.preventDefault();
       this.#warned = true;
-      requireElement("[data-act=again]", this.acts).before(
-        h(
-          "span",
-          { class: "status warn spacer", role: "status" },
-          icon("alert"),
-          "Press Escape again to discard the recording.",
-        ),
-      );
+      this.dialog.draw();
     }
-  }
+  };
 
   #release() {
-    const stream = this.#stream;
+    this.#stream?.getTracks().forEach((track) => track.stop());
     this.#stream = null;
-    stream?.getTracks().forEach((track) => track.stop());
   }
 
-  #end() {
+  #end = () => {
     clearTimeout(this.#timer);
     this.#release();
     if (this.#recorder?.state === "recording") this.#recorder.stop();
     this.video.srcObject = null;
     this.#forgetTake();
-  }
+  };
 }

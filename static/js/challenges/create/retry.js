@@ -14,7 +14,7 @@ export class Stopped extends Error {}
 export class Patience extends EventTarget {
   /** For each waiting request, a function that ends the wait. @type {Set<() => void>} */ #waiting = new Set();
   /** Reason and end time of each wait for a retry. @type {Map<object, {lack: Lack, at: number}>} */ #lacks = new Map();
-  #paused = false;
+  paused = false;
   #stopped = false;
   #ends = new AbortController();
 
@@ -29,24 +29,18 @@ export class Patience extends EventTarget {
   /**
    * Reason and time (`at`) of the next retry; null if there is nothing to wait for. `at` is in ms since 1970, or 0 if
    * the retry waits for an event, such as a sign-in.
+   * @returns {{lack: Lack, at: number}|null}
    */
   get lack() {
-    if (!this.#paused && !navigator.onLine) return { lack: /** @type {Lack} */ ("network"), at: 0 };
+    if (!this.paused && !navigator.onLine) return { lack: "network", at: 0 };
     const all = [...this.#lacks.values()];
-    return (
-      all.find(({ lack }) => lack === "session") ??
-      all.sort((a, b) => (a.at || Infinity) - (b.at || Infinity))[0] ??
-      null
-    );
-  }
-
-  get paused() {
-    return this.#paused;
+    all.sort((a, b) => (a.at || Infinity) - (b.at || Infinity));
+    return all.find(({ lack }) => lack === "session") ?? all[0] ?? null;
   }
 
   /** @param {boolean} paused */
   pause(paused) {
-    this.#paused = paused;
+    this.paused = paused;
     if (!paused) this.now();
     this.#tell();
   }
@@ -84,7 +78,7 @@ export class Patience extends EventTarget {
       } catch (error) {
         this.#clear(who);
         if (this.#stopped) throw new Stopped();
-        if (this.#paused || (!navigator.onLine && error instanceof ApiError && error.status === 0)) continue;
+        if (this.paused || (!navigator.onLine && error instanceof ApiError && error.status === 0)) continue;
         const lack = findRetryReason(error);
         if (!lack || (PASSING.has(/** @type {ApiError} */ (error).type) && tries > 8)) throw error;
         const wait = lack === "session" ? 0 : chooseWait(tries, /** @type {ApiError} */ (error).retryAfter);
@@ -97,7 +91,7 @@ export class Patience extends EventTarget {
   }
 
   async #mayGo() {
-    while (!this.#stopped && (this.#paused || !navigator.onLine)) await this.#wait(0);
+    while (!this.#stopped && (this.paused || !navigator.onLine)) await this.#wait(0);
     if (this.#stopped) throw new Stopped();
   }
 
@@ -125,11 +119,7 @@ export class Patience extends EventTarget {
   }
 }
 
-/**
- * Return the reason to retry after an error; null if a retry would not help.
- * @param {unknown} error
- * @returns {Lack|null}
- */
+/** Return the reason to retry; null if a retry would not help. @param {unknown} error @returns {Lack|null} */
 function findRetryReason(error) {
   if (!(error instanceof ApiError)) return null;
   if (error.status === 0) return "network";

@@ -1,20 +1,26 @@
 // The review of a merged challenge before publication: video and statements, one of which is the lie.
 
-import { h, icon, requireElement, setText } from "../../base/dom.js";
 import { formatDuration } from "../../base/format.js";
+import { html, iconView, live, mount, nothing } from "../../base/view.js";
 
 /**
  * @typedef {import("./draft.js").Draft} Draft
- * @typedef {import("./api.js").Merge} Merge
  * @typedef {import("./api.js").Segment} Segment
+ * @typedef {import("../../base/view.js").View} View
  */
 
 export class Review {
+  /** @type {Draft|null} */ #draft = null;
   /** @type {Segment[]} */ #segments = [];
   /** Position in seconds at which the playing segment ends; 0 if the complete video plays. */ #until = 0;
   #address = "";
+  #poster = "";
   #isWaiting = false;
+  #isBroken = false;
   #hasRenewed = false;
+  /** Where the challenge is saved. @type {View} */ #saved = null;
+  /** @type {View} */ #problem = null;
+  #errors = { title: "", lie: "" };
 
   /**
    * @param {HTMLElement} root
@@ -29,236 +35,177 @@ export class Review {
     this.root = root;
     this.facts = facts;
     this.hears = hears;
-    this.video = /** @type {HTMLVideoElement} */ (
-      h("video", {
-        class: "film",
-        controls: true,
-        playsinline: true,
-        preload: "metadata",
-        "aria-label": "The merged video",
-      })
-    );
-    this.video.addEventListener("timeupdate", () => this.#time());
-    this.video.addEventListener("seeked", () => this.#time());
-    this.video.addEventListener("play", () => this.#frames());
-    this.video.addEventListener("error", () => this.#broken());
-    this.trouble = h("div", { class: "mask", hidden: true });
-    this.parts = h("nav", { class: "parts-nav", "aria-label": "Parts of the video" });
-    this.heading = h("h2", { tabindex: "-1", id: "review-title" }, "Watch the video, then publish it");
-    this.title = /** @type {HTMLInputElement} */ (
-      h("input", {
-        class: "input",
-        id: "review-name",
-        type: "text",
-        dir: "auto",
-        maxlength: String(facts.max_title),
-        autocomplete: "off",
-        "aria-describedby": "review-name-problem",
-      })
-    );
-    this.title.addEventListener("input", () => {
-      this.draft.title = this.title.value;
-      hears.onChange();
-    });
-    this.statements = h("ol", { class: "col" });
-    this.saved = h("p", { class: "status", role: "status" });
-    this.problem = h("div", { class: "col" });
-    this.publish = h(
-      "button",
-      { class: "btn primary big", type: "button", data: { act: "publish" }, onclick: () => this.#done(true) },
-      icon("check"),
-      "Publish",
-    );
-    this.keep = h(
-      "button",
-      { class: "btn big", type: "button", data: { act: "keep" }, onclick: () => this.#done(false) },
-      "Save as draft",
-    );
-    /** @type {Draft} */ this.draft;
-    this.element = h(
-      "div",
-      { class: "reviewing" },
-      h("div", { class: "col" }, h("div", { class: "stage dark" }, this.video, this.trouble), this.parts),
-      h(
-        "section",
-        { class: "panel side", "aria-labelledby": "review-title" },
-        h(
-          "div",
-          { class: "pad col wide-gap" },
-          this.heading,
-          h(
-            "div",
-            { class: "field" },
-            h("label", { for: "review-name" }, "Title"),
-            this.title,
-            createFieldError("review-name-problem"),
-          ),
-          h(
-            "fieldset",
-            { class: "col" },
-            h(
-              "legend",
-              { class: "text-small muted" },
-              "Check the texts, and mark the lie. Players see which statement is the lie only after they guess.",
-            ),
-            this.statements,
-            createFieldError("review-lie-problem"),
-          ),
-          this.saved,
-          this.problem,
-          h("div", { class: "row wrap sticky-foot" }, this.keep, this.publish),
-          h(
-            "button",
-            { class: "btn quiet", type: "button", onclick: () => hears.onThrowAway() },
-            icon("trash"),
-            "Discard",
-          ),
-        ),
-      ),
-    );
+    this.render = mount(root, this);
   }
 
-  /** @param {Draft} draft @param {Merge} merge A completed merge. */
+  /** @param {Draft} draft @param {import("./api.js").Merge} merge A completed merge. */
   show(draft, merge) {
-    this.draft = draft;
-    this.root.replaceChildren(this.element);
     const merged = /** @type {import("./api.js").Merged} */ (merge.merged_video);
+    this.#draft = draft;
     this.#segments = merged.segments;
-    this.title.value = draft.title;
-    this.#load(merged.merged_video_url);
-    if (merged.poster_url) this.video.poster = merged.poster_url;
-    this.parts.replaceChildren(
-      ...this.#segments.map((segment) => {
-        const button = h(
-          "button",
-          { class: "part", type: "button", vars: { "--share": segment.duration }, onclick: () => this.#play(segment) },
-          h("span", { class: "visually-hidden" }, "Play statement "),
-          h("b", { class: "mono" }, String(segment.statement_index + 1)),
-          " ",
-          h("span", { class: "mono truncate" }, formatDuration(segment.duration)),
-        );
-        return button;
-      }),
-    );
-    this.statements.replaceChildren(
-      ...draft.statements.map((statement, at) => {
-        const text = /** @type {HTMLInputElement} */ (
-          h("input", {
-            class: "input",
-            type: "text",
-            dir: "auto",
-            maxlength: String(this.facts.max_text),
-            autocomplete: "off",
-            "aria-label": `Text of statement ${at + 1}`,
-            placeholder: "No text",
-            value: statement.text,
-          })
-        );
-        text.addEventListener("input", () => {
-          statement.text = text.value;
-          this.hears.onChange();
-        });
-        const lie = /** @type {HTMLInputElement} */ (
-          h("input", {
-            type: "radio",
-            name: "review-lie",
-            value: statement.id,
-            checked: draft.lie === statement.id,
-            "aria-label": `The lie: statement ${at + 1}`,
-          })
-        );
-        const line = h(
-          "li",
-          { class: "told" },
-          h("span", { class: "statement-number", "aria-hidden": "true" }, String(at + 1)),
-          text,
-          h("label", { class: "check lie" }, lie, "The lie"),
-        );
-        line.toggleAttribute("data-lie", lie.checked);
-        lie.addEventListener("change", () => {
-          draft.lie = statement.id;
-          for (const [n, other] of [...this.statements.children].entries()) other.toggleAttribute("data-lie", n === at);
-          showFieldError("review-lie-problem", "");
-          this.hears.onChange();
-        });
-        return line;
-      }),
-    );
-    this.#time();
-    this.wait(false);
+    this.#address = merged.merged_video_url;
+    this.#poster = merged.poster_url ?? "";
+    this.#saved = this.#problem = null;
+    this.#errors = { title: "", lie: "" };
+    this.#isBroken = this.#isWaiting = false;
+    this.#draw();
   }
 
   focus() {
-    this.heading.focus();
+    this.root.querySelector("h2")?.focus();
   }
 
   end() {
-    this.video.pause();
-    this.root.replaceChildren();
+    if (!this.#draft) return;
+    this.#video.pause();
+    this.#draft = null;
+    this.render(null);
   }
 
   /** @param {boolean} isWaiting @param {string} [word] */
   wait(isWaiting, word = "") {
     this.#isWaiting = isWaiting;
-    for (const button of [this.publish, this.keep]) {
-      if (isWaiting) button.setAttribute("aria-disabled", "true");
-      else button.removeAttribute("aria-disabled");
-    }
-    const fields = /** @type {NodeListOf<HTMLInputElement>} */ (this.root.querySelectorAll("input, textarea"));
-    for (const field of fields) field.readOnly = isWaiting;
-    if (word) this.saved.replaceChildren(icon("run", "spin"), word);
+    if (word) this.#saved = html`${iconView("run", "spin")}${word}`;
+    this.#draw();
   }
 
   /** @param {boolean} isDraft True if the challenge is saved as a draft on the server. */
   drawSaved(isDraft) {
-    this.saved.replaceChildren(...(isDraft ? [icon("check"), "Saved as a draft. Only you can see it."] : []));
+    this.#saved = isDraft ? html`${iconView("check")}Saved as a draft. Only you can see it.` : null;
+    this.#draw();
   }
 
-  /** @param {HTMLElement|null} note */
+  /** @param {View} note */
   tellProblem(note) {
-    this.problem.replaceChildren(...(note ? [note] : []));
+    this.#problem = note;
+    this.#draw();
     // Scroll to the note, which may be below the visible area on phones.
-    note?.scrollIntoView({ block: "nearest" });
+    if (note) this.root.querySelector(".note")?.scrollIntoView({ block: "nearest" });
   }
 
-  /** @param {boolean} publish */
-  #done(publish) {
+  get #video() {
+    return /** @type {HTMLVideoElement} */ (this.root.querySelector("video"));
+  }
+
+  #draw() {
+    if (this.#draft) this.render(this.#view(this.#draft));
+  }
+
+  /** @param {Draft} draft */
+  #view(draft) {
+    const off = this.#isWaiting ? "true" : nothing;
+    return html`
+      <div class="reviewing">
+        <div class="col">
+          <div class="stage dark">
+            <video class="film" controls playsinline preload="metadata" aria-label="The merged video"
+              src=${this.#address} poster=${this.#poster || nothing} @timeupdate=${this.#draw} @seeked=${this.#draw}
+              @play=${this.#frames} @error=${this.#break}></video>
+            ${this.#isBroken ? this.#brokenView() : null}
+          </div>
+          <nav class="parts-nav" aria-label="Parts of the video">${this.#segments.map(this.#partView)}</nav>
+        </div>
+        <section class="panel side" aria-labelledby="review-title">
+          <div class="pad col wide-gap">
+            <h2 tabindex="-1" id="review-title">Watch the video, then publish it</h2>
+            <div class="field">
+              <label for="review-name">Title</label>
+              <input class="input" id="review-name" type="text" dir="auto" maxlength=${this.facts.max_title}
+                autocomplete="off" aria-describedby="review-name-problem" .value=${live(draft.title)}
+                aria-invalid=${this.#errors.title ? "true" : nothing} ?readonly=${this.#isWaiting} 
+                @input=${this.#store(draft, "title")} />
+              ${errorView("review-name-problem", this.#errors.title)}
+            </div>
+            <fieldset class="col">
+              <legend class="text-small muted">
+                Check the texts, and mark the lie. Players see which statement is the lie only after they guess.
+              </legend>
+              <ol class="col">${draft.statements.map((statement, at) => this.#statementView(draft, statement, at))}</ol>
+              ${errorView("review-lie-problem", this.#errors.lie)}
+            </fieldset>
+            <p class="status" role="status">${this.#saved}</p>
+            <div class="col">${this.#problem}</div>
+            <div class="row wrap sticky-foot">
+              <button class="btn big" type="button" data-act="keep" aria-disabled=${off}
+                @click=${() => this.#finish(draft, false)}>Save as draft</button>
+              <button class="btn primary big" type="button" data-act="publish" aria-disabled=${off}
+                @click=${() => this.#finish(draft, true)}>${iconView("check")}Publish</button>
+            </div>
+            <button class="btn quiet" type="button" @click=${this.hears.onThrowAway}>
+              ${iconView("trash")}Discard
+            </button>
+          </div>
+        </section>
+      </div>`;
+  }
+
+  #partView = (/** @type {Segment} */ segment, /** @type {number} */ at) => {
+    const { start_time, end_time, duration, statement_index } = segment;
+    const time = this.root.querySelector("video")?.currentTime ?? 0;
+    const isHere = time >= start_time - 0.001 && (time < end_time || at === this.#segments.length - 1);
+    return html`
+      <button class="part" type="button" aria-current=${isHere ? "true" : nothing} .style=${`--share: ${duration}`}
+        @click=${() => this.#play(segment)}>
+        <span class="visually-hidden">Play statement </span><b class="mono">${statement_index + 1}</b>
+        <span class="mono truncate">${formatDuration(duration)}</span>
+      </button>`;
+  };
+
+  /** @param {Draft} draft @param {import("./draft.js").Statement} statement @param {number} at */
+  #statementView(draft, statement, at) {
+    const isLie = draft.lie === statement.id;
+    const mark = () => {
+      draft.lie = statement.id;
+      this.#errors.lie = "";
+      this.#draw();
+      this.hears.onChange();
+    };
+    return html`
+      <li class="told" ?data-lie=${isLie}>
+        <span class="statement-number" aria-hidden="true">${at + 1}</span>
+        <input class="input" type="text" dir="auto" maxlength=${this.facts.max_text} autocomplete="off"
+          aria-label="Text of statement ${at + 1}" placeholder="No text" .value=${live(statement.text)}
+          ?readonly=${this.#isWaiting} @input=${this.#store(statement, "text")} />
+        <label class="check lie">
+          <input type="radio" name="review-lie" value=${statement.id} .checked=${live(isLie)}
+            aria-label="The lie: statement ${at + 1}" @change=${mark} />The lie
+        </label>
+      </li>`;
+  }
+
+  /** Return a listener that stores the typed text in a property of `owner`. @param {any} owner @param {string} name */
+  #store =
+    (owner, name) =>
+    (/** @type {any} */ { currentTarget }) => {
+      owner[name] = currentTarget.value;
+      this.hears.onChange();
+    };
+
+  /** @param {Draft} draft @param {boolean} publish */
+  #finish(draft, publish) {
     if (this.#isWaiting) return;
-    this.problem.replaceChildren();
-    const { draft } = this;
-    showFieldError(
-      "review-name-problem",
-      draft.title.trim() ? "" : "Enter a title. Players see it in the list of challenges.",
-    );
-    if (draft.title.trim()) this.title.removeAttribute("aria-invalid");
-    else this.title.setAttribute("aria-invalid", "true");
-    showFieldError("review-lie-problem", draft.lie ? "" : "Choose which statement is the lie.");
-    if (!draft.title.trim()) return this.title.focus();
-    if (!draft.lie) return /** @type {HTMLElement} */ (requireElement("input[type=radio]", this.statements)).focus();
-    this.hears.onDone(publish);
+    const hasTitle = draft.title.trim() !== "";
+    this.#errors.title = hasTitle ? "" : "Enter a title. Players see it in the list of challenges.";
+    this.#errors.lie = draft.lie ? "" : "Choose which statement is the lie.";
+    this.tellProblem(null);
+    const wrong = !hasTitle ? "#review-name" : !draft.lie ? "input[type=radio]" : "";
+    if (wrong) /** @type {HTMLElement|null} */ (this.root.querySelector(wrong))?.focus();
+    else this.hears.onDone(publish);
   }
 
   // Video
 
-  /** @param {string} address */
-  #load(address) {
-    if (this.#address === address) return;
-    this.#address = address;
-    this.trouble.hidden = true;
-    this.video.src = address;
-  }
-
   /** @param {Segment} segment */
   #play({ start_time, end_time }) {
     // Seek slightly past the start of the frame: rounding of the exact start may show the previous frame.
-    this.video.currentTime = start_time + 0.001;
+    this.#video.currentTime = start_time + 0.001;
     this.#until = end_time;
-    this.video.play().catch(() => {});
+    this.#video.play().catch(() => {});
   }
 
   #frames() {
-    const { video } = this;
-    if (video.paused) return;
+    const video = this.#video;
+    if (!video || video.paused) return;
     if (this.#until && (video.currentTime >= this.#until - 0.02 || video.ended)) {
       this.#until = 0;
       video.pause();
@@ -266,56 +213,38 @@ export class Review {
     requestAnimationFrame(() => this.#frames());
   }
 
-  #time() {
-    const time = this.video.currentTime;
-    [...this.parts.children].forEach((button, at) => {
-      const { start_time, end_time } = this.#segments[at];
-      const isHere = time >= start_time - 0.001 && (time < end_time || at === this.#segments.length - 1);
-      if (isHere) button.setAttribute("aria-current", "true");
-      else button.removeAttribute("aria-current");
-    });
+  /** Load the video from a new URL, once; then show that it cannot be played. */
+  async #break() {
+    if (!this.#draft) return;
+    const at = this.#video.currentTime;
+    const mayRenew = !this.#hasRenewed;
+    this.#hasRenewed = true;
+    const address = mayRenew ? await this.hears.renew().catch(() => "") : "";
+    if (!this.#draft) return;
+    this.#isBroken = !address || address === this.#address;
+    this.#address = address || this.#address;
+    this.#draw();
+    if (!this.#isBroken) this.#video.currentTime = at;
   }
 
-  async #broken() {
-    if (!this.#address) return;
-    const at = this.video.currentTime;
-    if (!this.#hasRenewed) {
-      this.#hasRenewed = true;
-      const address = await this.hears.renew().catch(() => "");
-      if (address && address !== this.#address) {
-        this.#load(address);
-        this.video.currentTime = at;
-        return;
-      }
-    }
-    this.trouble.hidden = false;
-    this.trouble.replaceChildren(
-      icon("alert"),
-      h("b", { role: "alert" }, "The video cannot be played here"),
-      h(
-        "p",
-        { class: "text-small" },
-        "The video is saved on the server. You can still publish the challenge or save it as a draft.",
-      ),
-      h("button", { class: "btn", type: "button", onclick: () => this.#again() }, icon("retry"), "Try again"),
-    );
+  #brokenView() {
+    return html`
+      <div class="mask">
+        ${iconView("alert")}<b role="alert">The video cannot be played here</b>
+        <p class="text-small">
+          The video is saved on the server. You can still publish the challenge or save it as a draft.
+        </p>
+        <button class="btn" type="button" @click=${this.#reload}>${iconView("retry")}Try again</button>
+      </div>`;
   }
 
-  #again() {
-    this.#hasRenewed = false;
-    this.trouble.hidden = true;
-    this.video.load();
+  #reload() {
+    this.#hasRenewed = this.#isBroken = false;
+    this.#draw();
+    this.#video.load();
   }
-}
-
-/** @param {string} id */
-function createFieldError(id) {
-  return h("p", { class: "field-error", id, role: "alert", hidden: true }, icon("alert"), h("span", {}));
 }
 
 /** @param {string} id @param {string} sentence */
-function showFieldError(id, sentence) {
-  const place = requireElement(`#${id}`);
-  place.hidden = !sentence;
-  setText(requireElement("span", place), sentence);
-}
+const errorView = (id, sentence) => html`
+  <p class="field-error" id=${id} role="alert" ?hidden=${!sentence}>${iconView("alert")}<span>${sentence}</span></p>`;

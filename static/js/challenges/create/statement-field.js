@@ -1,279 +1,117 @@
 // The fields of one statement: clip, text, and whether the statement is the lie.
 
-import { h, icon, requireElement, setText } from "../../base/dom.js";
 import { formatDuration } from "../../base/format.js";
+import { html, iconView, live, nothing } from "../../base/view.js";
 import { ACCEPT } from "../../uploads/file-picker.js";
 import { formatBytes } from "../../videos/api.js";
 import { showDuration } from "./clip-info.js";
 
-/**
- * @typedef {import("./draft.js").Statement} Statement
- *
- * @typedef {"up"|"down"|"remove"|"record"} SlotAct
- *
- * @typedef {object} SlotHears
- * @property {(files: File[]) => void} onFiles Callback that receives one or more chosen files.
- * @property {(act: SlotAct) => void} onAct
- * @property {() => void} onText
- * @property {() => void} onLie
- */
+/** @typedef {Parameters<import("./form.js").Form["act"]>[1]} Act */
 
-export class Slot {
-  #shown = "";
-  #address = "";
+/** @param {import("./form.js").Form} form @param {import("./draft.js").Statement} statement */
+export function slotView(form, statement) {
+  const { statements, lie } = form.draft;
+  const { max_text, least_clips } = form.facts;
+  const { id, text, clip, problem } = statement;
+  const [isLie, isBusy, address] = [lie === id, form.isChecking(statement), form.getAddress(statement)];
+  const at = statements.indexOf(statement);
+  const isLast = at === statements.length - 1;
+  const name = `statement ${at + 1}`;
+  const act = (/** @type {Act} */ what) => () => form.act(statement, what);
+  const type = (/** @type {any} */ { currentTarget }) => form.setText(statement, currentTarget.value);
+  const choose = (/** @type {Event & {currentTarget: HTMLInputElement}} */ { currentTarget: input }) => {
+    const files = [...(input.files ?? [])];
+    input.value = "";
+    if (files.length) form.take(files, statement);
+  };
+  const fileView = () => html`
+    <input class="visually-hidden" type="file" multiple accept=${ACCEPT} aria-describedby="problem-${id}"
+      aria-label="${clip ? "Choose another" : "Choose a clip"} for ${name}" aria-invalid=${problem ? "true" : nothing}
+      @change=${choose} />`;
+  const recordView = (/** @type {string} */ label) => html`
+    <button class="btn" type="button" aria-label="${label}, ${name}" data-act="record" @click=${act("record")}>
+      ${iconView("camera")}${label}
+    </button>`;
+  /** @param {Act} what @param {string} mark @param {string} label @param {string} why Empty if it is possible. */
+  const smallView = (what, mark, label, why) => html`
+    <button class="btn icon-only quiet" type="button" data-act=${what} aria-label=${label} title=${why || label}
+      aria-disabled=${why ? "true" : nothing} @click=${act(what)}>${iconView(mark)}</button>`;
 
-  /**
-   * @param {Statement} statement
-   * @param {number} longest
-   * @param {SlotHears} hears
-   */
-  constructor(statement, longest, hears) {
-    this.statement = statement;
-    this.hears = hears;
-    const { id } = statement;
-    this.shot = h("div", { class: "shot" });
-    this.file = /** @type {HTMLInputElement} */ (
-      h("input", {
-        class: "visually-hidden",
-        type: "file",
-        multiple: true,
-        accept: ACCEPT,
-        "aria-describedby": `problem-${id}`,
-      })
-    );
-    this.file.addEventListener("change", () => {
-      const files = [...(this.file.files ?? [])];
-      this.file.value = "";
-      if (files.length) hears.onFiles(files);
-    });
-    this.text = /** @type {HTMLInputElement} */ (
-      h("input", {
-        class: "input",
-        id: `text-${id}`,
-        type: "text",
-        dir: "auto",
-        autocomplete: "off",
-        maxlength: String(longest),
-        placeholder: "Text to show while the clip plays",
-        value: statement.text,
-      })
-    );
-    this.text.addEventListener("input", () => {
-      statement.text = this.text.value;
-      hears.onText();
-    });
-    this.lie = /** @type {HTMLInputElement} */ (h("input", { type: "radio", name: "lie", value: id }));
-    this.lie.addEventListener("change", () => hears.onLie());
-    this.number = h("span", { class: "statement-number", "aria-hidden": "true" });
-    this.title = h("h2", { class: "h-small spacer" });
-    this.facts = h("p", { class: "facts text-small muted" });
-    this.problem = h(
-      "p",
-      { class: "field-error", id: `problem-${id}`, hidden: true },
-      icon("alert"),
-      h("span", { class: "anywhere" }),
-    );
-    const small = (/** @type {SlotAct} */ act, /** @type {string} */ mark) =>
-      h(
-        "button",
-        { class: "btn icon-only quiet", type: "button", data: { act }, onclick: () => this.hears.onAct(act) },
-        icon(mark),
-      );
-    this.up = small("up", "up");
-    this.down = small("down", "down");
-    this.remove = small("remove", "trash");
-    this.acts = h("div", { class: "row wrap" });
-    this.label = h("label", { for: this.text.id });
-    this.element = h(
-      "li",
-      { class: "panel slot", tabindex: "-1", data: { slot: id } },
-      h("header", {}, this.number, this.title, this.up, this.down, this.remove),
-      h(
-        "div",
-        { class: "body" },
-        this.shot,
-        h(
-          "div",
-          { class: "col about" },
-          h("div", { class: "field" }, this.label, this.text),
-          this.facts,
-          this.problem,
-          h(
-            "div",
-            { class: "row wrap foot" },
-            this.acts,
-            h("label", { class: "check lie" }, this.lie, "This is the lie"),
-          ),
-        ),
-      ),
-    );
-  }
+  const shotView = () => {
+    if (isBusy)
+      return html`
+        <div class="picture none" role="status">
+          <span class="status run">${iconView("run", "spin")}Checking the file</span>
+        </div>`;
+    if (!clip)
+      return html`
+        <label class="drop pick">
+          ${fileView()} ${iconView("film", "extra-large")}
+          <span class="btn" aria-hidden="true">${iconView("upload")}Choose a clip</span>
+          <span class="faint text-small desk">or drop it here</span>
+        </label>`;
+    if (address)
+      return html`
+        <video class="picture dark" controls playsinline preload="metadata" aria-label="Clip of ${name}" src=${address}
+          @loadedmetadata=${showDuration} @play=${pauseOthers}></video>`;
+    return html`
+      <div class="picture none">
+        <div class="col unseen">
+          ${iconView("film")}
+          <p class="text-small">This browser cannot play the clip, but the server may be able to.</p>
+        </div>
+      </div>`;
+  };
+  const clipActsView = () => {
+    if (isBusy) return null;
+    if (!clip) return recordView("Record");
+    return html`
+      <label class="btn choose">${fileView()} ${iconView("upload")}Choose another</label>
+      ${recordView(clip.isRecorded ? "Record again" : "Record instead")}`;
+  };
+  const factsView = () => {
+    const duration = clip && clip.duration > 0 ? `${formatDuration(clip.duration)} · ` : "";
+    return html`<span class="truncate" title=${clip?.name} dir="auto">${clip?.name}</span> <span
+      class="mono nowrap">${duration}${formatBytes(clip?.size ?? 0)}</span>`;
+  };
+  const least = `A challenge needs at least ${least_clips} statements`;
 
-  /** Focus the text, or the file field if the statement needs a clip. */
-  focus() {
-    (this.statement.clip && !this.statement.problem ? this.text : this.file).focus();
-  }
-
-  /**
-   * @param {number} at
-   * @param {number} count
-   * @param {number} least The minimum number of statements in a challenge.
-   * @param {boolean} isLie
-   * @param {boolean} isBusy True while the page checks a file for this statement.
-   */
-  draw(at, count, least, isLie, isBusy) {
-    const { statement, element } = this;
-    const { clip, problem } = statement;
-    const name = `Statement ${at + 1}`;
-    setText(this.number, String(at + 1));
-    setText(this.title, name);
-    setText(this.label, "Text (optional)");
-    this.text.setAttribute("aria-label", `Text (optional), statement ${at + 1}`);
-    if (document.activeElement !== this.text && this.text.value !== statement.text) this.text.value = statement.text;
-    this.lie.checked = isLie;
-    this.lie.setAttribute("aria-label", `This is the lie: statement ${at + 1}`);
-    element.toggleAttribute("data-lie", isLie);
-    element.toggleAttribute("data-problem", Boolean(problem));
-    setButton(this.up, `Move statement ${at + 1} up`, at > 0, "This is the first statement");
-    setButton(this.down, `Move statement ${at + 1} down`, at < count - 1, "This is the last statement");
-    setButton(
-      this.remove,
-      `Remove statement ${at + 1}`,
-      count > least,
-      `A challenge needs at least ${least} statements`,
-    );
-    this.problem.hidden = !problem;
-    setText(requireElement("span", this.problem), problem);
-    this.file.setAttribute("aria-label", `${clip ? "Choose another" : "Choose a clip"} for statement ${at + 1}`);
-    if (problem) this.file.setAttribute("aria-invalid", "true");
-    else this.file.removeAttribute("aria-invalid");
-    this.facts.hidden = !clip;
-    if (clip)
-      this.facts.replaceChildren(
-        h("span", { class: "truncate", title: clip.name, dir: "auto" }, clip.name),
-        " ",
-        h(
-          "span",
-          { class: "mono nowrap" },
-          [clip.duration > 0 && formatDuration(clip.duration), formatBytes(clip.size)].filter(Boolean).join(" · "),
-        ),
-      );
-    const shown = [clip?.id, isBusy, at].join();
-    if (shown === this.#shown) return;
-    this.#shown = shown;
-    const had = /** @type {HTMLElement|null} */ (
-      this.shot.contains(document.activeElement) || this.acts.contains(document.activeElement)
-        ? document.activeElement
-        : null
-    );
-    this.#drawShot(at, isBusy);
-    if (had && !had.isConnected) this.element.focus();
-    else had?.focus();
-  }
-
-  /** @param {number} at @param {boolean} isBusy */
-  #drawShot(at, isBusy) {
-    const { clip } = this.statement;
-    this.#release();
-    const record = (/** @type {string} */ label) =>
-      h(
-        "button",
-        {
-          class: "btn",
-          type: "button",
-          "aria-label": `${label}, statement ${at + 1}`,
-          data: { act: "record" },
-          onclick: () => this.hears.onAct("record"),
-        },
-        icon("camera"),
-        label,
-      );
-    if (isBusy) {
-      this.shot.replaceChildren(
-        h(
-          "div",
-          { class: "picture none", role: "status" },
-          h("span", { class: "status run" }, icon("run", "spin"), "Checking the file"),
-        ),
-      );
-      this.acts.replaceChildren();
-    } else if (!clip) {
-      this.shot.replaceChildren(
-        h(
-          "label",
-          { class: "drop pick" },
-          this.file,
-          icon("film", "extra-large"),
-          h("span", { class: "btn", "aria-hidden": "true" }, icon("upload"), "Choose a clip"),
-          h("span", { class: "faint text-small desk" }, "or drop it here"),
-        ),
-      );
-      this.acts.replaceChildren(record("Record"));
-    } else {
-      this.shot.replaceChildren(
-        clip.blob && clip.plays
-          ? this.#player(clip.blob, at)
-          : h(
-              "div",
-              { class: "picture none" },
-              h(
-                "div",
-                { class: "col unseen" },
-                icon("film"),
-                h("p", { class: "text-small" }, "This browser cannot play the clip, but the server may be able to."),
-              ),
-            ),
-      );
-      this.acts.replaceChildren(
-        h("label", { class: "btn choose" }, this.file, icon("upload"), "Choose another"),
-        record(clip.isRecorded ? "Record again" : "Record instead"),
-      );
-    }
-  }
-
-  /** @param {Blob} blob @param {number} at */
-  #player(blob, at) {
-    this.#address = URL.createObjectURL(blob);
-    const video = /** @type {HTMLVideoElement} */ (
-      h("video", {
-        class: "picture dark",
-        controls: true,
-        playsinline: true,
-        preload: "metadata",
-        "aria-label": `Clip of statement ${at + 1}`,
-      })
-    );
-    showDuration(video);
-    video.src = this.#address;
-    // Pause other clips, so that only one plays.
-    video.addEventListener("play", () =>
-      document
-        .querySelectorAll(".slot video")
-        .forEach((other) => other !== video && /** @type {HTMLVideoElement} */ (other).pause()),
-    );
-    return video;
-  }
-
-  #release() {
-    if (this.#address) URL.revokeObjectURL(this.#address);
-    this.#address = "";
-  }
-
-  end() {
-    this.#release();
-    this.element.remove();
-  }
+  return html`
+    <li class="panel slot" tabindex="-1" data-slot=${id} ?data-lie=${isLie} ?data-problem=${problem}>
+      <header>
+        <span class="statement-number" aria-hidden="true">${at + 1}</span>
+        <h2 class="h-small spacer">Statement ${at + 1}</h2>
+        ${smallView("up", "up", `Move ${name} up`, at > 0 ? "" : "This is the first statement")}
+        ${smallView("down", "down", `Move ${name} down`, isLast ? "This is the last statement" : "")}
+        ${smallView("remove", "trash", `Remove ${name}`, statements.length > least_clips ? "" : least)}
+      </header>
+      <div class="body">
+        <div class="shot">${shotView()}</div>
+        <div class="col about">
+          <div class="field">
+            <label for="text-${id}">Text (optional)</label>
+            <input class="input" id="text-${id}" type="text" dir="auto" autocomplete="off" maxlength=${max_text}
+              aria-label="Text (optional), ${name}" placeholder="Text to show while the clip plays"
+              .value=${live(text)} @input=${type} />
+          </div>
+          <p class="facts text-small muted" ?hidden=${!clip}>${clip ? factsView() : null}</p>
+          <p class="field-error" id="problem-${id}" ?hidden=${!problem}>
+            ${iconView("alert")}<span class="anywhere">${problem}</span>
+          </p>
+          <div class="row wrap foot">
+            <div class="row wrap">${clipActsView()}</div>
+            <label class="check lie">
+              <input type="radio" name="lie" value=${id} .checked=${live(isLie)} aria-label="This is the lie: ${name}"
+                @change=${() => form.setLie(statement)} />This is the lie
+            </label>
+          </div>
+        </div>
+      </div>
+    </li>`;
 }
 
-/**
- * @param {HTMLElement} button
- * @param {string} label
- * @param {boolean} may
- * @param {string} why The reason shown while the button is disabled.
- */
-function setButton(button, label, may, why) {
-  button.setAttribute("aria-label", label);
-  button.title = may ? label : why;
-  if (may) button.removeAttribute("aria-disabled");
-  else button.setAttribute("aria-disabled", "true");
+/** Pause the other clips when a clip plays. @param {Event} event */
+function pauseOthers({ currentTarget }) {
+  const videos = /** @type {NodeListOf<HTMLVideoElement>} */ (document.querySelectorAll(".slot video"));
+  for (const video of videos) if (video !== currentTarget) video.pause();
 }

@@ -9,50 +9,34 @@ const getClipKey = (/** @type {string} */ id) => `${getPrefix()}clip/${id}`;
 
 /**
  * Run a storage operation and return its result; return null if the operation fails.
- * @template T
- * @param {() => Promise<T>} act
- * @returns {Promise<T|null>}
+ * @param {() => Promise<any>} act
+ * @returns {Promise<any>}
  */
-async function tryStorage(act) {
-  try {
-    return await act();
-  } catch {
-    return null;
-  }
-}
+const tryStorage = (act) => act().catch(() => null);
 
-/**
- * @param {string} key
- * @param {any} value
- * @returns {Promise<boolean>}
- */
+/** Return whether the value was stored. @param {string} key @param {any} value */
 const writeEntry = async (key, value) => (await tryStorage(() => store.update(key, () => value))) !== null;
 
-/** Return the draft that `writeDraft` stored; null or undefined if there is none. @returns {Promise<any>} */
+/** Delete the entries whose keys begin with `prefix`. @param {string} prefix @param {Set<string>} [kept] */
+const deleteEntries = (prefix, kept = new Set()) =>
+  tryStorage(async () => {
+    for (const key of await store.keys(prefix))
+      if (!kept.has(key.slice(prefix.length))) await writeEntry(key, undefined);
+  });
+
+/** Return the draft that `writeDraft` stored; null or undefined if there is none. */
 export const readDraft = () => tryStorage(() => store.read(getDraftKey()));
 /** @param {any} draft */
 export const writeDraft = (draft) => writeEntry(getDraftKey(), draft);
-/** @param {string} id @param {Blob} blob */
-export const writeClip = (id, blob) => writeEntry(getClipKey(id), blob);
+export const deleteDraft = () => deleteEntries(getPrefix());
 /** @param {string} id @returns {Promise<Blob|null|undefined>} */
 export const readClip = (id) => tryStorage(() => store.read(getClipKey(id)));
+/** @param {string} id @param {Blob} blob */
+export const writeClip = (id, blob) => writeEntry(getClipKey(id), blob);
 /** @param {string} id */
 export const deleteClip = (id) => writeEntry(getClipKey(id), undefined);
-
-export async function deleteDraft() {
-  await tryStorage(async () => {
-    for (const key of await store.keys(getPrefix())) await writeEntry(key, undefined);
-  });
-}
-
 /**
  * Delete stored clips that no draft uses. A page that closed too early may have left them.
  * @param {Set<string>} ids The ids of the clips in use.
  */
-export async function deleteUnusedClips(ids) {
-  await tryStorage(async () => {
-    const prefix = getClipKey("");
-    for (const key of await store.keys(prefix))
-      if (!ids.has(key.slice(prefix.length))) await writeEntry(key, undefined);
-  });
-}
+export const deleteUnusedClips = (ids) => deleteEntries(getClipKey(""), ids);

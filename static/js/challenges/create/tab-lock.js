@@ -5,10 +5,10 @@
  * Request the lock; return whether this tab holds the lock.
  * @param {string} name
  * @param {() => void} onTaken Runs when another tab takes the lock.
- * @param {boolean} [take] If `take` is true, take the lock from another tab.
+ * @param {boolean} take True to take the lock from another tab.
  * @returns {Promise<boolean>}
  */
-export function requestTabLock(name, onTaken, take = false) {
+export function requestTabLock(name, onTaken, take) {
   if (!navigator.locks) return Promise.resolve(true);
   return new Promise((resolve) => {
     const held = navigator.locks.request(name, take ? { steal: true } : { ifAvailable: true }, (lock) => {

@@ -1,10 +1,10 @@
 // The dialog that starts the automatic detection of events.
 
-import { openNamedDialog } from "../../base/dialog.js";
-import { h } from "../../base/dom.js";
+import { openView, panelDialogView } from "../../base/dialog.js";
 import { formatCount } from "../../base/format.js";
 import { JobProgress, explainEnd } from "../../base/job-progress.js";
-import { createErrorNote, showToast } from "../../base/notice.js";
+import { errorView, showToast } from "../../base/notice.js";
+import { html } from "../../base/view.js";
 
 /** Kinds of events that can be detected, each with API name, label and description. */
 const FINDABLE = [
@@ -14,69 +14,57 @@ const FINDABLE = [
 ];
 
 export class Finding {
-  /**
-   * @param {HTMLElement} holder
-   * @param {object} parts
-   * @param {ReturnType<typeof import("../../base/api.js").eventsUrl>} parts.api
-   * @param {any[]} parts.vods
-   * @param {(id: string) => string} parts.letterOf
-   * @param {() => void} parts.onFound
-   */
-  constructor(holder, { api, vods, letterOf, onFound }) {
-    this.api = api;
-    this.vods = vods;
-    this.letterOf = letterOf;
-    this.onFound = onFound;
+  /** @param {HTMLElement} holder @param {import("./panel.js").EventsPanel} panel */
+  constructor(holder, panel) {
+    this.panel = panel;
     this.progress = new JobProgress(holder, "Finding events");
   }
 
   open() {
-    const problem = h("div", {});
-    const button = /** @type {HTMLButtonElement} */ (h("button", { class: "btn primary" }, "Find"));
-    const form = h(
-      "form",
-      { class: "pad col", onsubmit: (/** @type {Event} */ event) => start(event) },
-      h(
-        "fieldset",
-        { class: "col" },
-        h("legend", {}, "Find"),
-        ...FINDABLE.map(([name, label, note]) => createChoice("kinds", name, label, note)),
-      ),
-      h(
-        "fieldset",
-        { class: "col" },
-        h("legend", {}, "Videos"),
-        ...this.vods.map(({ vod_id: id, name }) => createChoice("vods", id, `${this.letterOf(id)} ${name}`)),
-      ),
-      h(
-        "p",
-        { class: "text-small faint" },
-        "Results of earlier searches are replaced. Events that people created, changed or replied to are kept.",
-      ),
-      problem,
-      h("div", { class: "row end" }, button),
-    );
-    const dialog = openNamedDialog("Find events", "", form);
-
-    const start = async (/** @type {Event} */ event) => {
+    /** @type {import("../../base/view.js").View} */ let problem = null;
+    let isSending = false;
+    const { vods, letterOf } = this.panel;
+    const start = async (/** @type {Event & {currentTarget: HTMLFormElement}} */ event) => {
       event.preventDefault();
-      const data = new FormData(/** @type {HTMLFormElement} */ (form));
-      const kinds = data.getAll("kinds").map(String);
-      const vodIds = data.getAll("vods").map(String);
-      if (!kinds.length || !vodIds.length)
-        return problem.replaceChildren(
-          h("p", { class: "field-error", role: "alert" }, "Choose at least one kind of event and one video."),
-        );
-      button.disabled = true;
+      const data = new FormData(event.currentTarget);
+      const [kinds, vodIds] = ["kinds", "vods"].map((name) => data.getAll(name).map(String));
+      isSending = kinds.length > 0 && vodIds.length > 0;
+      if (!isSending)
+        problem = html`<p class="field-error" role="alert">Choose at least one kind of event and one video.</p>`;
+      dialog.draw();
+      if (!isSending) return;
       try {
-        const { job_id: job } = await this.api.detect(kinds, vodIds);
+        const { job_id: job } = await this.panel.api.detect(kinds, vodIds);
         dialog.close();
         this.#follow(job);
       } catch (error) {
-        button.disabled = false;
-        problem.replaceChildren(createErrorNote("The search could not be started.", error));
+        isSending = false;
+        problem = errorView("The search could not be started.", error);
+        dialog.draw();
       }
     };
+
+    const dialog = openView(() =>
+      panelDialogView(
+        "Find events",
+        "",
+        html`<form class="pad col" @submit=${start}>
+          <fieldset class="col">
+            <legend>Find</legend>
+            ${FINDABLE.map(([name, label, note]) => choiceView("kinds", name, label, note))}
+          </fieldset>
+          <fieldset class="col">
+            <legend>Videos</legend>
+            ${vods.map(({ vod_id: id, name }) => choiceView("vods", id, `${letterOf(id)} ${name}`))}
+          </fieldset>
+          <p class="text-small faint">
+            Results of earlier searches are replaced. Events that people created, changed or replied to are kept.
+          </p>
+          <div>${problem}</div>
+          <div class="row end"><button class="btn primary" ?disabled=${isSending}>Find</button></div>
+        </form>`,
+      ),
+    );
   }
 
   /** @param {string} job */
@@ -84,26 +72,15 @@ export class Finding {
     const ended = await this.progress.follow(job);
     if (ended.status !== "completed") return showToast(`No events were changed. ${explainEnd(ended)}`, "warn");
     const counts = /** @type {number[]} */ (Object.values(ended.result.found));
-    showToast(
-      `${formatCount(
-        counts.reduce((sum, count) => sum + count, 0),
-        "event",
-      )} found.`,
-    );
-    this.onFound();
+    const sum = counts.reduce((total, count) => total + count, 0);
+    showToast(`${formatCount(sum, "event")} found.`);
+    this.panel.store.load();
   }
 }
 
-/**
- * @param {string} name
- * @param {string} value
- * @param {string} label
- * @param {string} [note]
- */
-const createChoice = (name, value, label, note = "") =>
-  h(
-    "label",
-    { class: "check" },
-    h("input", { type: "checkbox", name, value, checked: true }),
-    h("span", { class: "col" }, label, note ? h("span", { class: "text-small faint" }, note) : ""),
-  );
+/** @param {string} name @param {string} value @param {string} label @param {string} [note] */
+const choiceView = (name, value, label, note) => html`
+  <label class="check">
+    <input type="checkbox" name=${name} value=${value} checked />
+    <span class="col">${label}${note ? html`<span class="text-small faint">${note}</span>` : null}</span>
+  </label>`;

@@ -1,10 +1,16 @@
 // Drawings on video frames, and their editor. Positions are fractions of the frame, so drawings follow zoom and size.
 
-import { h, icon } from "../../base/dom.js";
 import { isComposing } from "../../base/drafts.js";
 import { showToast } from "../../base/notice.js";
 import { findFittedArea } from "../../base/timer-box.js";
+import { createRoot, html, iconView } from "../../base/view.js";
 import { beginStroke, extendStroke, isWithinLimits, isVisible, createPicture } from "./strokes.js";
+
+/**
+ * @typedef {import("../panes.js").Pane} Pane
+ * @typedef {import("./strokes.js").Stroke} Stroke
+ * @typedef {{tool: import("./strokes.js").Tool, color: string, width: number}} Pen
+ */
 
 export const SHOWN_SECONDS = 3; // seconds for which a drawing is shown if its event has no end
 const TOOLS = /** @type {[import("./strokes.js").Tool, string, string][]} */ ([
@@ -20,14 +26,10 @@ const WIDTHS = { Thin: 3, Medium: 6, Thick: 12 };
 const LETTERS = 8; // height of letters in a drawing, as a multiple of the line width
 const MAX_TEXT = 200;
 
-/**
- * Create an element that covers the displayed frame in a pane.
- * @param {import("../panes.js").Pane} pane
- * @param {string} name
- */
+/** Create an element that covers the displayed frame in a pane. @param {Pane} pane @param {string} name */
 function createFrameArea(pane, name) {
-  const area = h("div", { class: name });
-  const whole = h("div", { class: "on-frame" }, area);
+  const whole = createRoot()(html`<div class="on-frame"><div class=${name}></div></div>`);
+  const area = /** @type {HTMLElement} */ (whole.firstElementChild);
   pane.pic.append(whole);
   const { video } = pane.track;
   const place = () => {
@@ -51,15 +53,13 @@ function createFrameArea(pane, name) {
 }
 
 /** @param {HTMLVideoElement} video */
-function getAspect(video) {
-  return video.videoWidth ? video.videoWidth / video.videoHeight : 16 / 9;
-}
+const getAspect = (video) => (video.videoWidth ? video.videoWidth / video.videoHeight : 16 / 9);
 
 export class DrawingLayer {
   /** @type {import("./store.js").SessionEvent[]} */ #drawn = [];
   #shown = "";
 
-  /** @param {import("../panes.js").Pane} pane */
+  /** @param {Pane} pane */
   constructor(pane) {
     this.pane = pane;
     this.place = createFrameArea(pane, "drawing");
@@ -89,68 +89,52 @@ export class DrawingLayer {
     const key = visible.map((event) => event.event_id).join(" ");
     if (key === this.#shown) return;
     this.#shown = key;
-    this.place.area.replaceChildren(
-      ...(visible.length
-        ? [
-            createPicture(
-              visible.flatMap((event) => event.drawing.strokes),
-              getAspect(track.video),
-            ),
-          ]
-        : []),
-    );
+    const strokes = visible.flatMap((event) => event.drawing.strokes);
+    this.place.area.replaceChildren(...(visible.length ? [createPicture(strokes, getAspect(track.video))] : []));
   }
 }
 
 export class Sketch {
-  /** @type {import("./strokes.js").Stroke[]} */ #strokes;
-  /** The strokes in the draft. @type {import("./strokes.js").Stroke[]} */ #drafted;
-  /** @type {import("./strokes.js").Tool} */ #tool = "pen";
-  #color = COLORS.Yellow;
-  #width = WIDTHS.Medium;
+  /** @type {Stroke[]} */ #strokes;
+  /** The strokes in the draft. @type {Stroke[]} */ #drafted;
+  /** @type {Pen} */ #pen = { tool: TOOLS[0][0], color: COLORS.Yellow, width: WIDTHS.Medium };
   #isFinishing = false;
   #begun = 0;
+  #root = createRoot(this);
 
   /**
-   * @param {import("../panes.js").Pane} pane
-   * @param {import("./strokes.js").Stroke[]} strokes
-   * @param {object} on
-   * @param {(strokes: import("./strokes.js").Stroke[]) => void} on.changed Receives all strokes after each
-   *   change, including a text that is still being typed.
-   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} on.done Receives the strokes to
-   *   save, or null if the user closes the editor without saving. If `done` returns false, the editor stays open.
+   * @param {Pane} pane @param {Stroke[]} strokes @param {object} on
+   * @param {(strokes: Stroke[]) => void} on.changed Receives all strokes after each change, including a text that is
+   *   still being typed.
+   * @param {(strokes: Stroke[]|null) => Promise<boolean>} on.done Receives the strokes to save, or null if the user
+   *   closes the editor without saving. If `done` returns false, the editor stays open.
    */
   constructor(pane, strokes, { changed, done }) {
     this.pane = pane;
     this.#strokes = strokes;
     this.#drafted = strokes;
     this.#begun = strokes.length;
-    this.changed = (/** @type {import("./strokes.js").Stroke[]} */ all) => {
+    this.changed = (/** @type {Stroke[]} */ all) => {
       this.#drafted = all;
       changed(all);
     };
     this.done = done;
     this.place = createFrameArea(pane, "sketch");
-    this.bar = this.#bar();
+    this.bar = this.#drawBar();
     pane.element.append(this.bar);
     this.end = new AbortController();
     const { signal } = this.end;
     this.place.area.addEventListener("pointerdown", (event) => this.#press(event), { signal });
-    window.addEventListener(
-      "keydown",
-      (event) => {
-        // Escape closes the editor only if no stroke was added, because users may expect Escape to save their
-        // strokes.
-        if (event.key === "Escape" && !event.defaultPrevented && this.#strokes.length === this.#begun)
-          this.#finish(null);
-      },
-      { signal },
-    );
+    const leave = (/** @type {KeyboardEvent} */ event) => {
+      // Escape closes the editor only if no stroke was added, because users may expect Escape to save their strokes.
+      if (event.key === "Escape" && !event.defaultPrevented && this.#strokes.length === this.#begun) this.#finish(null);
+    };
+    window.addEventListener("keydown", leave, { signal });
     this.#draw(null);
     /** @type {HTMLElement} */ (this.bar.querySelector("button")).focus({ preventScroll: true });
   }
 
-  /** @param {import("./strokes.js").Stroke[]|null} strokes */
+  /** @param {Stroke[]|null} strokes */
   async #finish(strokes) {
     if (this.#isFinishing) return;
     this.#isFinishing = true;
@@ -171,129 +155,83 @@ export class Sketch {
 
   /**
    * Apply another user's change to the saved drawing. Keep the strokes that this user has not saved yet.
-   * @param {import("./strokes.js").Stroke[]} now All strokes on the server after the other user's change.
-   * @param {import("./strokes.js").Stroke[]} saved All strokes on the server before that change.
+   * @param {Stroke[]} now All strokes on the server after the other user's change.
+   * @param {Stroke[]} saved All strokes on the server before that change.
    */
   merge(now, saved) {
     // Do not add strokes twice: the server may have saved this user's strokes although its answer was lost.
     const known = new Set([...saved, ...now].map((stroke) => JSON.stringify(stroke)));
-    this.#strokes = [...now, ...this.#strokes.filter((stroke) => !known.has(JSON.stringify(stroke)))];
-    this.changed(this.#strokes);
-    this.#draw(null);
+    this.#set([...now, ...this.#strokes.filter((stroke) => !known.has(JSON.stringify(stroke)))]);
   }
 
-  /** Apply the changes that another tab has made to this draft. @param {import("./strokes.js").Stroke[]} strokes */
+  /** Apply the changes that another tab has made to this draft. @param {Stroke[]} strokes */
   follow(strokes) {
     if (JSON.stringify(strokes) !== JSON.stringify(this.#drafted)) this.merge(strokes, this.#drafted);
   }
 
   /** Remove the last stroke. */
   takeBack() {
-    this.#strokes = this.#strokes.slice(0, -1);
-    this.changed(this.#strokes);
+    this.#set(this.#strokes.slice(0, -1));
+  }
+
+  /** @param {Stroke[]} strokes */
+  #set(strokes) {
+    this.#strokes = strokes;
+    this.changed(strokes);
     this.#draw(null);
   }
 
-  #bar() {
-    /** @type {(name: string, value: string, pressed: boolean, choose: () => void, ...children: any[]) => HTMLElement} */
-    const choice = (name, value, pressed, choose, ...children) =>
-      h(
-        "button",
-        {
-          type: "button",
-          value,
-          "aria-label": name,
-          title: name,
-          "aria-pressed": String(pressed),
-          onclick: (/** @type {Event} */ event) => {
-            choose();
-            const own = /** @type {HTMLElement} */ (event.currentTarget);
-            for (const other of own.parentElement?.children ?? [])
-              other.setAttribute("aria-pressed", String(other === own));
-          },
-        },
-        ...children,
-      );
-    const group = (/** @type {string} */ label, /** @type {string} */ name, /** @type {HTMLElement[]} */ buttons) =>
-      h("span", { class: name, role: "group", "aria-label": label }, ...buttons);
-    return h(
-      "div",
-      { class: "foot sketch-bar", role: "toolbar", "aria-label": `Drawing on ${this.pane.letter}` },
-      group(
-        "Tool",
-        "segmented",
-        TOOLS.map(([tool, name, label]) =>
-          choice(label, tool, tool === this.#tool, () => (this.#tool = tool), icon(name)),
-        ),
-      ),
-      group(
-        "Colour",
-        "row swatches",
-        Object.entries(COLORS).map(([label, color]) =>
-          choice(
-            label,
-            color,
-            color === this.#color,
-            () => (this.#color = color),
-            h("i", { vars: { "--kind": color } }),
-          ),
-        ),
-      ),
-      group(
-        "Width",
-        "segmented",
-        Object.entries(WIDTHS).map(([label, width]) =>
-          choice(
-            label,
-            String(width),
-            width === this.#width,
-            () => (this.#width = width),
-            h("i", { class: "width", vars: { "--width": `${width / 2}px` } }),
-          ),
-        ),
-      ),
-      h(
-        "button",
-        {
-          class: "btn icon-only",
-          type: "button",
-          "aria-label": "Undo the last stroke",
-          title: "Undo the last stroke",
-          onclick: () => this.takeBack(),
-        },
-        icon("undo"),
-      ),
-      h("span", { class: "spacer" }),
-      h("button", { class: "btn quiet", type: "button", onclick: () => this.#finish(null) }, "Close"),
-      h("button", { class: "btn", type: "button", onclick: () => this.keep() }, icon("check"), "Save"),
+  #drawBar() {
+    const tools = TOOLS.map(([tool, name, label]) => this.#choiceView(label, { tool }, iconView(name)));
+    const colors = Object.entries(COLORS).map(([label, color]) =>
+      this.#choiceView(label, { color }, html`<i .style=${`--kind: ${color}`}></i>`),
     );
+    const widths = Object.entries(WIDTHS).map(([label, width]) =>
+      this.#choiceView(label, { width }, html`<i class="width" .style=${`--width: ${width / 2}px`}></i>`),
+    );
+    return this.#root(html`
+      <div class="foot sketch-bar" role="toolbar" aria-label="Drawing on ${this.pane.letter}">
+        <span class="segmented" role="group" aria-label="Tool">${tools}</span>
+        <span class="row swatches" role="group" aria-label="Colour">${colors}</span>
+        <span class="segmented" role="group" aria-label="Width">${widths}</span>
+        <button class="btn icon-only" type="button" aria-label="Undo the last stroke" title="Undo the last stroke"
+          @click=${this.takeBack}>${iconView("undo")}</button>
+        <span class="spacer"></span>
+        <button class="btn quiet" type="button" @click=${() => this.#finish(null)}>Close</button>
+        <button class="btn" type="button" @click=${this.keep}>${iconView("check")}Save</button>
+      </div>`);
   }
 
-  /** @param {import("./strokes.js").Stroke|null} stroke Stroke that is still being drawn. */
+  /** @param {string} name @param {Partial<Pen>} choice @param {import("../../base/view.js").View} sign */
+  #choiceView(name, choice, sign) {
+    const [[key, value]] = Object.entries(choice);
+    const choose = () => {
+      this.#pen = { ...this.#pen, ...choice };
+      this.#drawBar();
+    };
+    return html`<button type="button" value=${value} aria-label=${name} title=${name}
+      aria-pressed=${String(this.#pen[/** @type {keyof Pen} */ (key)] === value)} @click=${choose}>${sign}</button>`;
+  }
+
+  /** @param {Stroke|null} stroke Stroke that is still being drawn. */
   #draw(stroke) {
     const all = stroke ? [...this.#strokes, stroke] : this.#strokes;
     this.place.area.querySelector("svg")?.remove();
     this.place.area.prepend(createPicture(all, getAspect(this.pane.track.video)));
   }
 
-  /** Return whether the drawing can hold another stroke; if not, tell the user. @param {import("./strokes.js").Stroke} stroke */
+  /** Return whether the drawing can hold another stroke; if not, tell the user. @param {Stroke} stroke */
   #hasRoom(stroke) {
     const fits = isWithinLimits([...this.#strokes, stroke]);
     if (!fits) showToast("The drawing has reached its maximum size. Save it, and continue in a new event.", "warn");
     return fits;
   }
 
-  /** @param {import("./strokes.js").Stroke} stroke */
+  /** @param {Stroke} stroke */
   #add(stroke) {
-    const all = [...this.#strokes, stroke];
-    if (!isVisible(stroke)) {
-      this.changed(this.#strokes);
-      return this.#draw(null);
-    }
+    if (!isVisible(stroke)) return this.#set(this.#strokes);
     if (!this.#hasRoom(stroke)) return this.#draw(null);
-    this.#strokes = all;
-    this.changed(all);
-    this.#draw(null);
+    this.#set([...this.#strokes, stroke]);
   }
 
   /** @param {PointerEvent} event */
@@ -305,70 +243,55 @@ export class Sketch {
     const rect = area.getBoundingClientRect();
     const at = (/** @type {PointerEvent} */ e) =>
       /** @type {[number, number]} */ ([(e.clientX - rect.left) / rect.width, (e.clientY - rect.top) / rect.height]);
-    if (this.#tool === "text") return this.#write(...at(event));
-    let stroke = beginStroke(this.#tool, this.#color, this.#width, ...at(event));
+    const { tool, color, width } = this.#pen;
+    if (tool === "text") return this.#write(...at(event));
+    let stroke = beginStroke(tool, color, width, ...at(event));
     const pressures = [event.pressure];
     const end = new AbortController();
+    const { signal } = end;
     area.setPointerCapture(event.pointerId);
-    area.addEventListener(
-      "pointermove",
-      (e) => {
-        for (const one of e.getCoalescedEvents?.().length ? e.getCoalescedEvents() : [e])
-          stroke = extendStroke(stroke, ...at(one));
-        pressures.push(e.pressure);
-        this.#draw(stroke);
-      },
-      { signal: end.signal },
-    );
-    area.addEventListener(
-      "pointerup",
-      (e) => {
-        end.abort();
-        // A pen's mean pressure sets the stroke's width. For other devices, use 0.5, the pressure that mice report.
-        const pressure = e.pointerType === "pen" ? pressures.reduce((a, b) => a + b, 0) / pressures.length : 0.5;
-        this.#add({ ...stroke, width: Math.round(stroke.width * (0.5 + pressure) * 10) / 10 });
-      },
-      { signal: end.signal },
-    );
-    area.addEventListener(
-      "pointercancel",
-      () => {
-        end.abort();
-        this.#draw(null);
-      },
-      { signal: end.signal },
-    );
+    const move = (/** @type {PointerEvent} */ e) => {
+      for (const one of e.getCoalescedEvents?.().length ? e.getCoalescedEvents() : [e])
+        stroke = extendStroke(stroke, ...at(one));
+      pressures.push(e.pressure);
+      this.#draw(stroke);
+    };
+    const release = (/** @type {PointerEvent} */ e) => {
+      end.abort();
+      // A pen's mean pressure sets the stroke's width. For other devices, use 0.5, the pressure that mice report.
+      const pressure = e.pointerType === "pen" ? pressures.reduce((a, b) => a + b, 0) / pressures.length : 0.5;
+      this.#add({ ...stroke, width: Math.round(stroke.width * (0.5 + pressure) * 10) / 10 });
+    };
+    const cancel = () => {
+      end.abort();
+      this.#draw(null);
+    };
+    area.addEventListener("pointermove", move, { signal });
+    area.addEventListener("pointerup", release, { signal });
+    area.addEventListener("pointercancel", cancel, { signal });
     this.#draw(stroke);
   }
 
   /** Show a text field at a point, given as fractions of the frame's size. @param {number} x @param {number} y */
   #write(x, y) {
-    const size = this.#width * LETTERS;
-    const stroke = beginStroke("text", this.#color, size, x, y);
+    const stroke = beginStroke("text", this.#pen.color, this.#pen.width * LETTERS, x, y);
     // Check now: a text that turns out too long after typing would be lost.
     if (!this.#hasRoom({ ...stroke, text: "x".repeat(MAX_TEXT) })) return;
-    const input = /** @type {HTMLInputElement} */ (
-      h("input", {
-        class: "input",
-        "aria-label": "Text to draw on the frame",
-        maxlength: MAX_TEXT,
-        dir: "auto",
-        autocomplete: "off",
-        vars: { "--x": x, "--y": y },
-        oninput: () =>
-          this.changed(input.value.trim() ? [...this.#strokes, { ...stroke, text: input.value }] : this.#strokes),
-        onblur: () => {
-          input.remove();
-          this.#add({ ...stroke, text: input.value.trim() });
-        },
-        onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          if ((event.key !== "Enter" && event.key !== "Escape") || isComposing(event)) return;
-          event.preventDefault();
-          event.stopPropagation();
-          input.blur();
-        },
-      })
-    );
+    const typed = () =>
+      this.changed(input.value.trim() ? [...this.#strokes, { ...stroke, text: input.value }] : this.#strokes);
+    const leave = () => {
+      input.remove();
+      this.#add({ ...stroke, text: input.value.trim() });
+    };
+    const press = (/** @type {KeyboardEvent} */ event) => {
+      if ((event.key !== "Enter" && event.key !== "Escape") || isComposing(event)) return;
+      event.preventDefault();
+      event.stopPropagation();
+      input.blur();
+    };
+    const view = html`<input class="input" aria-label="Text to draw on the frame" maxlength=${MAX_TEXT} dir="auto"
+      autocomplete="off" .style=${`--x: ${x}; --y: ${y}`} @input=${typed} @blur=${leave} @keydown=${press} />`;
+    const input = /** @type {HTMLInputElement} */ (createRoot()(view));
     this.place.area.append(input);
     input.focus({ preventScroll: true });
   }

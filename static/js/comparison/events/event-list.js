@@ -1,10 +1,10 @@
 // The list of events. It scrolls with the clock unless the user is reading the list. Only visible rows are built.
 
-import { h } from "../../base/dom.js";
 import { formatDuration, formatHundredths, formatTenths } from "../../base/format.js";
+import { html, mount, nothing, repeat } from "../../base/view.js";
 import { findLastBegun } from "./filters.js";
 import { NOTE, getLook } from "./kinds.js";
-import { getColors, createGlyph, getLookAttributes } from "./lanes.js";
+import { getColorStyle, glyphView, letterView } from "./lanes.js";
 
 const AHEAD = 8; // number of rows built before and after the visible rows
 const SAME = 0.0005; // tolerance in seconds; an event counts as begun this long before its start
@@ -15,24 +15,14 @@ export class EventList {
   /** @type {Shown[]} */ #shown = [];
   #selected = "";
   #current = -1;
-  #drawn = "";
   #isRead = false;
 
-  /**
-   * @param {HTMLElement} scroller
-   * @param {object} options
-   * @param {(id: string) => string} options.letterOf
-   * @param {(one: Shown) => boolean} options.isDraft Function that returns true if an event has unsent text.
-   * @param {(one: Shown) => void} options.open
-   * @param {() => void} options.enter
-   */
-  constructor(scroller, { letterOf, isDraft, open, enter }) {
+  /** @param {HTMLElement} scroller @param {import("./panel.js").EventsPanel} panel */
+  constructor(scroller, panel) {
     this.scroller = scroller;
-    this.letterOf = letterOf;
-    this.isDraft = isDraft;
-    this.open = open;
-    this.enter = enter;
-    this.rows = h("ol", {});
+    this.panel = panel;
+    this.rows = document.createElement("ol");
+    this.draw = mount(this.rows);
     scroller.append(this.rows);
     scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
     scroller.addEventListener("keydown", (event) => this.#key(event));
@@ -45,7 +35,6 @@ export class EventList {
   show(shown, selected) {
     this.#shown = shown;
     this.#selected = selected;
-    this.#drawn = "";
     this.rows.style.setProperty("--rows", String(shown.length));
     this.#draw();
   }
@@ -57,7 +46,6 @@ export class EventList {
     this.#current = current;
     // Do not scroll while the pointer or the keyboard focus is in the list. Focus from a click does not count.
     if (!this.#isRead && !this.scroller.querySelector(":focus-visible")) this.#reveal(current);
-    this.#drawn = "";
     this.#draw();
   }
 
@@ -92,28 +80,25 @@ export class EventList {
     const { scrollTop, clientHeight } = this.scroller;
     const first = Math.max(0, Math.floor(scrollTop / height) - AHEAD);
     const last = Math.min(this.#shown.length, Math.ceil((scrollTop + clientHeight) / height) + AHEAD);
-    const key = `${first} ${last}`;
-    if (key === this.#drawn) return;
-    this.#drawn = key;
-    const focused = this.rows.contains(document.activeElement)
-      ? /** @type {HTMLElement} */ (document.activeElement).dataset.event
-      : undefined;
+    const active = /** @type {HTMLElement|null} */ (document.activeElement);
+    const focused = this.rows.contains(active) ? active?.dataset.event : undefined;
     const indexes = Array.from({ length: Math.max(0, last - first) }, (_, n) => first + n);
     // Keep the focused row even outside the visible part, because arrow keys continue from it.
     const kept = focused ? this.#shown.findIndex((one) => one.id === focused) : -1;
-    if (kept >= 0 && !indexes.includes(kept)) indexes.push(kept);
-    const stop = this.#tabStop(kept, first, last);
-    this.rows.replaceChildren(...indexes.map((index) => this.#row(this.#shown[index], index, index === stop)));
+    if (kept >= 0 && kept < first) indexes.unshift(kept);
+    else if (kept >= last) indexes.push(kept);
+    const stop = this.#findTabStop(kept, first, last);
+    const getKey = (/** @type {number} */ index) => this.#shown[index].id;
+    this.draw(repeat(indexes, getKey, (index) => this.#rowView(this.#shown[index], index, index === stop)));
+    // A row that has moved to another place in the list has lost the focus.
     if (focused) this.#button(focused)?.focus({ preventScroll: true });
   }
 
   /**
    * Return the index of the only row that Tab reaches; arrow keys reach the other rows.
-   * @param {number} focused
-   * @param {number} first
-   * @param {number} last
+   * @param {number} focused @param {number} first @param {number} last
    */
-  #tabStop(focused, first, last) {
+  #findTabStop(focused, first, last) {
     const isDrawn = (/** @type {number} */ index) => index >= first && index < last;
     const selected = this.#shown.findIndex((one) => one.id === this.#selected);
     if (focused >= 0) return focused;
@@ -127,42 +112,23 @@ export class EventList {
   }
 
   /** @param {Shown} one @param {number} index @param {boolean} isTabStop */
-  #row(one, index, isTabStop) {
+  #rowView(one, index, isTabStop) {
+    const { panel } = this;
     const { event, sources, at } = one;
-    const letters = [...new Set(sources.map((source) => source.event.vod_id))].filter((id) => id !== null);
-    return h(
-      "li",
-      {
-        vars: { "--at": index },
-        "aria-setsize": String(this.#shown.length),
-        "aria-posinset": String(index + 1),
-        "aria-current": index === this.#current ? "time" : null,
-      },
-      h(
-        "button",
-        {
-          class: "event-row",
-          type: "button",
-          tabindex: isTabStop ? "0" : "-1",
-          "aria-pressed": String(one.id === this.#selected),
-          data: { event: one.id, ...getLookAttributes(event), ...(event.resolved ? { resolved: "" } : {}) },
-          vars: getColors(event),
-          onclick: () => this.open(one),
-        },
-        h("span", { class: "mono" }, formatClock(at)),
-        createGlyph(event),
-        h("span", { class: "truncate", dir: "auto" }, getTitle(one)),
-        h(
-          "span",
-          { class: "row letters" },
-          ...letters.map((id) => {
-            const letter = this.letterOf(/** @type {string} */ (id));
-            return h("span", { class: "letter-badge", data: { letter } }, letter);
-          }),
-        ),
-        this.isDraft(one) ? h("small", { data: { draft: "" } }, "Draft") : h("small", {}, getState(one)),
-      ),
-    );
+    const { tone, shape } = getLook(event.kind);
+    const vods = [...new Set(sources.map((source) => source.event.vod_id))].filter((id) => id !== null);
+    return html`
+      <li .style=${`--at: ${index}`} aria-setsize=${this.#shown.length} aria-posinset=${index + 1}
+        aria-current=${index === this.#current ? "time" : nothing}>
+        <button class="event-row" type="button" tabindex=${isTabStop ? "0" : "-1"}
+          aria-pressed=${String(one.id === this.#selected)} data-event=${one.id} data-tone=${tone} data-shape=${shape}
+          ?data-resolved=${event.resolved} .style=${getColorStyle(event)} @click=${() => panel.open(one)}>
+          <span class="mono">${formatClock(at)}</span>${glyphView(event)}
+          <span class="truncate" dir="auto">${getTitle(one)}</span>
+          <span class="row letters">${vods.map((id) => letterView(panel.letterOf(id)))}</span>
+          ${panel.hasDraft(one) ? html`<small data-draft>Draft</small>` : html`<small>${getState(one)}</small>`}
+        </button>
+      </li>`;
   }
 
   /** @param {KeyboardEvent} event */
@@ -171,7 +137,7 @@ export class EventList {
     if (!id) return;
     if (event.key === "Enter" && id === this.#selected) {
       event.preventDefault();
-      return this.enter();
+      return this.panel.details.focus("label");
     }
     const now = this.#shown.findIndex((one) => one.id === id);
     const to = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: this.#shown.length - 1 }[event.key];

@@ -9,16 +9,11 @@
  */
 
 /** @returns {Filters} */
-export function makeEmptyFilters() {
-  return { hiddenKinds: new Set(), vodId: "", person: "", origin: "" };
-}
+export const makeEmptyFilters = () => ({ hiddenKinds: new Set(), vodId: "", person: "", origin: "" });
 
 const MADE = new Set(["manual", "import"]);
 
-/**
- * @param {import("./store.js").Shown[]} shown
- * @param {Filters} filters
- */
+/** @param {import("./store.js").Shown[]} shown @param {Filters} filters */
 export function filterEvents(shown, { hiddenKinds, vodId, person, origin }) {
   return shown.filter(
     ({ event, sources }) =>
@@ -29,28 +24,18 @@ export function filterEvents(shown, { hiddenKinds, vodId, person, origin }) {
   );
 }
 
-/**
- * @param {import("./store.js").SessionEvent} event
- * @param {string} person
- */
-function isFrom(event, person) {
-  return event.created_by_name === person || event.replies.some((reply) => reply.created_by_name === person);
-}
+/** @param {import("./store.js").SessionEvent} event @param {string} person */
+const isFrom = (event, person) =>
+  event.created_by_name === person || event.replies.some((reply) => reply.created_by_name === person);
 
-/**
- * @param {import("./store.js").Shown[]} shown
- * @returns {[string, number][]}
- */
+/** @param {import("./store.js").Shown[]} shown @returns {[string, number][]} */
 export function countKinds(shown) {
   /** @type {Map<string, number>} */ const counts = new Map();
   for (const { event } of shown) counts.set(event.kind, (counts.get(event.kind) ?? 0) + 1);
   return [...counts].sort(([a, n], [b, m]) => m - n || a.localeCompare(b));
 }
 
-/**
- * @param {import("./store.js").Shown[]} shown
- * @returns {string[]}
- */
+/** @param {import("./store.js").Shown[]} shown @returns {string[]} */
 export function listPeople(shown) {
   const names = shown.flatMap(({ event }) => [
     event.created_by_name,
@@ -62,8 +47,7 @@ export function listPeople(shown) {
 /**
  * Return the index of the last entry at or before a time; -1 if there is none.
  * @param {{at: number}[]} list Ordered by time.
- * @param {number} T
- * @returns {number}
+ * @param {number} T @returns {number}
  */
 export function findLastBegun(list, T) {
   let low = 0;

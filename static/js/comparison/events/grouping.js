@@ -20,11 +20,7 @@ const JOIN_SECONDS = 0.25;
  * @property {number} at The median time of the group's events, in seconds.
  */
 
-/**
- * Group events; the groups are ordered by time, then by creation.
- * @param {Mark[]} marks
- * @returns {Joined[]}
- */
+/** Group events; the groups are ordered by time, then by creation. @param {Mark[]} marks @returns {Joined[]} */
 export function groupEvents(marks) {
   const found = /** @type {Joined[]} */ ([]);
   /** @type {Map<string, Mark[]>} */ const byKind = new Map();
@@ -58,10 +54,8 @@ function mayJoin(mark, together) {
   return mark.at - together[0].at <= Math.max(JOIN_SECONDS, mark.frame, ...together.map((one) => one.frame));
 }
 
-/** Return whether two events have different labels, of which a group would hide one. @param {Mark} one @param {Mark} other */
-function isClash(one, other) {
-  return one.label !== "" && other.label !== "" && one.label !== other.label;
-}
+/** Return whether two events have different labels. @param {Mark} one @param {Mark} other */
+const isClash = (one, other) => one.label !== "" && other.label !== "" && one.label !== other.label;
 
 /** @param {Mark[]} marks @returns {Joined} */
 function mergeMarks(marks) {

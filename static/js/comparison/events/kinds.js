@@ -2,10 +2,7 @@
 
 /** @typedef {{name: string, letter: string, tone: string, shape: "square"|"round"|"drop"}} Look */
 
-/**
- * Shapes: squares for events of the match, circles for events of a person, drops for sounds and comments.
- * @type {Record<string, Look>}
- */
+/** Squares are events of the match, circles of a person; drops are sounds and comments. @type {Record<string, Look>} */
 const KNOWN = {
   mark: { name: "Mark", letter: "M", tone: "accent", shape: "square" },
   comment: { name: "Comment", letter: "…", tone: "accent", shape: "drop" },
@@ -24,8 +21,7 @@ const OTHER_TONES = ["a", "b", "c", "d", "e"];
 
 /**
  * Return the appearance of a kind of event. Unknown kinds get their first letter, and a colour derived from their name.
- * @param {string} kind
- * @returns {Look}
+ * @param {string} kind @returns {Look}
  */
 export function getLook(kind) {
   if (Object.hasOwn(KNOWN, kind)) return KNOWN[kind];
@@ -41,8 +37,7 @@ export function getLook(kind) {
 
 /**
  * Convert typed text to a kind of event in the API's format. Return an empty string if no character is valid.
- * @param {string} text
- * @returns {string}
+ * @param {string} text @returns {string}
  */
 export function toKind(text) {
   const plain = text.normalize("NFKD").replaceAll(/\p{M}/gu, "").toLowerCase();

@@ -1,8 +1,9 @@
 // Events on the timeline: a lane for events shared by several videos, and a lane for each video. Overlapping events
 // become one marker that shows how many events it stands for.
 
-import { h, requireElement } from "../../base/dom.js";
+import { requireElement } from "../../base/dom.js";
 import { formatCount, formatPosition } from "../../base/format.js";
+import { createRoot, html, mount, nothing, repeat } from "../../base/view.js";
 import { getLook } from "./kinds.js";
 import { getEventName } from "./store.js";
 
@@ -16,6 +17,7 @@ const WITH_EDGES = 30; // minimum width in px of a span whose ends can be dragge
  * @typedef {import("./store.js").Shown} Shown
  *
  * @typedef {"move"|"start"|"end"} Hold
+ * @typedef {PointerEvent & {currentTarget: HTMLElement}} Held
  *
  * @typedef {object} Marker A mark on a lane. It stands for one event, or for several close events.
  * @property {Shown[]} shown
@@ -29,21 +31,16 @@ export class EventLanes {
   #isDue = false;
   /** @type {Shown[]} */ #shown = [];
   #selected = "";
+  /** Marker under the pointer. @type {HTMLElement|null} */ #hovered = null;
 
   /**
-   * @param {HTMLElement} layer
-   * @param {import("../timeline-view.js").TimelineView} timeline
-   * @param {object} act
-   * @param {(one: Shown) => void} act.open
-   * @param {(one: Shown, vodId: string|null, hold: Hold, by: number) => void} act.drag Callback that moves an event, or
-   *   one end of its span, by a number of seconds.
-   * @param {(marker: Marker|null, element?: HTMLElement, at?: number) => void} act.hover
-   * @param {(one: Shown) => boolean} act.canChange
+   * @param {HTMLElement} layer @param {import("../timeline-view.js").TimelineView} timeline
+   * @param {import("./panel.js").EventsPanel} panel
    */
-  constructor(layer, timeline, act) {
-    this.layer = layer;
+  constructor(layer, timeline, panel) {
     this.timeline = timeline;
-    this.act = act;
+    this.panel = panel;
+    this.draw = mount(layer);
     timeline.addEventListener("layout", () => this.#draw());
   }
 
@@ -59,12 +56,13 @@ export class EventLanes {
   #draw() {
     this.#isDue = false;
     if (this.#isHeld) return;
-    this.act.hover(null);
-    this.layer.replaceChildren(...this.timeline.rows.flatMap((row) => this.#lane(row)));
+    this.panel.card.hide();
+    this.draw(this.timeline.rows.map((row) => this.#laneView(row)));
+    if (this.#hovered?.isConnected) this.#hovered.dispatchEvent(new Event("pointerenter")); // show the card again
   }
 
   /** @param {{vodId: string|null, top: number, height: number}} row */
-  #lane({ vodId, top, height }) {
+  #laneView({ vodId, top, height }) {
     const { start, span, width } = this.timeline.stretch;
     const x = (/** @type {number} */ T) => (T - start) / span;
     const markers = /** @type {Marker[]} */ ([]);
@@ -77,84 +75,64 @@ export class EventLanes {
       if (near && one.id !== this.#selected && last.shown[0].id !== this.#selected) last.shown.push(one);
       else markers.push(marker);
     }
+    const spans = markers.filter(({ until }) => until !== null);
+    const seen = markers.filter(({ at }) => x(at) >= 0 && x(at) <= 1);
+    const key = (/** @type {Marker} */ { shown: [one] }) => `${vodId} ${one.id}`;
     return [
-      ...markers.flatMap((marker) => (marker.until === null ? [] : [this.#span(marker, x, width, top, height)])),
-      ...markers.filter(({ at }) => x(at) >= 0 && x(at) <= 1).map((marker) => this.#button(marker, x, top, height)),
+      repeat(spans, key, (marker) => this.#spanView(marker, x, width, `${top}px`, `${height}px`)),
+      repeat(seen, key, (marker) => this.#markerView(marker, x(marker.at), `${top + height / 2}px`)),
     ];
   }
 
-  /**
-   * @param {Marker} marker
-   * @param {(T: number) => number} x
-   * @param {number} top
-   * @param {number} height
-   */
-  #button(marker, x, top, height) {
+  /** @param {Marker} marker @param {number} x Position as a share of the lane. @param {string} top */
+  #markerView(marker, x, top) {
     const { shown, at } = marker;
     const [one] = shown;
+    const { name, tone, shape } = getLook(one.event.kind);
+    const count = shown.length;
     const seen = countVideos(marker);
-    const number = shown.length > 1 ? shown.length : seen > 1 ? seen : 0;
+    const number = count > 1 ? count : seen > 1 ? seen : 0;
     const words =
-      shown.length > 1
-        ? `${formatCount(shown.length, "event")} from ${formatPosition(at)} to ${formatPosition(shown[shown.length - 1].at)}`
-        : `${getLook(one.event.kind).name} ${one.event.label}, ${formatPosition(at)}${seen > 1 ? `, in ${seen} videos` : ""}`;
-    const button = h(
-      "button",
-      {
-        class: "marker",
-        type: "button",
-        tabindex: "-1",
-        "aria-label": words,
-        "aria-current": shown.some(({ id }) => id === this.#selected) ? "true" : null,
-        data: { ...getLookAttributes(one.event), event: one.id },
-        vars: { "--x": x(at), "--top-px": `${top + height / 2}px`, ...getColors(one.event) },
-        onpointerenter: () => this.act.hover(marker, button, at),
-        onpointerleave: () => this.act.hover(null),
-      },
-      createGlyph(one.event),
-      number ? h("b", {}, String(number)) : null,
-    );
-    button.addEventListener("pointerdown", (event) => this.#press(event, marker, "move", button));
-    return button;
+      count > 1
+        ? `${formatCount(count, "event")} from ${formatPosition(at)} to ${formatPosition(shown[count - 1].at)}`
+        : `${name} ${one.event.label}, ${formatPosition(at)}${seen > 1 ? `, in ${seen} videos` : ""}`;
+    const enter = (/** @type {Held} */ { currentTarget }) => {
+      this.#hovered = currentTarget;
+      this.panel.card.show(marker, currentTarget, at);
+    };
+    const leave = () => {
+      this.#hovered = null;
+      this.panel.card.hide();
+    };
+    return html`<button class="marker" type="button" tabindex="-1" aria-label=${words}
+      aria-current=${shown.some(({ id }) => id === this.#selected) ? "true" : nothing}
+      data-tone=${tone} data-shape=${shape} data-event=${one.id}
+      .style=${`--x: ${x}; --top-px: ${top}; ${getColorStyle(one.event)}`} @pointerenter=${enter} @pointerleave=${leave}
+      @pointerdown=${(/** @type {Held} */ event) => this.#press(event, marker, "move", event.currentTarget)}
+      >${glyphView(one.event)}${number ? html`<b>${number}</b>` : null}</button>`;
   }
 
   /**
-   * @param {Marker} marker
-   * @param {(T: number) => number} x
-   * @param {number} width
-   * @param {number} top
-   * @param {number} height
+   * @param {Marker} marker @param {(T: number) => number} x
+   * @param {number} width @param {string} top @param {string} height
    */
-  #span(marker, x, width, top, height) {
+  #spanView(marker, x, width, top, height) {
     const [one] = marker.shown;
+    const { tone, shape } = getLook(one.event.kind);
     const from = Math.max(0, x(marker.at));
-    const to = Math.min(1, x(/** @type {number} */ (marker.until)));
-    const element = h("div", {
-      class: "marker-span",
-      data: getLookAttributes(one.event),
-      vars: {
-        "--x": from,
-        "--w2": Math.max(0, to - from),
-        "--top-px": `${top}px`,
-        "--height-px": `${height}px`,
-        ...getColors(one.event),
-      },
-    });
-    if ((to - from) * width >= WITH_EDGES && this.act.canChange(one))
-      for (const hold of /** @type {Hold[]} */ (["start", "end"])) {
-        const edge = h("i", { data: { hold } });
-        edge.addEventListener("pointerdown", (event) => this.#press(event, marker, hold, element));
-        element.append(edge);
-      }
-    return element;
+    const share = Math.max(0, Math.min(1, x(/** @type {number} */ (marker.until))) - from);
+    const hasEdges = share * width >= WITH_EDGES && this.panel.canChangeAll(one);
+    const press = (/** @type {Held} */ event) => {
+      const { dataset, parentElement } = event.currentTarget;
+      this.#press(event, marker, /** @type {Hold} */ (dataset.hold), /** @type {HTMLElement} */ (parentElement));
+    };
+    const edges = ["start", "end"].map((hold) => html`<i data-hold=${hold} @pointerdown=${press}></i>`);
+    return html`<div class="marker-span" data-tone=${tone} data-shape=${shape}
+      .style=${`--x: ${from}; --w2: ${share}; --top-px: ${top}; --height-px: ${height}; ${getColorStyle(one.event)}`}
+      >${hasEdges ? edges : null}</div>`;
   }
 
-  /**
-   * @param {PointerEvent} event
-   * @param {Marker} marker
-   * @param {Hold} hold
-   * @param {HTMLElement} element
-   */
+  /** @param {Held} event @param {Marker} marker @param {Hold} hold @param {HTMLElement} element */
   #press(event, marker, hold, element) {
     if (event.button !== 0) return;
     event.preventDefault();
@@ -162,61 +140,51 @@ export class EventLanes {
     const [one] = marker.shown;
     const began = event.clientX;
     const { span, width } = this.timeline.stretch;
-    const canMove = marker.shown.length === 1 && this.act.canChange(one);
+    const canMove = marker.shown.length === 1 && this.panel.canChangeAll(one);
     const by = (/** @type {PointerEvent} */ e) => ((e.clientX - began) / width) * span;
     const end = new AbortController();
-    const target = /** @type {HTMLElement} */ (event.currentTarget);
+    const target = event.currentTarget;
     target.setPointerCapture(event.pointerId);
     let isDragged = false;
     const enough = event.pointerType === "touch" ? DRAGGED_BY_TOUCH : DRAGGED;
     this.#isHeld = true;
+    const { signal } = end;
     const stop = () => {
       end.abort();
       this.#isHeld = false;
+      element.style.removeProperty("--by");
+      delete element.dataset.hold;
     };
-    target.addEventListener(
-      "pointermove",
-      (e) => {
-        if (!canMove || (!isDragged && Math.abs(e.clientX - began) < enough)) return;
-        isDragged = true;
-        element.style.setProperty("--by", `${e.clientX - began}px`);
-        element.dataset.hold = hold;
-        const from = hold === "end" ? (marker.until ?? marker.at) : marker.at;
-        this.act.hover(marker, element, from + by(e));
-      },
-      { signal: end.signal },
-    );
-    target.addEventListener(
-      "pointerup",
-      (e) => {
-        stop();
-        if (isDragged) this.act.drag(one, marker.vodId, hold, by(e));
-        else this.act.open(one);
-        this.#draw();
-      },
-      { signal: end.signal },
-    );
-    target.addEventListener(
-      "pointercancel",
-      () => {
-        stop();
-        this.#draw();
-      },
-      { signal: end.signal },
-    );
+    const move = (/** @type {PointerEvent} */ e) => {
+      if (!canMove || (!isDragged && Math.abs(e.clientX - began) < enough)) return;
+      isDragged = true;
+      element.style.setProperty("--by", `${e.clientX - began}px`);
+      element.dataset.hold = hold;
+      const from = hold === "end" ? (marker.until ?? marker.at) : marker.at;
+      this.panel.card.show(marker, element, from + by(e));
+    };
+    const release = (/** @type {PointerEvent} */ e) => {
+      stop();
+      if (isDragged) this.panel.drag(one, marker.vodId, hold, by(e));
+      else this.panel.open(one);
+      this.#draw();
+    };
+    const cancel = () => {
+      stop();
+      this.#draw();
+    };
+    target.addEventListener("pointermove", move, { signal });
+    target.addEventListener("pointerup", release, { signal });
+    target.addEventListener("pointercancel", cancel, { signal });
   }
 }
 
 /** Return the number of videos that show a marker's event; always 1 in a video's lane. @param {Marker} marker */
-function countVideos({ shown: [one], vodId }) {
-  return vodId === null ? one.sources.length : 1;
-}
+const countVideos = ({ shown: [one], vodId }) => (vodId === null ? one.sources.length : 1);
 
 /**
  * Return the marker of a group of events in a lane, or null if the group is not in the lane.
- * @param {Shown} one
- * @param {string|null} vodId
- * @returns {Marker|null}
+ * @param {Shown} one @param {string|null} vodId @returns {Marker|null}
  */
 function placeMarker(one, vodId) {
   if (vodId === null) {
@@ -227,24 +195,26 @@ function placeMarker(one, vodId) {
   return source ? { shown: [one], vodId, at: source.at, until: source.until } : null;
 }
 
-/**
- * @param {import("./store.js").SessionEvent} event
- * @returns {Record<string, string>}
- */
+/** @param {import("./store.js").SessionEvent} event @returns {Record<string, string>} */
 export function getLookAttributes(event) {
   const { tone, shape } = getLook(event.kind);
   return { tone, shape };
 }
 
 /** @param {import("./store.js").SessionEvent} event @returns {Record<string, string>} */
-export function getColors(event) {
-  return event.color ? { "--kind": event.color } : {};
-}
+const getColors = (event) => (event.color ? { "--kind": event.color } : {});
+
+/** Return the style that sets an event's own colour. @param {import("./store.js").SessionEvent} event */
+export const getColorStyle = ({ color }) => (color ? `--kind: ${color};` : "");
+
+/** @param {{kind: string}} event */
+export const glyphView = ({ kind }) => html`<i class="glyph" aria-hidden="true">${getLook(kind).letter}</i>`;
 
 /** @param {import("./store.js").SessionEvent} event */
-export function createGlyph(event) {
-  return h("i", { class: "glyph", "aria-hidden": "true" }, getLook(event.kind).letter);
-}
+export const createGlyph = (event) => createRoot()(glyphView(event));
+
+/** @param {string} letter */
+export const letterView = (letter) => html`<span class="letter-badge" data-letter=${letter}>${letter}</span>`;
 
 const HOVER_PAUSE = 120;
 
@@ -252,15 +222,12 @@ export class HoverCard {
   #timer = 0;
   /** @type {Map<string, HTMLVideoElement>} */ #videos = new Map();
 
-  /**
-   * @param {HTMLElement} element
-   * @param {import("../panes.js").Pane[]} panes
-   */
+  /** @param {HTMLElement} element @param {import("../panes.js").Pane[]} panes */
   constructor(element, panes) {
     this.element = element;
     this.panes = panes;
     this.picture = requireElement("[data-hover-picture]", element);
-    this.words = requireElement("[data-hover-words]", element);
+    this.drawWords = mount(requireElement("[data-hover-words]", element));
   }
 
   /** Unload the preview videos: the comparison was deleted, or the user has lost access to it. */
@@ -278,21 +245,11 @@ export class HoverCard {
     this.element.hidden = true;
   }
 
-  /**
-   * @param {Marker} marker
-   * @param {HTMLElement} beside
-   * @param {number} at Time on the shared clock, in seconds.
-   */
+  /** @param {Marker} marker @param {HTMLElement} beside @param {number} at Time on the shared clock, in seconds. */
   show(marker, beside, at) {
     const [one] = marker.shown;
-    this.words.replaceChildren(
-      h("b", { class: "mono" }, formatPosition(at)),
-      h(
-        "span",
-        { class: "truncate", dir: "auto" },
-        marker.shown.length > 1 ? formatCount(marker.shown.length, "event") : getEventName(one.event),
-      ),
-    );
+    const words = marker.shown.length > 1 ? formatCount(marker.shown.length, "event") : getEventName(one.event);
+    this.drawWords(html`<b class="mono">${formatPosition(at)}</b><span class="truncate" dir="auto">${words}</span>`);
     const pane = this.#pane(marker.vodId ?? one.event.vod_id, at);
     this.picture.hidden = !pane;
     this.element.hidden = false;
@@ -317,9 +274,8 @@ export class HoverCard {
   #frame({ id, track }, at) {
     let video = this.#videos.get(id);
     if (!video) {
-      video = /** @type {HTMLVideoElement} */ (
-        h("video", { muted: true, playsinline: true, preload: "metadata", src: track.video.currentSrc, tabindex: "-1" })
-      );
+      const view = html`<video muted playsinline preload="metadata" tabindex="-1"></video>`;
+      video = /** @type {HTMLVideoElement} */ (createRoot()(view));
       this.#videos.set(id, video);
     }
     if (video.src !== track.video.currentSrc) video.src = track.video.currentSrc;

@@ -2,13 +2,13 @@
 
 import { ApiError, makeIdempotencyKey } from "../../base/api.js";
 import { askToDelete } from "../../base/dialog.js";
-import { h, requireElement, setText } from "../../base/dom.js";
+import { requireElement, setText } from "../../base/dom.js";
 import { discardButtonView } from "../../base/draft-list.js";
 import { Drafts, getText, isComposing, isSendKey } from "../../base/drafts.js";
 import { formatCount, formatPosition } from "../../base/format.js";
 import { labelButton } from "../../base/keys.js";
 import { toggleMenu } from "../../base/menu.js";
-import { createErrorNote, explainError, showToast } from "../../base/notice.js";
+import { errorView, explainError, showToast } from "../../base/notice.js";
 import { toVideoTime } from "../../base/timeline.js";
 import { html, mount, repeat } from "../../base/view.js";
 import { EventDetails } from "./details.js";
@@ -16,9 +16,9 @@ import { DrawingLayer, SHOWN_SECONDS, Sketch } from "./drawings.js";
 import { filterEvents, countKinds, findLastBegun, makeEmptyFilters, listPeople } from "./filters.js";
 import { NOTE, OFFERED, toKind, getLook } from "./kinds.js";
 import { Finding } from "./auto-detect.js";
-import { EventLanes, HoverCard, createGlyph } from "./lanes.js";
+import { EventLanes, HoverCard, glyphView } from "./lanes.js";
 import { EventList } from "./event-list.js";
-import { NameOffers } from "./mentions.js";
+import { NameOffers } from "./name-offers.js";
 import { EventStore, getEventName } from "./store.js";
 
 const LONGEST_COMMENT = 10_000; // characters
@@ -33,6 +33,8 @@ const REACHED = 0.02; // the clock counts as being at an event if it is less tha
 
 /**
  * @typedef {import("./store.js").Shown} Shown
+ * @typedef {import("./strokes.js").Stroke} Stroke
+ * @typedef {import("../panes.js").Pane} Pane
  *
  * @typedef {object} NewDraft The draft of a new event.
  * @property {string} kind
@@ -43,9 +45,9 @@ const REACHED = 0.02; // the clock counts as being at an event if it is less tha
  * @property {boolean} isOfAll
  * @property {string} text
  * @property {boolean} isOpen
- * @property {import("./strokes.js").Stroke[]} [strokes] The strokes of an unsaved drawing.
+ * @property {Stroke[]} [strokes] The strokes of an unsaved drawing.
  * @property {string} [eventId] The id of the event that has the drawing; empty for a new event.
- * @property {import("./strokes.js").Stroke[]} [saved] The event's strokes when the user began to draw.
+ * @property {Stroke[]} [saved] The event's strokes when the user began to draw.
  */
 
 export class EventsPanel {
@@ -56,28 +58,22 @@ export class EventsPanel {
   #rightsDrawn = "";
   /** Ids of events with unsent text. @type {Set<string>} */ #withDraft = new Set();
   /** @type {Set<string>} */ #sentDrafts = new Set();
-  /** Video, time, draft key and offered kind of the new event's form. @type {{pane: import("../panes.js").Pane, at: number, time: number, draft: string, offered: string}|null} */ #marked =
-    null;
+  /** Draft in the form for a new event. @type {{key: string, draft: NewDraft}|null} */ #marked = null;
   /** @type {{sketch: Sketch, eventId: string, draft: string}|null} */ #sketch = null;
   #isSketching = false;
 
   /**
-   * @param {object} parts
-   * @param {ReturnType<typeof import("../../base/api.js").eventsUrl>} parts.api
-   * @param {any[]} parts.vods
-   * @param {import("../panes.js").Pane[]} parts.panes
-   * @param {import("../actions.js").Actions} parts.actions
-   * @param {import("../layout.js").View} parts.view
-   * @param {import("../timeline-view.js").TimelineView} parts.timeline
-   * @param {(id: string) => string} parts.letterOf
-   * @param {() => void} parts.reveal
+   * @param {object} parts @param {ReturnType<typeof import("../../base/api.js").eventsUrl>} parts.api
+   * @param {any[]} parts.vods @param {Pane[]} parts.panes @param {import("../actions.js").Actions} parts.actions
+   * @param {import("../layout.js").View} parts.view @param {import("../timeline-view.js").TimelineView} parts.timeline
+   * @param {(id: string) => string} parts.letterOf @param {() => void} parts.reveal
    * @param {() => {canEdit: boolean, canComment: boolean, userId: string}} parts.rights
-   * @param {{username: string, user_id: string, is_visitor: boolean}} parts.person
-   * @param {string} parts.sessionId
+   * @param {{username: string, user_id: string, is_visitor: boolean}} parts.person @param {string} parts.sessionId
    * @param {() => Promise<string[]>} parts.nameable Function that loads the names of users that can be mentioned.
    */
   constructor({ api, vods, panes, actions, view, timeline, letterOf, reveal, rights, person, sessionId, nameable }) {
     this.api = api;
+    this.vods = vods;
     this.panes = panes;
     this.actions = actions;
     this.view = view;
@@ -85,66 +81,27 @@ export class EventsPanel {
     this.letterOf = letterOf;
     this.rights = rights;
     this.username = person.username;
-    const offers = new NameOffers(nameable);
+    this.offers = new NameOffers(nameable);
     this.store = new EventStore(api, vods, person.username, person.user_id);
+    this.naming = requireElement("[data-naming]");
+    const part = (/** @type {string} */ name) => requireElement(`[data-naming-${name}]`);
+    this.fields = { letter: part("letter"), name: part("name"), kind: part("kind"), all: part("all") };
+    this.filters = requireElement("[data-kind-filters]");
+    this.people = requireElement("[data-filter=person]");
+    this.state = requireElement("[data-event-state]");
+    this.sketchButton = requireElement("[data-act=sketch]");
     this.drawRows = mount(requireElement("[data-drafts]"));
+    this.drawKinds = mount(this.filters);
+    this.drawPeople = mount(this.people);
+    this.drawState = mount(this.state);
     this.layers = new Map(panes.map((pane) => [pane.id, new DrawingLayer(pane)]));
     this.drafts = new Drafts(person.user_id, `comparison/${sessionId}`);
-    this.list = new EventList(requireElement("[data-event-list]"), {
-      letterOf,
-      isDraft: (one) => one.sources.some(({ event }) => this.#withDraft.has(event.event_id)),
-      open: (one) => this.open(one),
-      enter: () => this.details.focus("label"),
-    });
-    this.details = new EventDetails(
-      requireElement("[data-event-details]"),
-      {
-        change: (one, values, base) => this.#change(one, values, base),
-        move: (one, values) => this.#move(one, values),
-        remove: (one) => this.remove(one),
-        reply: (one, body, draft) =>
-          this.#attempt(() =>
-            this.drafts.send(
-              draft,
-              body,
-              (text, key, isCancelled) => this.store.reply(one.id, text, key, isCancelled),
-              async (replyId) => replyId && this.store.removeReply(one.id, replyId),
-            ),
-          ),
-        removeReply: (one, replyId) => this.#removeReply(one, replyId),
-        draw: (one) => this.draw(one),
-        close: () => {
-          const id = this.#selected;
-          this.select("");
-          this.list.focus(id);
-        },
-        now: () => actions.controller.time,
-        canChange: (event) => this.#canChange(event),
-        canReply: () => rights().canComment,
-        written: () => actions.playAfterWriting(),
-      },
-      letterOf,
-      offers,
-      this.drafts,
-    );
-    offers.attach(
-      requireElement("[data-naming-name]"),
-      () => toKind(requireElement("[data-naming-kind]").value) === NOTE,
-    );
-    this.finding = new Finding(requireElement("[data-finding]"), {
-      api,
-      vods,
-      letterOf,
-      onFound: () => this.store.load(),
-    });
+    this.list = new EventList(requireElement("[data-event-list]"), this);
+    this.details = new EventDetails(requireElement("[data-event-details]"), this);
+    this.offers.attach(this.fields.name, () => toKind(this.fields.kind.value) === NOTE);
+    this.finding = new Finding(requireElement("[data-finding]"), this);
     this.card = new HoverCard(requireElement("[data-hover-card]"), panes);
-    this.lanes = new EventLanes(requireElement("[data-event-layer]"), timeline, {
-      open: (one) => this.open(one),
-      drag: (one, vodId, hold, by) => this.#drag(one, vodId, hold, by),
-      hover: (marker, element, at) =>
-        marker && element ? this.card.show(marker, element, at ?? marker.at) : this.card.hide(),
-      canChange: (one) => one.sources.every(({ event }) => this.#canChange(event)),
-    });
+    this.lanes = new EventLanes(requireElement("[data-event-layer]"), timeline, this);
     this.store.addEventListener("change", () => this.#draw());
     this.store.addEventListener("rename", (event) => {
       const { from, to } = /** @type {CustomEvent} */ (event).detail;
@@ -157,10 +114,7 @@ export class EventsPanel {
     this.#drawEdits();
   }
 
-  /**
-   * Apply a message about events that a user has changed.
-   * @param {{by: string, named?: Record<string, string[]>}} message
-   */
+  /** Apply a message about changed events. @param {{by: string, named?: Record<string, string[]>}} message */
   receive(message) {
     this.store.receive(/** @type {any} */ (message));
     const mine = Object.entries(message.named ?? {}).filter(([, users]) => users.includes(this.username));
@@ -198,7 +152,10 @@ export class EventsPanel {
     this.details.show(selected ?? null);
     this.#keepLostTyping();
     this.#drawFilters(all);
-    this.#drawState(all.length);
+    setText(requireElement("[data-event-count]"), all.length ? String(all.length) : "");
+    this.state.hidden = this.#shown.length > 0 && !store.failure;
+    requireElement("[data-event-list]").hidden = this.#shown.length === 0;
+    this.drawState(this.#stateView(all.length));
     this.#drawDraftRows();
     this.drawMentions(selected);
     const drawn = [...store.all].filter(
@@ -212,9 +169,9 @@ export class EventsPanel {
   #drawDrafts() {
     const strokes = this.#sketch && this.drafts.get(this.#sketch.draft)?.strokes;
     if (strokes) this.#sketch?.sketch.follow(strokes);
-    const name = requireElement("[data-naming-name]");
+    const { name } = this.fields;
     if (this.#marked && name.value.trim()) {
-      const draft = this.drafts.get(this.#marked.draft);
+      const draft = this.drafts.get(this.#marked.key);
       if (draft && draft.text !== name.value) name.value = draft.text;
       else if (draft) return this.#draw();
       else this.#hideNaming();
@@ -253,16 +210,10 @@ export class EventsPanel {
     const { canComment } = this.rights();
     const isListed = (/** @type {string} */ key) =>
       key.startsWith(NEW)
-        ? key === this.#marked?.draft || key === this.#sketch?.draft
+        ? key === this.#marked?.key || key === this.#sketch?.draft
         : (canComment || !key.endsWith("/reply")) && (!store.isLoaded || store.get(key.split("/")[0]));
     const rows = this.drafts.all.filter(([key]) => !isListed(key));
-    this.drawRows(
-      repeat(
-        rows,
-        ([key]) => key,
-        ([key, { value }]) => this.#draftRowView(key, value),
-      ),
-    );
+    this.drawRows(repeat(rows, getKey, ([key, { value }]) => this.#draftRowView(key, value)));
   }
 
   /** @param {string} key @param {any} value */
@@ -292,8 +243,8 @@ export class EventsPanel {
   #continue(key, draft) {
     if (draft.strokes) return this.draw(undefined, [key, draft]);
     this.actions.seek(draft.at);
-    this.#openNaming(this.#markedBy(key, draft), draft);
-    requireElement("[data-naming-name]").focus();
+    this.#openNaming(key, draft);
+    this.fields.name.focus();
   }
 
   /** Continue text written for a deleted event as a new comment. @param {string} key @param {string} text */
@@ -301,16 +252,10 @@ export class EventsPanel {
     this.#closeNaming();
     this.mark(NOTE);
     if (!this.#marked) return;
-    const name = requireElement("[data-naming-name]");
+    const { name } = this.fields;
     name.value = [name.value, text.replaceAll("\n", " ")].filter(Boolean).join(" ");
     this.#keepNaming();
     this.drafts.set(key, undefined);
-  }
-
-  /** @param {string} key @param {NewDraft} draft */
-  #markedBy(key, { vodId, at, time, kind, offered = kind }) {
-    const pane = this.panes.find(({ id }) => id === vodId) ?? this.panes[0];
-    return { pane, at, time, draft: key, offered };
   }
 
   /** Mark mentions in the open event as read, and show the number of unread mentions. @param {Shown} [selected] */
@@ -337,90 +282,58 @@ export class EventsPanel {
     requireElement("[data-event-details]").focus();
   }
 
-  /** @param {number} total */
-  #drawState(total) {
-    setText(requireElement("[data-event-count]"), total ? String(total) : "");
+  /** Return the template of the text that is shown without events. @param {number} total Number of all events. */
+  #stateView(total) {
     const { store } = this;
-    const state = requireElement("[data-event-state]");
-    const isEmpty = this.#shown.length === 0;
-    state.hidden = !isEmpty && !store.failure;
-    requireElement("[data-event-list]").hidden = isEmpty;
-    if (store.failure)
-      state.replaceChildren(createErrorNote("The events could not be loaded.", store.failure, () => store.load()));
-    else if (!store.isLoaded) state.replaceChildren(h("p", { class: "pad faint" }, "Loading the events"));
-    else if (total)
-      state.replaceChildren(
-        h("p", { class: "pad faint" }, "No events match the filters. "),
-        h(
-          "button",
-          { class: "btn", type: "button", onclick: () => this.#filter(makeEmptyFilters()) },
-          "Show all events",
-        ),
-      );
-    else
-      state.replaceChildren(
-        h(
-          "div",
-          { class: "empty" },
-          h("h2", {}, "No events yet"),
-          h(
-            "p",
-            { class: "text-small" },
-            "Press M to mark a moment and name it. Use Comment to write about a moment, and Draw to draw on a frame.",
-          ),
-        ),
-      );
+    if (store.failure) return errorView("The events could not be loaded.", store.failure, () => store.load());
+    if (!store.isLoaded) return html`<p class="pad faint">Loading the events</p>`;
+    const showAll = () => this.#filter(makeEmptyFilters());
+    if (total)
+      return html`
+        <p class="pad faint">No events match the filters. </p>
+        <button class="btn" type="button" @click=${showAll}>Show all events</button>`;
+    return html`
+      <div class="empty">
+        <h2>No events yet</h2>
+        <p class="text-small">
+          Press M to mark a moment and name it. Use Comment to write about a moment, and Draw to draw on a frame.
+        </p>
+      </div>`;
   }
 
   /** @param {Shown[]} all */
   #drawFilters(all) {
-    const { hiddenKinds, vodId, person, origin } = this.#filters;
-    const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.dataset.kindFilter;
-    const bar = requireElement("[data-kind-filters]");
-    bar.replaceChildren(
-      ...countKinds(all).map(([kind, count]) => {
-        const { name, tone, shape } = getLook(kind);
-        const sample = /** @type {any} */ ({ kind });
-        return h(
-          "button",
-          {
-            type: "button",
-            "aria-pressed": String(!hiddenKinds.has(kind)),
-            "aria-label": `${name}, ${count}`,
-            title: name,
-            data: { kindFilter: kind, tone, shape },
-            onclick: () => {
-              const hidden = new Set(hiddenKinds);
-              if (!hidden.delete(kind)) hidden.add(kind);
-              this.#filter({ ...this.#filters, hiddenKinds: hidden });
-            },
-          },
-          createGlyph(sample),
-          String(count),
-        );
-      }),
-    );
-    if (focused)
-      /** @type {HTMLElement|null} */ (bar.querySelector(`[data-kind-filter="${CSS.escape(focused)}"]`))?.focus();
-    const people = listPeople(all);
-    const select = /** @type {HTMLSelectElement} */ (requireElement("[data-filter=person]"));
-    if (document.activeElement !== select)
-      select.replaceChildren(
-        h("option", { value: "" }, "Everyone"),
-        ...people.map((name) => h("option", { value: name }, name)),
-      );
-    /** @type {HTMLSelectElement} */ for (const [name, value] of Object.entries({ vodId, person, origin }))
+    const { vodId, person, origin } = this.#filters;
+    const active = /** @type {HTMLElement} */ (document.activeElement);
+    this.drawKinds(repeat(countKinds(all), getKey, ([kind, count]) => this.#kindView(kind, count)));
+    if (this.filters.contains(active)) active.focus(); // a button that has moved has lost the focus
+    if (active !== this.people)
+      this.drawPeople(html`
+        <option value="">Everyone</option>
+        ${listPeople(all).map((name) => html`<option value=${name}>${name}</option>`)}`);
+    for (const [name, value] of Object.entries({ vodId, person, origin }))
       requireElement(`[data-filter=${name}]`).value = value;
     requireElement("[data-more-filters]").setAttribute("aria-pressed", String(Boolean(vodId || person || origin)));
   }
 
+  /** @param {string} kind @param {number} count */
+  #kindView(kind, count) {
+    const { hiddenKinds } = this.#filters;
+    const { name, tone, shape } = getLook(kind);
+    const toggle = () => {
+      const hidden = new Set(hiddenKinds);
+      if (!hidden.delete(kind)) hidden.add(kind);
+      this.#filter({ ...this.#filters, hiddenKinds: hidden });
+    };
+    return html`<button type="button" aria-pressed=${String(!hiddenKinds.has(kind))} aria-label="${name}, ${count}"
+      title=${name} data-kind-filter=${kind} data-tone=${tone} data-shape=${shape} @click=${toggle}
+      >${glyphView({ kind })}${count}</button>`;
+  }
+
   #drawEdits() {
     const { undo, redo } = this.store.edits.labels;
-    for (const [act, label, words] of /** @type {[string, string|null, string][]} */ ([
-      ["undo", undo, "Undo"],
-      ["redo", redo, "Redo"],
-    ])) {
-      const button = requireElement(`[data-act=${act}]`);
+    for (const [words, label] of Object.entries({ Undo: undo, Redo: redo })) {
+      const button = requireElement(`[data-act=${words.toLowerCase()}]`);
       button.disabled = label === null;
       labelButton(button, label ? `${words}: ${label}` : words);
     }
@@ -438,23 +351,25 @@ export class EventsPanel {
     const said = `${canEdit} ${canComment}`;
     if (said === this.#rightsDrawn) return;
     const open = !this.#rightsDrawn && this.#newDrafts.find(([, draft]) => draft.isOpen);
-    if (open) this.#openNaming(this.#markedBy(...open), open[1]);
+    if (open) this.#openNaming(...open);
     this.#rightsDrawn = said;
-    requireElement("[data-naming-kind]").readOnly = !canEdit;
+    this.fields.kind.readOnly = !canEdit;
     requireElement("[data-act=mark]").disabled = !canEdit;
-    requireElement("[data-act=comment]").disabled = requireElement("[data-act=sketch]").disabled = !canComment;
-    this.details.show(null);
+    requireElement("[data-act=comment]").disabled = this.sketchButton.disabled = !canComment;
     this.#draw();
   }
 
-  /**
-   * Return whether the user may change an event or a reply.
-   * @param {{created_by: string|null}} written
-   */
-  #canChange(written) {
+  /** Return whether the user may change an event or a reply. @param {{created_by: string|null}} written */
+  canChange(written) {
     const { canEdit, canComment, userId } = this.rights();
     return canEdit || (canComment && written.created_by === userId);
   }
+
+  /** Return whether the user may change all events of a group. @param {Shown} one */
+  canChangeAll = ({ sources }) => sources.every(({ event }) => this.canChange(event));
+
+  /** Return whether a group has unsent text. @param {Shown} one */
+  hasDraft = ({ sources }) => sources.some(({ event }) => this.#withDraft.has(event.event_id));
 
   // Actions
 
@@ -472,6 +387,12 @@ export class EventsPanel {
     this.actions.seek(one.at);
   }
 
+  closeDetails() {
+    const id = this.#selected;
+    this.select("");
+    this.list.focus(id);
+  }
+
   /** Open the next visible event (`by` is 1) or the previous one (`by` is -1). @param {number} by */
   step(by) {
     const T = this.actions.controller.time;
@@ -480,51 +401,35 @@ export class EventsPanel {
     const isThere =
       chosen >= 0 && Math.abs(Math.max(this.actions.controller.start, this.#shown[chosen].at) - T) < REACHED;
     const byTime = by > 0 ? findLastBegun(this.#shown, T + REACHED) + 1 : findLastBegun(this.#shown, T - REACHED);
-    const index = isThere ? chosen + by : byTime;
-    const one = this.#shown[index];
+    const one = this.#shown[isThere ? chosen + by : byTime];
     if (one) this.open(one);
     else showToast(by > 0 ? "There is no later event." : "There is no earlier event.", "warn");
   }
 
-  /**
-   * @param {string} [kind]
-   */
+  /** @param {string} [kind] */
   mark(kind = this.#kind) {
     const { canEdit, canComment } = this.rights();
-    if (!canEdit && !(canComment && kind === NOTE))
+    const isNote = kind === NOTE;
+    if (!canEdit && !(canComment && isNote))
       return showToast(
         canComment
           ? "You can comment on this comparison, but not add other events. Press C to comment."
           : "You cannot add events to this comparison.",
         "warn",
       );
-    const { controller } = this.actions;
-    const at = controller.time;
-    const isNote = kind === NOTE;
+    const at = this.actions.controller.time;
     const begun = this.#newDrafts.find(
       ([key, draft]) =>
         !this.#sentDrafts.has(key) && (draft.kind === NOTE) === isNote && Math.abs(draft.at - at) < SAME_MOMENT,
     );
-    const touched = this.actions.touched;
-    const pane =
-      touched.track.runsAt(at) || touched.track.free
-        ? touched
-        : (this.panes.find(({ track }) => track.runsAt(at)) ?? touched);
-    const { track } = pane;
-    const time = track.free ? track.time : Math.min(Math.max(track.timeAt(at), 0), track.duration);
-    const draft = {
-      kind,
-      vodId: pane.id,
-      at,
-      time,
-      isOfAll: requireElement("[data-naming-all]").checked,
-      text: "",
-      isOpen: true,
-    };
-    const [key, shown] = begun ?? [`${NEW}${makeIdempotencyKey()}`, draft];
-    this.#openNaming(this.#markedBy(key, shown), shown);
+    const { touched } = this.actions;
+    const runs = (/** @type {Pane} */ { track }) => track.runsAt(at);
+    const pane = touched.track.free ? touched : ([touched, ...this.panes].find(runs) ?? touched);
+    const place = { vodId: pane.id, at, time: getVideoTime(pane.track, at), isOfAll: this.fields.all.checked };
+    const [key, draft] = begun ?? [`${NEW}${makeIdempotencyKey()}`, { kind, ...place, text: "", isOpen: true }];
+    this.#openNaming(key, draft);
     this.reveal();
-    requireElement("[data-naming-name]").focus();
+    this.fields.name.focus();
   }
 
   /** Drafts of new events without a drawing, with their keys, newest first. @returns {[string, NewDraft][]} */
@@ -533,22 +438,18 @@ export class EventsPanel {
     return all.map(([key, { value }]) => [key, value]);
   }
 
-  /**
-   * Show the form for a new event. Text of an open form is kept as a draft.
-   * @param {{pane: import("../panes.js").Pane, at: number, time: number, draft: string, offered: string}} marked
-   * @param {NewDraft} draft
-   */
-  #openNaming(marked, { kind, isOfAll, text }) {
-    if (this.#marked?.draft === marked.draft) return;
+  /** Show the form for a new event. Text of an open form is kept. @param {string} key @param {NewDraft} draft */
+  #openNaming(key, draft) {
+    if (this.#marked?.key === key) return;
+    const { kind, isOfAll, text } = draft;
+    const pane = this.panes.find(({ id }) => id === draft.vodId) ?? this.panes[0];
     this.#closeNaming();
-    this.#marked = marked;
-    const form = requireElement("[data-naming]");
-    form.hidden = false;
-    setText(requireElement("[data-naming-letter]"), marked.pane.letter);
-    requireElement("[data-naming-letter]").dataset.letter = marked.pane.letter;
-    requireElement("[data-naming-kind]").value = kind;
-    requireElement("[data-naming-all]").checked = isOfAll;
-    const name = /** @type {HTMLInputElement} */ (requireElement("[data-naming-name]"));
+    this.#marked = { key, draft: { offered: kind, ...draft, vodId: pane.id } };
+    this.naming.hidden = false;
+    const { letter, name } = this.fields;
+    letter.textContent = letter.dataset.letter = pane.letter;
+    this.fields.kind.value = kind;
+    this.fields.all.checked = isOfAll;
     name.maxLength = kind === NOTE ? LONGEST_COMMENT : LONGEST_NAME;
     name.value = text;
     name.placeholder = kind === NOTE ? "Write a comment" : "Describe what happens";
@@ -558,65 +459,60 @@ export class EventsPanel {
 
   /** Store the contents of the form for a new event, as a draft. */
   #keepNaming(isOpen = true) {
-    const marked = this.#marked;
-    if (!marked) return;
-    const text = requireElement("[data-naming-name]").value;
-    const kind = toKind(requireElement("[data-naming-kind]").value) || this.#kind;
-    /** @type {NewDraft} */ const draft = {
-      kind,
-      offered: marked.offered,
-      vodId: marked.pane.id,
-      at: marked.at,
-      time: marked.time,
-      isOfAll: requireElement("[data-naming-all]").checked,
-      text,
-      isOpen,
-    };
-    this.drafts.set(marked.draft, text.trim() || kind !== marked.offered ? draft : undefined);
+    if (!this.#marked) return;
+    const { key, draft } = this.#marked;
+    const text = this.fields.name.value;
+    const kind = toKind(this.fields.kind.value) || this.#kind;
+    const isChanged = text.trim() || kind !== draft.offered;
+    this.drafts.set(key, isChanged ? { ...draft, kind, isOfAll: this.fields.all.checked, text, isOpen } : undefined);
   }
 
   async #saveMark() {
     const marked = this.#marked;
-    if (!marked || this.#sentDrafts.has(marked.draft)) return;
-    const typed = requireElement("[data-naming-kind]").value.trim();
+    if (!marked || this.#sentDrafts.has(marked.key)) return;
+    const { name, all } = this.fields;
+    const typed = this.fields.kind.value.trim();
     const kind = toKind(typed) || this.#kind;
     if (typed && !toKind(typed)) {
       showToast("The kind of event must contain at least one letter from a to z or one digit.", "bad");
-      return requireElement("[data-naming-kind]").focus();
+      return this.fields.kind.focus();
     }
-    const text = requireElement("[data-naming-name]").value.trim();
-    if (kind === NOTE && !text) return requireElement("[data-naming-name]").focus();
+    const text = name.value.trim();
+    if (kind === NOTE && !text) return name.focus();
     if (kind !== NOTE) this.#kind = kind;
-    const isOfAll = requireElement("[data-naming-all]").checked;
-    const place = isOfAll
-      ? { global_time: roundToMicroseconds(marked.at) }
-      : { vod_id: marked.pane.id, time: roundToMicroseconds(marked.time) };
+    const place = all.checked
+      ? { global_time: roundToMicroseconds(marked.draft.at) }
+      : { vod_id: marked.draft.vodId, time: roundToMicroseconds(marked.draft.time) };
     const values = { ...place, kind, [kind === NOTE ? "body" : "label"]: text };
-    this.#sentDrafts.add(marked.draft);
+    this.#sentDrafts.add(marked.key);
     this.#showBusy();
     const isSent = await this.#attempt(async () => {
-      const event = await this.drafts.send(
-        marked.draft,
-        values,
-        (given, key, isCancelled) => this.store.create(given, key, isCancelled),
-        (event, given) => this.store.takeBack(event, given),
-      );
+      const event = await this.#create(marked.key, values);
       if (this.#marked === marked) this.#hideNaming();
       if (!isTyping()) this.select(event.event_id);
       this.actions.playAfterWriting();
     });
-    this.#sentDrafts.delete(marked.draft);
+    this.#sentDrafts.delete(marked.key);
     this.#showBusy();
-    if (!isSent && this.#marked === marked && !isTyping()) requireElement("[data-naming-name]").focus();
+    if (!isSent && this.#marked === marked && !isTyping()) name.focus();
+  }
+
+  /** Create an event from a draft. @param {string} draft @param {any} values */
+  #create(draft, values) {
+    return this.drafts.send(
+      draft,
+      values,
+      (given, key, isCancelled) => this.store.create(given, key, isCancelled),
+      (event, given) => this.store.takeBack(event, given),
+    );
   }
 
   /** Lock the form for a new event while its draft is being sent. A form with another draft stays editable. */
   #showBusy() {
-    const form = requireElement("[data-naming]");
-    const isBusy = this.#marked !== null && this.#sentDrafts.has(this.#marked.draft);
-    form.setAttribute("aria-busy", String(isBusy));
-    requireElement("[data-naming-name]").readOnly = isBusy;
-    if (isBusy) blurWithin(form); // take the focus from the locked field, so that key presses run shortcuts
+    const isBusy = this.#marked !== null && this.#sentDrafts.has(this.#marked.key);
+    this.naming.setAttribute("aria-busy", String(isBusy));
+    this.fields.name.readOnly = isBusy;
+    if (isBusy) blurWithin(this.naming); // take the focus from the locked field, so that key presses run shortcuts
   }
 
   /** Close the form for a new event; its text is kept as a draft. */
@@ -627,9 +523,8 @@ export class EventsPanel {
 
   #hideNaming() {
     this.#marked = null;
-    const form = requireElement("[data-naming]");
-    blurWithin(form); // remove the focus: a hidden field with focus would receive all keys
-    form.hidden = true;
+    blurWithin(this.naming); // remove the focus: a hidden field with focus would receive all keys
+    this.naming.hidden = true;
     this.#drawDraftRows();
   }
 
@@ -637,13 +532,10 @@ export class EventsPanel {
   async remove(one) {
     const events = one.sources.map(({ event }) => event);
     const replies = events.reduce((sum, event) => sum + event.replies.length, 0);
-    const isGone = () => {
-      this.select("");
-      showToast(`${events.length > 1 ? `${events.length} events` : "Event"} deleted. Press Ctrl+Z to undo.`);
-    };
     if (!replies) {
-      if (await this.#attempt(() => this.store.remove(events))) isGone();
-      return;
+      if (!(await this.#attempt(() => this.store.remove(events)))) return;
+      this.select("");
+      return showToast(`${events.length > 1 ? `${events.length} events` : "Event"} deleted. Press Ctrl+Z to undo.`);
     }
     askToDelete({
       heading: `Delete ${getEventName(one.event)}?`,
@@ -653,8 +545,16 @@ export class EventsPanel {
     });
   }
 
+  /** Send a reply; return false if that fails. @param {Shown} one @param {string} body @param {string} draft Key. */
+  reply({ id }, body, draft) {
+    /** @type {(text: string, key: string, isCancelled: boolean) => Promise<string|undefined>} */
+    const send = (text, key, isCancelled) => this.store.reply(id, text, key, isCancelled);
+    const takeBack = async (/** @type {string|undefined} */ made) => made && this.store.removeReply(id, made);
+    return this.#attempt(() => this.drafts.send(draft, body, send, takeBack));
+  }
+
   /** Delete a reply; ask first if it is another user's. @param {Shown} one @param {string} replyId */
-  #removeReply(one, replyId) {
+  removeReply(one, replyId) {
     const reply = one.event.replies.find((other) => other.reply_id === replyId);
     const remove = () => this.store.removeReply(one.id, replyId);
     if (!reply || reply.created_by === this.rights().userId) return void this.#attempt(remove);
@@ -713,115 +613,74 @@ export class EventsPanel {
     if (this.view.state.main !== pane.id) this.actions.makeLarge(pane.id);
     const at = kept?.at ?? controller.time;
     const { track } = pane;
-    const time = kept?.time ?? Math.min(Math.max(track.free ? track.time : track.timeAt(at), 0), track.duration);
+    const time = kept?.time ?? getVideoTime(track, at);
     const eventId = source?.event_id ?? "";
     let saved = kept?.saved ?? getStrokes(source);
-    const sketch = new Sketch(pane, kept?.strokes ?? saved, {
-      changed: (strokes) => {
-        const isSame = JSON.stringify(strokes) === JSON.stringify(saved);
-        /** @type {NewDraft} */
-        const draft = {
-          kind: NOTE,
-          vodId: pane.id,
-          at,
-          time,
-          isOfAll: false,
-          text: "",
-          isOpen: false,
-          strokes,
-          eventId,
-          saved,
-        };
-        this.drafts.set(key, isSame ? undefined : draft);
-      },
-      done: async (strokes) => {
-        const place = { vod_id: pane.id, time };
-        const now =
-          strokes && (await this.#keepDrawing(source, saved, { place, strokes, duration: track.duration, key }));
-        if (now) {
-          sketch.merge(now, saved);
-          saved = now;
-        }
-        if (now || now === undefined) return false;
-        this.#sketch = null;
-        requireElement("[data-act=sketch]").setAttribute("aria-pressed", "false");
-        this.#drawDraftRows();
+
+    const changed = (/** @type {Stroke[]} */ strokes) => {
+      const isSame = JSON.stringify(strokes) === JSON.stringify(saved);
+      const draft = { kind: NOTE, vodId: pane.id, at, time, isOfAll: false, text: "", isOpen: false };
+      this.drafts.set(key, isSame ? undefined : { ...draft, strokes, eventId, saved });
+    };
+
+    const create = async (/** @type {{strokes: Stroke[]}} */ drawing) => {
+      const end = Math.min(time + SHOWN_SECONDS, track.duration);
+      const span = end - time > SHORTEST ? { end: roundToMicroseconds(end) } : {};
+      const place = { vod_id: pane.id, time: roundToMicroseconds(time), ...span };
+      const event = await this.#create(key, { ...place, kind: NOTE, drawing });
+      this.reveal();
+      if (isTyping()) return;
+      this.select(event.event_id);
+      this.details.focus("body");
+    };
+
+    // Save the strokes; return false after an error.
+    const save = async (/** @type {Stroke[]} */ strokes) => {
+      const drawing = strokes.length ? { strokes } : null;
+      const base = { drawing: saved.length ? { strokes: saved } : null };
+      try {
+        const change = { id: eventId, values: { drawing }, base };
+        if (source) await this.store.change([change], `drew on ${getEventName(source)}`);
+        else if (drawing) await create(drawing);
+        this.drafts.set(key, undefined);
         return true;
-      },
-    });
+      } catch (error) {
+        if (!(error instanceof ApiError && error.type === "event_changed" && source)) {
+          showToast(explainError(error), "bad");
+          return false;
+        }
+        await this.store.load();
+        showToast(
+          "Another user has changed this drawing. It now shows their changes and yours. Check it, then save again.",
+          "warn",
+        );
+        const now = getStrokes(this.store.get(eventId));
+        sketch.merge(now, saved);
+        saved = now;
+        return false;
+      }
+    };
+
+    const done = async (/** @type {Stroke[]|null} */ strokes) => {
+      if (strokes && !(await save(strokes))) return false;
+      this.#sketch = null;
+      this.sketchButton.setAttribute("aria-pressed", "false");
+      this.#drawDraftRows();
+      return true;
+    };
+
+    const sketch = new Sketch(pane, kept?.strokes ?? saved, { changed, done });
     this.#sketch = { sketch, eventId, draft: key };
     this.#drawDraftRows();
-    requireElement("[data-act=sketch]").setAttribute("aria-pressed", "true");
+    this.sketchButton.setAttribute("aria-pressed", "true");
   }
 
   /**
-   * Save a drawing. Return null if it is saved. Return the drawing's current strokes if another user has changed them.
-   * Return undefined after any other error.
-   * @param {import("./store.js").SessionEvent|undefined} source The event to change; if it is undefined,
-   *   create an event.
-   * @param {import("./strokes.js").Stroke[]} saved The event's strokes when the user began to draw.
-   * @param {object} drawn
-   * @param {{vod_id: string, time: number}} drawn.place The video and the position of the event to create.
-   * @param {import("./strokes.js").Stroke[]} drawn.strokes
-   * @param {number} drawn.duration
-   * @param {string} drawn.key The draft's key.
-   * @returns {Promise<null|undefined|import("./strokes.js").Stroke[]>}
-   */
-  async #keepDrawing(source, saved, { place, strokes, duration, key }) {
-    const drawing = strokes.length ? { strokes } : null;
-    try {
-      if (source) {
-        const change = {
-          id: source.event_id,
-          values: { drawing },
-          base: { drawing: saved.length ? { strokes: saved } : null },
-        };
-        await this.store.change([change], `drew on ${getEventName(source)}`);
-      } else if (drawing) await this.#createDrawing(place, drawing, duration, key);
-      this.drafts.set(key, undefined);
-      return null;
-    } catch (error) {
-      if (!(error instanceof ApiError && error.type === "event_changed" && source)) {
-        showToast(explainError(error), "bad");
-        return undefined;
-      }
-      await this.store.load();
-      showToast(
-        "Another user has changed this drawing. It now shows their changes and yours. Check it, then save again.",
-        "warn",
-      );
-      return getStrokes(this.store.get(source.event_id));
-    }
-  }
-
-  /**
-   * @param {{vod_id: string, time: number}} place
-   * @param {{strokes: import("./strokes.js").Stroke[]}} drawing
-   * @param {number} duration
-   * @param {string} key
-   */
-  async #createDrawing(place, drawing, duration, key) {
-    const end = Math.min(place.time + SHOWN_SECONDS, duration);
-    const span = end - place.time > SHORTEST ? { end: roundToMicroseconds(end) } : {};
-    const values = { ...place, time: roundToMicroseconds(place.time), ...span, kind: NOTE, drawing };
-    const event = await this.drafts.send(
-      key,
-      values,
-      (given, id, isCancelled) => this.store.create(given, id, isCancelled),
-      (made, given) => this.store.takeBack(made, given),
-    );
-    this.reveal();
-    if (isTyping()) return;
-    this.select(event.event_id);
-    this.details.focus("body");
-  }
-
-  /**
-   * @param {Shown} one
-   * @param {any} values
+   * Change fields of an event. Return false after a failure, for example if a value in `base` is outdated.
+   * @param {Shown} one @param {any} values
    * @param {any} [base] The values that the user saw in the changed fields before the change.
    */
-  #change(one, values, base) {
+  change(one, values, base) {
     // Name, kind and colour apply to all events of a group; other values, such as a note, only to the first event.
     const isShared = Object.keys(values).every((name) => ["kind", "label", "color"].includes(name));
     const sources = isShared ? one.sources : one.sources.slice(0, 1);
@@ -829,80 +688,62 @@ export class EventsPanel {
     // `base`, so that conflicts are noticed. Other events may have had different values from the start; send `base` only
     // for those that had the same.
     const isSeen = (/** @type {any} */ event) => Object.keys(base ?? {}).every((name) => event[name] === base[name]);
-    const changes = sources.map(({ event }) => ({
-      id: event.event_id,
-      values,
-      base: event === one.event || isSeen(event) ? base : undefined,
-    }));
+    const changes = sources.map(({ event }) => {
+      return { id: event.event_id, values, base: event === one.event || isSeen(event) ? base : undefined };
+    });
     return this.#attempt(() => this.store.change(changes, `changed ${getEventName(one.event)}`));
   }
 
   /**
-   * Move a group of events, or the end of its span, on the shared clock.
+   * Move a group of events, or the end of its span, on the shared clock; return false after a failure.
    * @param {Shown} one
    * @param {{at?: number, until?: number|null}} to The new start (`at`) and end (`until`) on the shared clock,
    *   in seconds. With `until: null`, the group becomes a moment without an end.
    */
-  #move(one, { at, until }) {
+  move(one, { at, until }) {
     if (at !== undefined) return this.#shift(one, one.sources, "move", at - one.at);
-    if (until === null)
-      return this.#attempt(() =>
-        this.store.change(
-          one.sources.map(({ event }) => ({ id: event.event_id, values: { end: null } })),
-          `made ${getEventName(one.event)} a moment`,
-        ),
-      );
+    if (until === null) {
+      const changes = one.sources.map(({ event }) => ({ id: event.event_id, values: { end: null } }));
+      return this.#attempt(() => this.store.change(changes, `made ${getEventName(one.event)} a moment`));
+    }
     return this.#shift(one, one.sources, "end", /** @type {number} */ (until) - (one.until ?? one.at));
   }
 
-  /** @param {Shown} one @param {string|null} vodId @param {import("./lanes.js").Hold} hold @param {number} by */
-  #drag(one, vodId, hold, by) {
+  /**
+   * Move an event, or one end of its span, by a number of seconds.
+   * @param {Shown} one @param {string|null} vodId @param {import("./lanes.js").Hold} hold @param {number} by
+   */
+  drag(one, vodId, hold, by) {
     const sources = vodId === null ? one.sources : one.sources.filter(({ event }) => event.vod_id === vodId);
     this.#shift(one, sources, hold, by);
   }
 
   /**
    * Shift events, or one end of their spans.
-   * @param {Shown} one
-   * @param {import("./store.js").Source[]} sources
-   * @param {import("./lanes.js").Hold} hold The part to shift: the event ("move"), or the start or end of its
-   *   span.
+   * @param {Shown} one @param {import("./store.js").Source[]} sources
+   * @param {import("./lanes.js").Hold} hold The part to shift: the event ("move"), or the start or end of its span.
    * @param {number} by The shift in seconds.
    */
   #shift(one, sources, hold, by) {
     const changes = sources.map(({ event, at, until }) => {
-      const pane = this.panes.find(({ id }) => id === event.vod_id);
+      const pane = this.panes.find((other) => other.id === event.vod_id);
       const longest = pane ? pane.track.duration : Number.POSITIVE_INFINITY;
-      const onVideo = (/** @type {number} */ T) => (pane ? toVideoTime(T, pane.track.placement) : T);
-      const within = (/** @type {number} */ value, low = 0, high = longest) => Math.min(Math.max(value, low), high);
+      // Convert a time on the shared clock to the event's own time, within limits.
+      const place = (/** @type {number} */ T, low = 0, high = longest) =>
+        Math.min(Math.max(pane ? toVideoTime(T, pane.track.placement) : T, low), high);
       const length = event.end === null ? 0 : event.end - event.time;
-      if (hold === "move") {
-        const time = within(onVideo(at + by), 0, longest - length);
-        return {
-          id: event.event_id,
-          values:
-            event.end === null
-              ? { time: roundToMicroseconds(time) }
-              : { time: roundToMicroseconds(time), end: roundToMicroseconds(time + length) },
-        };
-      }
-      if (hold === "start") {
-        const time = within(onVideo(at + by), 0, (event.end ?? longest) - SHORTEST);
-        return { id: event.event_id, values: { time: roundToMicroseconds(time) } };
-      }
-      return {
-        id: event.event_id,
-        values: { end: roundToMicroseconds(within(onVideo((until ?? at) + by), event.time + SHORTEST)) },
-      };
+      /** @type {Record<string, number>} */ const values = {};
+      if (hold === "start") values.time = place(at + by, 0, (event.end ?? longest) - SHORTEST);
+      if (hold === "move") values.time = place(at + by, 0, longest - length);
+      if (hold === "move" && event.end !== null) values.end = values.time + length;
+      if (hold === "end") values.end = place((until ?? at) + by, event.time + SHORTEST);
+      for (const name of Object.keys(values)) values[name] = roundToMicroseconds(values[name]);
+      return { id: event.event_id, values };
     });
     return this.#attempt(() => this.store.change(changes, `moved ${getEventName(one.event)}`));
   }
 
-  /**
-   * Make a change; if it fails, show the error and return false.
-   * @param {() => Promise<unknown>} change
-   * @returns {Promise<boolean>}
-   */
+  /** Make a change; if it fails, show the error and return false. @param {() => Promise<unknown>} change */
   async #attempt(change) {
     try {
       await change();
@@ -915,22 +756,18 @@ export class EventsPanel {
 
   /** @param {HTMLElement} button */
   #menu(button) {
-    const choose = () => /** @type {HTMLInputElement} */ (requireElement("[data-event-file]")).click();
+    const choose = () => requireElement("[data-event-file]").click();
+    const { canEdit } = this.rights();
+    const file = { icon: "download", download: "" };
     toggleMenu(button, "Find, import and export events", [
-      ...(!this.rights().canEdit || this.finding.progress.isRunning
-        ? []
-        : [{ label: "Find events in the videos", icon: "search", run: () => this.finding.open() }]),
-      { label: "Export as CSV", icon: "download", href: this.api.file("csv"), download: "" },
-      { label: "Export as JSON", icon: "download", href: this.api.file("json"), download: "" },
-      {
-        label: "Export as a timeline for video editors",
-        icon: "download",
-        href: this.api.timeline,
-        download: "",
-        note: "OTIO",
-      },
+      ...(canEdit && !this.finding.progress.isRunning
+        ? [{ label: "Find events in the videos", icon: "search", run: () => this.finding.open() }]
+        : []),
+      { label: "Export as CSV", href: this.api.file("csv"), ...file },
+      { label: "Export as JSON", href: this.api.file("json"), ...file },
+      { label: "Export as a timeline for video editors", href: this.api.timeline, note: "OTIO", ...file },
       { label: "Print", icon: "list", href: "?print", note: "with frames and drawings" },
-      ...(!this.rights().canEdit ? [] : [{ label: "Import from a file", icon: "upload", apart: true, run: choose }]),
+      ...(canEdit ? [{ label: "Import from a file", icon: "upload", apart: true, run: choose }] : []),
     ]);
   }
 
@@ -967,23 +804,27 @@ export class EventsPanel {
       "next-event": () => this.step(1),
       "previous-event": () => this.step(-1),
     };
-    for (const [name, act] of Object.entries(acts)) requireElement(`[data-act=${name}]`).addEventListener("click", act);
-    requireElement("[data-mentions]").addEventListener("click", () => this.#showMention());
-    requireElement("[data-event-menu]").addEventListener("click", (/** @type {Event} */ event) =>
-      this.#menu(/** @type {HTMLElement} */ (event.currentTarget)),
-    );
+    const onClick = (/** @type {string} */ part, /** @type {(event: any) => void} */ act) =>
+      requireElement(`[data-${part}]`).addEventListener("click", act);
+    for (const [name, act] of Object.entries(acts)) onClick(`act=${name}`, act);
+    onClick("mentions", () => this.#showMention());
+    onClick("event-menu", ({ currentTarget }) => this.#menu(currentTarget));
+    onClick("naming-cancel", () => this.#closeNaming());
+    onClick("more-filters", ({ currentTarget: more }) => {
+      const choices = requireElement("[data-filter-choices]");
+      choices.hidden = !choices.hidden;
+      more.setAttribute("aria-expanded", String(!choices.hidden));
+    });
     const file = /** @type {HTMLInputElement} */ (requireElement("[data-event-file]"));
     file.addEventListener("change", () => {
       if (file.files?.[0]) this.#import(file.files[0]);
       file.value = "";
     });
-    const form = requireElement("[data-naming]");
-    form.addEventListener("submit", (/** @type {Event} */ event) => {
+    this.naming.addEventListener("submit", (/** @type {Event} */ event) => {
       event.preventDefault();
       this.#saveMark();
     });
-    requireElement("[data-naming-cancel]").addEventListener("click", () => this.#closeNaming());
-    form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    this.naming.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (isComposing(event)) return;
       if (event.key === "Escape") this.#closeNaming();
       else if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
@@ -991,40 +832,33 @@ export class EventsPanel {
       event.preventDefault();
       event.stopPropagation();
     });
-    form.addEventListener("input", () => this.#keepNaming());
+    this.naming.addEventListener("input", () => this.#keepNaming());
     this.#listenToWriting(requireElement("#panel-events"));
     for (const select of document.querySelectorAll("[data-filter]"))
       select.addEventListener("change", () => {
         const { value, dataset } = /** @type {HTMLSelectElement} */ (select);
         this.#filter({ ...this.#filters, [dataset.filter ?? ""]: value });
       });
-    const more = requireElement("[data-more-filters]");
-    more.addEventListener("click", () => {
-      const choices = requireElement("[data-filter-choices]");
-      choices.hidden = !choices.hidden;
-      more.setAttribute("aria-expanded", String(!choices.hidden));
-    });
-    requireElement("#event-kinds").replaceChildren(
-      ...OFFERED.map((kind) => h("option", { value: kind }, getLook(kind).name)),
-    );
+    const offered = OFFERED.map((kind) => html`<option value=${kind}>${getLook(kind).name}</option>`);
+    mount(requireElement("#event-kinds"))(offered);
   }
 }
 
-/** Round to 1 µs, the server's precision. @param {number} seconds @returns {number} */
-function roundToMicroseconds(seconds) {
-  return Math.round(seconds * 1e6) / 1e6;
-}
+/** @param {[string, any]} entry */
+const getKey = ([key]) => key;
 
-function isTyping() {
-  return Boolean(document.activeElement?.matches("input, textarea"));
-}
+/** Return the position of a video at a time on the shared clock. @param {Pane["track"]} track @param {number} at */
+const getVideoTime = (track, at) => Math.min(Math.max(track.free ? track.time : track.timeAt(at), 0), track.duration);
+
+/** Round to 1 µs, the server's precision. @param {number} seconds @returns {number} */
+const roundToMicroseconds = (seconds) => Math.round(seconds * 1e6) / 1e6;
+
+const isTyping = () => Boolean(document.activeElement?.matches("input, textarea"));
 
 /** @param {HTMLElement} form */
 function blurWithin(form) {
   if (form.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
 }
 
-/** @param {import("./store.js").SessionEvent|undefined} event @returns {import("./strokes.js").Stroke[]} */
-function getStrokes(event) {
-  return event?.drawing?.strokes ?? [];
-}
+/** @param {import("./store.js").SessionEvent|undefined} event @returns {Stroke[]} */
+const getStrokes = (event) => event?.drawing?.strokes ?? [];

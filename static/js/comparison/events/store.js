@@ -54,6 +54,13 @@ import { groupEvents } from "./grouping.js";
 const TEXTS = ["kind", "label", "body", "drawing"];
 const WRITTEN = /** @type {const} */ (["kind", "label", "body", "color", "drawing", "vod_id", "time", "end"]);
 
+class Conflict extends ApiError {
+  /** @param {string} sentence */
+  constructor(sentence) {
+    super(sentence, { status: 409 });
+  }
+}
+
 export class EventStore extends EventTarget {
   edits = new Edits();
   isLoaded = false;
@@ -69,8 +76,7 @@ export class EventStore extends EventTarget {
   /** @type {Shown[]|null} */ #shown = null;
 
   /**
-   * @param {ReturnType<typeof import("../../base/api.js").eventsUrl>} api
-   * @param {any[]} vods
+   * @param {ReturnType<typeof import("../../base/api.js").eventsUrl>} api @param {any[]} vods
    * @param {string} [username]
    * @param {string} [userId] Id of the user's account, or of the visitor who opened a link.
    */
@@ -116,15 +122,14 @@ export class EventStore extends EventTarget {
 
   /**
    * Set a video's placement on the shared clock, which moves its events.
-   * @param {string} vodId
-   * @param {import("../../base/timeline.js").Placement} placement
+   * @param {string} vodId @param {import("../../base/timeline.js").Placement} placement
    */
   place(vodId, placement) {
     const vod = this.vods.get(vodId);
     const before = vod.placement ?? getPlacement(vod);
     const { offset, driftPpm, anchor } = placement;
     if (offset === before.offset && driftPpm === before.driftPpm && anchor === before.anchor) return;
-    this.vods.set(vodId, { ...this.vods.get(vodId), placement });
+    this.vods.set(vodId, { ...vod, placement });
     this.#changed();
   }
 
@@ -167,18 +172,15 @@ export class EventStore extends EventTarget {
    *   string[]>}} message Message about changed and deleted events; `named` lists newly mentioned users by event id.
    */
   receive(message) {
-    if (this.#loading) {
-      this.#waiting.push(message);
-      return;
-    }
+    if (this.#loading) return void this.#waiting.push(message);
     if (!message.complete) return this.knows(message.revision);
     for (const event of message.changed) {
-      this.#told.set(event.event_id, (this.#told.get(event.event_id) ?? 0) + 1);
+      this.#noteMessage(event.event_id);
       this.#events.set(event.event_id, event);
       this.#noteMention(event, message.named?.[event.event_id] ?? []);
     }
     for (const id of message.deleted) {
-      this.#told.set(id, (this.#told.get(id) ?? 0) + 1);
+      this.#noteMessage(id);
       this.#events.delete(id);
     }
     this.#revision = Math.max(this.#revision, message.revision);
@@ -186,10 +188,14 @@ export class EventStore extends EventTarget {
     this.#changed();
   }
 
+  /** @param {string} id */
+  #noteMessage(id) {
+    this.#told.set(id, (this.#told.get(id) ?? 0) + 1);
+  }
+
   /**
    * Mark an event as unread if it newly mentions the user, and as read if it no longer mentions the user.
-   * @param {SessionEvent} event
-   * @param {string[]} named
+   * @param {SessionEvent} event @param {string[]} named
    */
   #noteMention(event, named) {
     if (named.includes(this.username)) this.unseen.add(event.event_id);
@@ -202,26 +208,21 @@ export class EventStore extends EventTarget {
   /**
    * Create an event. If `isCancelled` is true, cancel the earlier request with the idempotency key `key` instead. If
    * the server has already created the event of this request, return the event; otherwise, throw.
-   * @param {any} values
-   * @param {string} [key]
-   * @param {boolean} [isCancelled]
-   * @returns {Promise<SessionEvent>}
+   * @param {any} values @param {string} [key] @param {boolean} [isCancelled] @returns {Promise<SessionEvent>}
    */
   create(values, key, isCancelled = false) {
     return this.edits.inTurn(async () => {
       const event = await this.#create(values, { key, isCancelled });
       if (isCancelled) return event;
-      const label = `marked ${getEventName(event)}`;
       /** @type {Keys} */ const keys = new Map();
       this.edits.add({
-        label,
+        label: `marked ${getEventName(event)}`,
         undo: async () => {
           const now = this.get(event.event_id);
           const why = now?.replies.length ? "has replies" : isChanged(now, event) ? "has been changed" : "";
           if (why)
-            throw new ApiError(
+            throw new Conflict(
               `This event ${why}, so undo cannot remove it. To delete the event, select it and press Delete.`,
-              { status: 409 },
             );
           await this.#remove(event.event_id);
         },
@@ -244,19 +245,16 @@ export class EventStore extends EventTarget {
           if (!event) throw new ApiError("Another user has deleted this event.", { status: 404 });
           return { id, values: Object.fromEntries(Object.keys(values).map((name) => [name, event[name]])) };
         });
-      const all = async (/** @type {Change[]} */ list) => {
+      const changeAll = async (/** @type {Change[]} */ list) => {
         for (const { id, values, base } of list) await this.#change(id, values, base);
       };
       const replace = async (/** @type {typeof changes} */ expected, /** @type {typeof changes} */ list) => {
-        if (JSON.stringify(read()) !== JSON.stringify(expected))
-          throw new ApiError(
-            "Another user has changed this event since your change, so nothing was undone or redone.",
-            { status: 409 },
-          );
-        await all(list.map((change, number) => ({ ...change, base: pickTexts(expected[number].values) })));
+        if (!isEqual(read(), expected))
+          throw new Conflict("Another user has changed this event since your change, so nothing was undone or redone.");
+        await changeAll(list.map((change, number) => ({ ...change, base: pickTexts(expected[number].values) })));
       };
       const before = read();
-      await all(changes);
+      await changeAll(changes);
       const after = read();
       this.edits.add({ label, undo: () => replace(after, before), redo: () => replace(before, after) });
     });
@@ -285,14 +283,11 @@ export class EventStore extends EventTarget {
     });
   }
 
-  /**
-   * Throw if an event has changed or has new replies since the user saw it.
-   * @param {SessionEvent} seen The event as the user saw it.
-   */
+  /** Throw if an event has changed or has new replies since the user saw it as `seen`. @param {SessionEvent} seen */
   #checkUnchanged(seen) {
     const now = this.get(seen.event_id);
     if (!isChanged(now, seen) && (now?.replies.length ?? 0) <= seen.replies.length) return;
-    throw new ApiError("Another user has just changed this event. Check it before you delete it.", { status: 409 });
+    throw new Conflict("Another user has just changed this event. Check it before you delete it.");
   }
 
   /** @param {SessionEvent[]} removed */
@@ -330,10 +325,7 @@ export class EventStore extends EventTarget {
   /**
    * Send a reply and return its id. If `isCancelled` is true, cancel the earlier request with the idempotency key `key`
    * instead. If the server has already stored the reply of this request, return the reply's id; otherwise, throw.
-   * @param {string} id
-   * @param {string} body
-   * @param {string} key
-   * @param {boolean} [isCancelled]
+   * @param {string} id @param {string} body @param {string} key @param {boolean} [isCancelled]
    * @returns {Promise<string|undefined>}
    */
   async reply(id, body, key, isCancelled = false) {
@@ -349,15 +341,10 @@ export class EventStore extends EventTarget {
     await this.#take(id, (now) => this.api.removeReply(now, replyId));
   }
 
-  /**
-   * Return an event's current id. Undoing a deletion recreates the event with a new id.
-   * @param {string} id
-   * @returns {string}
-   */
+  /** Return an event's current id; undo recreates deleted events with new ids. @param {string} id @returns {string} */
   #idOf(id) {
-    let now = id;
-    for (let next = this.#renamed.get(now); next; next = this.#renamed.get(now)) now = next;
-    return now;
+    const next = this.#renamed.get(id);
+    return next ? this.#idOf(next) : id;
   }
 
   /**
@@ -367,7 +354,11 @@ export class EventStore extends EventTarget {
    */
   async #create(values, { again, key, isCancelled }) {
     const { event } = await this.api.create(values, key, isCancelled);
-    if (again) this.#rename(this.#idOf(again), event.event_id);
+    if (again) {
+      const [from, to] = [this.#idOf(again), event.event_id];
+      this.#renamed.set(from, to);
+      this.dispatchEvent(new CustomEvent("rename", { detail: { from, to } }));
+    }
     if (!this.#told.has(event.event_id)) this.#events.set(event.event_id, event);
     this.#changed();
     return event;
@@ -377,8 +368,7 @@ export class EventStore extends EventTarget {
    * Create an event again. After a lost answer, the next call repeats the request with its Idempotency-Key, so that the
    * server does not create the event twice.
    * @param {string} id Previous id of the event.
-   * @param {any} values
-   * @param {Keys} keys
+   * @param {any} values @param {Keys} keys
    */
   async #createAgain(id, values, keys) {
     const key = keys.get(id) ?? makeIdempotencyKey();
@@ -387,17 +377,9 @@ export class EventStore extends EventTarget {
     keys.delete(id);
   }
 
-  /** @param {string} from @param {string} to */
-  #rename(from, to) {
-    this.#renamed.set(from, to);
-    this.dispatchEvent(new CustomEvent("rename", { detail: { from, to } }));
-  }
-
   /**
    * Change fields of an event; the page shows the change before the server responds.
-   * @param {string} id
-   * @param {any} values
-   * @param {any} [base]
+   * @param {string} id @param {any} values @param {any} [base]
    */
   async #change(id, values, base) {
     const now = this.#idOf(id);
@@ -414,10 +396,7 @@ export class EventStore extends EventTarget {
     }
   }
 
-  /**
-   * Delete an event. If another user has changed it since this page last heard of it, the server refuses.
-   * @param {string} id
-   */
+  /** Delete an event. The server refuses if the event has changes that this page does not know. @param {string} id */
   async #remove(id) {
     const now = this.#idOf(id);
     try {
@@ -426,15 +405,14 @@ export class EventStore extends EventTarget {
       // A 404 means that another user has already deleted the event.
       if (!(error instanceof ApiError && error.status === 404)) throw error;
     }
-    this.#told.set(now, (this.#told.get(now) ?? 0) + 1);
+    this.#noteMessage(now);
     this.#events.delete(now);
     this.#changed();
   }
 
   /**
    * Store the event that the server returned, unless a newer message about it has arrived.
-   * @param {string} id
-   * @param {(now: string) => Promise<{event: SessionEvent}>} call
+   * @param {string} id @param {(now: string) => Promise<{event: SessionEvent}>} call
    */
   async #take(id, call) {
     const now = this.#idOf(id);
@@ -452,33 +430,21 @@ export class EventStore extends EventTarget {
 
   /** @returns {Shown[]} */
   #join() {
-    const marks = [];
-    let number = 0;
-    for (const event of this.#events.values()) {
-      const vod = event.vod_id === null ? null : this.vods.get(event.vod_id);
-      marks.push({
-        key: event.event_id,
-        number: number++,
-        kind: event.kind,
-        label: event.label,
-        vodId: event.vod_id,
-        at: this.globalTime(event),
-        frame: vod?.fps ? 1 / vod.fps : 0,
-        isAlone: Boolean(event.body || event.drawing || event.replies.length),
-      });
-    }
+    const marks = [...this.#events.values()].map((event, number) => {
+      const { event_id: key, kind, label, vod_id: vodId } = event;
+      const fps = vodId === null ? 0 : this.vods.get(vodId)?.fps;
+      const isAlone = Boolean(event.body || event.drawing || event.replies.length);
+      return { key, number, kind, label, vodId, at: this.globalTime(event), frame: fps ? 1 / fps : 0, isAlone };
+    });
     return groupEvents(marks).map(({ marks: together, at }) => {
-      const sources = together.map((mark) => this.#source(mark));
+      const sources = together.map(({ key, at: own }) => {
+        const event = /** @type {SessionEvent} */ (this.#events.get(key));
+        return { event, at: own, until: event.end === null ? null : this.globalTime(event, event.end) };
+      });
       const [{ event: first, at: ownAt, until }] = sources;
       const event = sources.find((source) => source.event.label)?.event ?? first;
       return { id: first.event_id, event, sources, at, until: until === null ? null : until + at - ownAt };
     });
-  }
-
-  /** @param {import("./grouping.js").Mark} mark @returns {Source} */
-  #source({ key, at }) {
-    const event = /** @type {SessionEvent} */ (this.#events.get(key));
-    return { event, at, until: event.end === null ? null : this.globalTime(event, event.end) };
   }
 
   #changed() {
@@ -487,31 +453,21 @@ export class EventStore extends EventTarget {
   }
 }
 
-/**
- * @param {SessionEvent|undefined} now
- * @param {SessionEvent} made
- * @returns {boolean}
- */
-function isChanged(now, made) {
-  return now !== undefined && WRITTEN.some((name) => JSON.stringify(now[name]) !== JSON.stringify(made[name]));
-}
+/** @param {any} one @param {any} other */
+const isEqual = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-/**
- * Return whether an event still has the values that were sent to create it.
- * @param {SessionEvent} event
- * @param {any} values
- */
+/** @param {SessionEvent|undefined} now @param {SessionEvent} made @returns {boolean} */
+const isChanged = (now, made) => now !== undefined && WRITTEN.some((name) => !isEqual(now[name], made[name]));
+
+/** Return whether an event still has the values that were sent to create it. @param {any} event @param {any} values */
 function hasValues(event, { global_time, ...values }) {
   const place = global_time === undefined ? {} : { time: global_time, vod_id: null };
   const wanted = { label: "", body: "", color: "", drawing: null, end: null, ...values, ...place };
-  const has = /** @type {any} */ (event);
-  return Object.keys(wanted).every((name) => JSON.stringify(has[name]) === JSON.stringify(wanted[name]));
+  return Object.entries(wanted).every(([name, value]) => isEqual(event[name], value));
 }
 
 /** @param {any} values */
-function pickTexts(values) {
-  return Object.fromEntries(Object.entries(values).filter(([name]) => TEXTS.includes(name)));
-}
+const pickTexts = (values) => Object.fromEntries(Object.entries(values).filter(([name]) => TEXTS.includes(name)));
 
 /** @param {SessionEvent} event @returns {any} */
 function getValues(event) {
@@ -522,6 +478,5 @@ function getValues(event) {
 }
 
 /** @param {SessionEvent} event @returns {string} */
-export function getEventName(event) {
-  return event.label ? `“${event.label}”` : event.body ? `“${event.body.slice(0, 40)}”` : event.kind;
-}
+export const getEventName = (event) =>
+  event.label ? `“${event.label}”` : event.body ? `“${event.body.slice(0, 40)}”` : event.kind;

@@ -14,17 +14,12 @@ const MAX_BYTES = 60_000; // maximum bytes of a drawing; the server's limit is 6
  */
 
 /** Limit a coordinate to 0 to 1, and round it to four decimals. @param {number} value @returns {number} */
-function clampCoordinate(value) {
-  return Math.round(Math.min(Math.max(value, 0), 1) * 10_000) / 10_000;
-}
+const clampCoordinate = (value) => Math.round(Math.min(Math.max(value, 0), 1) * 10_000) / 10_000;
 
 /**
  * Return the stroke with an added point. A pen stroke stays unchanged if the point is too near to its last point, or if
  * the stroke is full. Other strokes have two points, so the new point replaces the second.
- * @param {Stroke} stroke
- * @param {number} x
- * @param {number} y
- * @returns {Stroke}
+ * @param {Stroke} stroke @param {number} x @param {number} y @returns {Stroke}
  */
 export function extendStroke(stroke, x, y) {
   const point = [clampCoordinate(x), clampCoordinate(y)];
@@ -40,20 +35,15 @@ export function beginStroke(tool, color, width, x, y) {
 }
 
 /** @param {Stroke} stroke @returns {boolean} */
-export function isVisible({ tool, points, text }) {
-  return tool === "pen" || (tool === "text" ? Boolean(text) : points.length > 1);
-}
+export const isVisible = ({ tool, points, text }) =>
+  tool === "pen" || (tool === "text" ? Boolean(text) : points.length > 1);
 
 /** Return whether the server accepts the size of these strokes. @param {Stroke[]} strokes @returns {boolean} */
-export function isWithinLimits(strokes) {
-  return JSON.stringify({ strokes }).length <= MAX_BYTES;
-}
+export const isWithinLimits = (strokes) => JSON.stringify({ strokes }).length <= MAX_BYTES;
 
 /**
  * Return the outline of a stroke as an SVG path. The stroke may be of any tool except text.
- * @param {Stroke} stroke
- * @param {number} high
- * @returns {string}
+ * @param {Stroke} stroke @param {number} high @returns {string}
  */
 export function makeOutline({ tool, width, points }, high) {
   const all = points.map(([x, y]) => [x * WIDE, y * high]);

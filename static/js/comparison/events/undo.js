@@ -28,15 +28,8 @@ export class Edits extends EventTarget {
     this.#changed();
   }
 
-  /** @returns {Promise<string|null>} */
-  undo() {
-    return this.inTurn(() => this.#move("undo"));
-  }
-
-  /** @returns {Promise<string|null>} */
-  redo() {
-    return this.inTurn(() => this.#move("redo"));
-  }
+  undo = () => this.inTurn(() => this.#move("undo"));
+  redo = () => this.inTurn(() => this.#move("redo"));
 
   /**
    * Run an edit once the previous edit has finished, so that undo reverts the latest edit.

@@ -2,16 +2,18 @@
 // are ready.
 
 import { createSession, listLibraryFiles, makeIdempotencyKey } from "../../base/api.js";
-import { h, icon, requireElement, setText } from "../../base/dom.js";
+import { requireElement, setText } from "../../base/dom.js";
 import { keepTypedText } from "../../base/drafts.js";
 import { formatCount } from "../../base/format.js";
 import { EndlessList, toAnswer, nothingFoundView } from "../../base/infinite-list.js";
-import { createErrorNote, showToast } from "../../base/notice.js";
+import { errorView, showToast } from "../../base/notice.js";
+import { html, iconView, mount } from "../../base/view.js";
 import { listCatalogue } from "../../catalogue/api.js";
 import { ACCEPT, takeChosen } from "../../uploads/file-picker.js";
 import { acceptDrops } from "../../uploads/drop-zone.js";
 import { Transfer } from "../../uploads/transfer.js";
 import { findVideo, LETTERS, listVideos } from "../../videos/api.js";
+import { listenToButtons, markButton } from "../button-group.js";
 import { ChoiceCard } from "./recording-card.js";
 import { Choice, MOST, Recording } from "./selection.js";
 import { Tray } from "./selection-tray.js";
@@ -21,24 +23,39 @@ import { Tray } from "./selection-tray.js";
 const RENEW_PAUSE = 2000; // ms between two refreshes of videos that are being prepared
 const PICTURE_SECONDS = 300; // seconds after a video's creation in which its thumbnail may still be missing
 const RENEWED = 6; // maximum number of unselected videos that one refresh reloads
+const SPELLING = "Check the spelling, or search the library, the catalogue or the folders.";
+const UNTAGGED = "None of your videos has this tag.";
 const LIBRARY = "";
 const CATALOGUE = "catalogue";
 const FOLDERS = "folders";
-/** @type {Record<string, string>} */
-const SEARCHED = {
-  [LIBRARY]: "Name, tag or description",
-  [CATALOGUE]: "Title, category, tag or description",
-  [FOLDERS]: "File name",
+/** What a search in each place finds, and heading and text of an empty list. @type {Record<string, string[]>} */
+const WORDS = {
+  [LIBRARY]: [
+    "Name, tag or description",
+    "No videos in your library yet",
+    "Drop two or three recordings of the same match on this page, or choose them from this device.",
+  ],
+  [CATALOGUE]: [
+    "Title, category, tag or description",
+    "The catalogue is empty",
+    "Videos that moderators publish appear here.",
+  ],
+  [FOLDERS]: [
+    "File name",
+    "No videos in the folders",
+    "The folders that you can access contain no videos. Upload your own recordings instead.",
+  ],
 };
 
 const places = requireElement("[data-places]");
 const tags = document.querySelector("[data-tags]");
-const nameField = /** @type {HTMLInputElement} */ (requireElement("#name"));
+const nameField = requireElement("#name");
 const createButton = requireElement("[data-create]");
 const hint = requireElement("[data-hint]");
 const said = requireElement("[data-said]");
-/** Step of the page; "waiting" lasts until all recordings are ready. @type {"choosing"|"waiting"|"making"} */ let state =
-  "choosing";
+const drawProblem = mount(requireElement("[data-create-error]"));
+/** Step of the page; "waiting" lasts until all recordings are ready. */
+let state = /** @type {"choosing"|"waiting"|"making"} */ ("choosing");
 
 /** True once the page has loaded the videos named in its URL. */ let hasRead = false;
 const choice = new Choice();
@@ -64,21 +81,12 @@ const tray = new Tray(requireElement("[data-tray]"), choice, {
   card: (item) => new ChoiceCard(item, (chosen) => pickVideo(item.id, chosen)),
   drawn: markChosen,
   isNarrowed: ({ search, tag }) => Boolean(search || tag),
-  empty: createEmptyState,
-  nothing: ({ search }) =>
-    nothingFoundView(
-      search,
-      "Check the spelling, or search the library, the catalogue or the folders.",
-      "None of your videos has this tag.",
-      () => list.clear({ search: "", tag: "" }),
-    ),
+  empty: emptyView,
+  nothing: ({ search }) => nothingFoundView(search, SPELLING, UNTAGGED, () => list.clear({ search: "", tag: "" })),
   drawFilters,
 });
 
-/**
- * @param {string} name
- * @returns {string}
- */
+/** @param {string} name @returns {string} */
 function getPlace(name) {
   return places.querySelector(`button[value="${CSS.escape(name)}"]`) ? name : LIBRARY;
 }
@@ -110,11 +118,9 @@ async function fetchVideos({ from, search, tag, order }, { page, limit }, signal
 /** @param {string[]} names */
 function showUnusable(names) {
   const note = requireElement("[data-unusable]");
+  const why = "because their names contain characters that cannot be read";
   note.hidden = !names.length;
-  setText(
-    note,
-    `These files cannot be used, because their names contain characters that cannot be read: ${names.join(", ")}. Rename the files.`,
-  );
+  setText(note, `These files cannot be used, ${why}: ${names.join(", ")}. Rename the files.`);
 }
 
 /** Return whether the list shows the whole library, newest first. @param {any} query */
@@ -122,67 +128,42 @@ function isWhole({ from, search, tag, order }) {
   return from === LIBRARY && !search && !tag && !order;
 }
 
-function createEmptyState() {
+function emptyView() {
   const { from } = list.query;
-  if (from === LIBRARY)
-    return h(
-      "div",
-      { class: "panel empty" },
-      icon("film"),
-      h("h2", {}, "No videos in your library yet"),
-      h("p", {}, "Drop two or three recordings of the same match on this page, or choose them from this device."),
-      h(
-        "div",
-        { class: "row wrap" },
-        createPlaceButton(CATALOGUE, "Open the catalogue"),
-        createPlaceButton(FOLDERS, "Open the folders"),
-      ),
-    );
-  return h(
-    "div",
-    { class: "panel empty" },
-    icon("film"),
-    h("h2", {}, from === CATALOGUE ? "The catalogue is empty" : "No videos in the folders"),
-    h(
-      "p",
-      {},
-      from === CATALOGUE
-        ? "Videos that moderators publish appear here."
-        : "The folders that you can access contain no videos. Upload your own recordings instead.",
-    ),
-  );
+  const [, heading, text] = WORDS[from];
+  const buttons = html`<div class="row wrap">
+    ${placeButtonView(CATALOGUE, "Open the catalogue")} ${placeButtonView(FOLDERS, "Open the folders")}
+  </div>`;
+  return html`<div class="panel empty">
+    ${iconView("film")}
+    <h2>${heading}</h2>
+    <p>${text}</p>
+    ${from === LIBRARY ? buttons : null}
+  </div>`;
 }
 
 /** @param {string} place @param {string} label */
-function createPlaceButton(place, label) {
+function placeButtonView(place, label) {
   const go = () => {
     list.narrow({ from: place });
     list.find.focus();
   };
-  return getPlace(place) && h("button", { class: "btn", type: "button", onclick: go }, label);
+  return getPlace(place) ? html`<button class="btn" type="button" @click=${go}>${label}</button>` : null;
 }
 
 /** @param {any} query */
 function drawFilters({ from, tag }) {
-  for (const button of places.querySelectorAll("button"))
-    button.setAttribute("aria-pressed", String(button.value === from));
-  for (const button of tags?.querySelectorAll("button") ?? [])
-    button.setAttribute("aria-pressed", String(button.value === tag));
+  markButton(places, from);
+  if (tags) markButton(tags, tag);
   tags?.toggleAttribute("hidden", from !== LIBRARY);
   list.filters.hidden = from !== LIBRARY;
   list.grid.dataset.from = from;
-  list.find.placeholder = SEARCHED[from];
+  list.find.placeholder = WORDS[from][0];
   keepInAddress();
 }
 
-places.addEventListener("click", (/** @type {Event} */ event) => {
-  const button = /** @type {Element} */ (event.target).closest("button");
-  if (button) list.narrow({ from: button.value, tag: "", order: "" });
-});
-tags?.addEventListener("click", (event) => {
-  const button = /** @type {Element} */ (event.target).closest("button");
-  if (button) list.narrow({ tag: list.query.tag === button.value ? "" : button.value });
-});
+listenToButtons(places, (from) => list.narrow({ from, tag: "", order: "" }));
+if (tags) listenToButtons(tags, (tag) => list.narrow({ tag: list.query.tag === tag ? "" : tag }));
 
 // Selection
 
@@ -197,13 +178,9 @@ function pickVideo(id, chosen) {
 /** @param {Recording} recording */
 function removeRecording(recording) {
   choice.remove(recording.key);
+  const failed = `The upload of “${recording.name}” could not be cancelled. Cancel it on the Upload page.`;
   // Removing a recording cancels its unfinished upload; a finished video stays in the library.
-  if (recording.transfer && !recording.video)
-    recording.transfer
-      .cancel()
-      .catch(() =>
-        showToast(`The upload of “${recording.name}” could not be cancelled. Cancel it on the Upload page.`, "warn"),
-      );
+  if (!recording.video) recording.transfer?.cancel().catch(() => showToast(failed, "warn"));
   if (!choice.recordings.length) list.find.focus();
 }
 
@@ -241,13 +218,9 @@ async function addFromAddress() {
 /** @param {import("../../uploads/file-picker.js").Chosen[]} files */
 function uploadFiles(files) {
   const free = MOST - choice.recordings.length;
-  if (files.length > free)
-    showToast(
-      free
-        ? `A comparison can have at most ${MOST} recordings, so only ${formatCount(free, "file")} ${free === 1 ? "was" : "were"} added.`
-        : `A comparison can have at most ${MOST} recordings. Remove one first.`,
-      "warn",
-    );
+  const added = `${formatCount(free, "file")} ${free === 1 ? "was" : "were"} added`;
+  const rest = free ? `, so only ${added}.` : ". Remove one first.";
+  if (files.length > free) showToast(`A comparison can have at most ${MOST} recordings${rest}`, "warn");
   for (const { file, handle } of files.slice(0, free)) {
     const transfer = new Transfer({ file, name: file.name, size: file.size, handle });
     const recording = new Recording({ transfer });
@@ -256,7 +229,7 @@ function uploadFiles(files) {
       if (transfer.state === "waiting") return void transfer.start();
       recording.video ??= transfer.video;
       const now = `${transfer.state} ${recording.key}`;
-      if (now === shown) return tray.progress(recording);
+      if (now === shown) return tray.draw();
       shown = now;
       const { video } = recording;
       if (video && !list.cards.has(video.id) && isWhole(list.query)) list.prepend({ id: video.id, video });
@@ -269,7 +242,7 @@ function uploadFiles(files) {
 }
 
 acceptDrops(requireElement("[data-drop]"), uploadFiles);
-const field = /** @type {HTMLInputElement} */ (requireElement("#files"));
+const field = requireElement("#files");
 field.accept = ACCEPT;
 field.addEventListener("change", () => {
   uploadFiles(takeChosen(field));
@@ -308,7 +281,6 @@ async function refreshRecordings() {
     if (!fresh) continue;
     list.cards.get(id)?.renew(fresh);
     choice.renew(fresh);
-    markChosen();
   }
 }
 
@@ -327,35 +299,19 @@ function drawFoot() {
   if (state === "waiting" && (failed || !choice.isEnough)) state = "choosing";
   const letters = awaited.map((one) => choice.letterOf(one.key)).join(" and ");
   const are = awaited.length === 1 ? "is" : "are";
+  const choosing = `Compare ${Math.max(2, recordings.length)} recordings`;
   createButton.setAttribute("aria-disabled", String(!choice.isEnough || Boolean(failed) || state === "making"));
-  setText(
-    requireElement("[data-create-words]"),
-    { choosing: `Compare ${Math.max(2, recordings.length)} recordings`, waiting: "Stop waiting", making: "Opening…" }[
-      state
-    ],
-  );
-  setText(hint, "");
-  if (failed) setText(hint, `Recording ${choice.letterOf(failed.key)} cannot be used. Remove it to continue.`);
+  setText(requireElement("[data-create-words]"), { choosing, waiting: "Stop waiting", making: "Opening…" }[state]);
+  let text = "Next: align the recordings.";
+  if (failed) text = `Recording ${choice.letterOf(failed.key)} cannot be used. Remove it to continue.`;
   else if (!choice.isEnough)
-    setText(
-      hint,
-      recordings.length
-        ? "Choose one more recording of the same match."
-        : "Choose two or three recordings of the same match.",
-    );
+    text = `Choose ${recordings.length ? "one more recording" : "two or three recordings"} of the same match.`;
+  else if (awaited.length && state === "waiting") text = `The comparison opens as soon as ${letters} ${are} ready.`;
   else if (awaited.length)
-    setText(
-      hint,
-      state === "waiting"
-        ? `The comparison opens as soon as ${letters} ${are} ready.`
-        : `${letters} ${are} not ready yet. If you press Compare, the comparison opens as soon as ${letters} ${are} ready.`,
-    );
-  else setText(hint, "Next: align the recordings.");
-  nameField.placeholder =
-    recordings
-      .map((one) => (one.video ? one.name : one.name.replace(/\.[^.]+$/, "")))
-      .join(" / ")
-      .slice(0, 200) || "Name of the comparison";
+    text = `${letters} ${are} not ready yet. If you press Compare, the comparison opens as soon as ${letters} ${are} ready.`;
+  setText(hint, text);
+  const names = recordings.map((one) => (one.video ? one.name : one.name.replace(/\.[^.]+$/, "")));
+  nameField.placeholder = names.join(" / ").slice(0, 200) || "Name of the comparison";
   if (state === "waiting" && !awaited.length) createComparison();
 }
 
@@ -365,8 +321,7 @@ let attempt = { body: "", key: "" };
 async function createComparison() {
   state = "making";
   drawFoot();
-  const problem = requireElement("[data-create-error]");
-  problem.replaceChildren();
+  drawProblem(null);
   try {
     const vods = choice.recordings.map((one, at) => one.asVod(LETTERS[at]));
     const fields = { vods, name: nameField.value.trim() || nameField.placeholder };
@@ -378,7 +333,7 @@ async function createComparison() {
     location.assign(`/compare/${encodeURIComponent(session.session_id)}?setup`);
   } catch (error) {
     nameField.readOnly = false;
-    problem.replaceChildren(createErrorNote("The comparison could not be created.", error));
+    drawProblem(errorView("The comparison could not be created.", error));
     state = "choosing";
     drawFoot();
   }

@@ -1,7 +1,7 @@
 // The card of a recording that the user can choose: a library video with its picture, or a file of a folder.
 
-import { h, icon, requireElement, setText } from "../../base/dom.js";
 import { formatDuration } from "../../base/format.js";
+import { createRef, createRoot, guard, html, iconView, live, nothing, ref } from "../../base/view.js";
 import { isSelectable } from "../../library/video-card.js";
 import { formatBytes, formatDay } from "../../videos/api.js";
 import { createPoster } from "../../videos/thumbnail.js";
@@ -12,19 +12,22 @@ import { createPoster } from "../../videos/thumbnail.js";
  */
 
 export class ChoiceCard {
-  /** @type {HTMLInputElement} */ title;
+  #letter = "";
+  #isFull = false;
+  /** @type {import("../../base/view.js").Ref<HTMLInputElement>} */ #box = createRef();
+  #root = createRoot();
 
-  /**
-   * @param {{id: string, video?: Video, file?: FolderFile}} item
-   * @param {(chosen: boolean) => void} onPick
-   */
+  /** @param {{id: string, video?: Video, file?: FolderFile}} item @param {(chosen: boolean) => void} onPick */
   constructor({ id, video, file }, onPick) {
     this.id = id;
-    this.onPick = onPick;
+    this.pick = (/** @type {any} */ { currentTarget }) => onPick(currentTarget.checked);
     this.video = video ?? null;
     this.file = file ?? null;
-    this.element = h("li", { class: "card", data: { video: id } });
-    this.title = this.#draw();
+    this.element = this.#draw();
+  }
+
+  get title() {
+    return /** @type {HTMLInputElement} */ (this.#box.value);
   }
 
   get name() {
@@ -33,90 +36,69 @@ export class ChoiceCard {
 
   /** @param {Video} video */
   renew(video) {
-    const hadFocus = document.activeElement === this.title;
     this.video = video;
-    this.title = this.#draw();
-    if (hadFocus) this.title.focus();
+    this.#draw();
   }
 
   /** @param {string} letter @param {boolean} isFull */
   mark(letter, isFull) {
-    const { element, title } = this;
-    element.toggleAttribute("data-sel", letter !== "");
-    if (letter) element.dataset.letter = letter;
-    else delete element.dataset.letter;
-    title.checked = letter !== "";
-    title.disabled = !letter && (isFull || (this.video !== null && !isSelectable(this.video)));
-    title.setAttribute("aria-label", letter ? `${this.name}, chosen as ${letter}` : `Choose ${this.name}`);
-    const badge = requireElement(".letter-badge", element);
-    badge.hidden = !letter;
-    setText(badge, letter);
+    this.#letter = letter;
+    this.#isFull = isFull;
+    this.#draw();
   }
 
   #draw() {
-    const pick = h(
-      "span",
-      { class: "pick" },
-      h("span", { class: "letter-badge", hidden: true, "aria-hidden": "true" }),
-      h("input", {
-        type: "checkbox",
-        data: { part: "pick" },
-        onchange: (/** @type {Event} */ event) => this.onPick(/** @type {HTMLInputElement} */ (event.target).checked),
-      }),
-    );
-    const label = this.video
-      ? h(
-          "label",
-          {},
-          pick,
-          createPicture(this.video),
-          h("b", { class: "lines", dir: "auto" }, this.name),
-          this.#meta(),
-        )
-      : h(
-          "label",
-          { class: "line" },
-          pick,
-          h("b", { class: "truncate", dir: "auto", title: this.file?.path }, this.name),
-          h("span", { class: "folder truncate text-small faint", dir: "auto" }, this.#folder()),
-          h("span", { class: "mono text-small faint" }, formatBytes(this.file?.size ?? 0)),
-        );
-    this.element.replaceChildren(label);
-    return /** @type {HTMLInputElement} */ (requireElement("input", label));
+    const letter = this.#letter;
+    const isOff = !letter && (this.#isFull || (this.video !== null && !isSelectable(this.video)));
+    const label = letter ? `${this.name}, chosen as ${letter}` : `Choose ${this.name}`;
+    const pick = html`<span class="pick">
+      <span class="letter-badge" aria-hidden="true" ?hidden=${!letter}>${letter}</span>
+      <input type="checkbox" data-part="pick" aria-label=${label} .checked=${live(letter !== "")} ?disabled=${isOff}
+        @change=${this.pick} ${ref(this.#box)} />
+    </span>`;
+    return this.#root(html`
+      <li class="card" data-video=${this.id} ?data-sel=${letter !== ""} data-letter=${letter || nothing}>
+        ${
+          this.video
+            ? html`<label>
+                ${pick} ${pictureView(this.video)} <b class="lines" dir="auto">${this.name}</b> ${metaView(this.video)}
+              </label>`
+            : html`<label class="line">
+                ${pick} <b class="truncate" dir="auto" title=${this.file?.path ?? nothing}>${this.name}</b>
+                <span class="folder truncate text-small faint" dir="auto">${this.#folder}</span>
+                <span class="mono text-small faint">${formatBytes(this.file?.size ?? 0)}</span>
+              </label>`
+        }
+      </li>`);
   }
 
-  #folder() {
-    const path = this.file?.path ?? "";
-    return path.slice(0, -this.name.length - 1) || "/";
-  }
-
-  #meta() {
-    const { created_at: came, status, tags } = /** @type {Video} */ (this.video);
-    if (status === "failed") return h("span", { class: "meta status bad" }, icon("alert"), "Video cannot be used");
-    if (status !== "ready") return h("span", { class: "meta status run" }, icon("run", "spin"), "Processing");
-    return h(
-      "span",
-      { class: "meta row" },
-      h("time", { datetime: came, title: new Date(came).toLocaleString() }, formatDay(new Date(came))),
-      h("span", { class: "spacer" }),
-      tags.length > 0 && h("span", { class: "tag truncate", dir: "auto" }, tags[0]),
-    );
+  get #folder() {
+    return this.file?.path.slice(0, -this.name.length - 1) || "/";
   }
 }
 
 /** @param {Video} video */
-export function createPicture(video) {
-  const address = video.thumbnail_url || video.poster_url;
-  return h(
-    "span",
-    { class: "picture dark" },
-    createPoster(address),
-    video.duration_exact > 0 &&
-      h(
-        "span",
-        { class: "overlay bottom-end" },
-        h("span", { class: "visually-hidden" }, "Length "),
-        formatDuration(video.duration_exact),
-      ),
-  );
+function metaView({ created_at: came, status, tags }) {
+  if (status === "failed") return html`<span class="meta status bad">${iconView("alert")}Video cannot be used</span>`;
+  if (status !== "ready") return html`<span class="meta status run">${iconView("run", "spin")}Processing</span>`;
+  const date = new Date(came);
+  return html`<span class="meta row">
+    <time datetime=${came} title=${date.toLocaleString()}>${formatDay(date)}</time>
+    <span class="spacer"></span>
+    ${tags.length ? html`<span class="tag truncate" dir="auto">${tags[0]}</span>` : null}
+  </span>`;
+}
+
+/** @param {Video} video */
+export function pictureView({ thumbnail_url, poster_url, duration_exact: length }) {
+  const address = thumbnail_url || poster_url;
+  return html`<span class="picture dark">
+    ${guard([address], () => createPoster(address))}
+    ${
+      length > 0
+        ? html`<span class="overlay bottom-end"
+            ><span class="visually-hidden">Length </span>${formatDuration(length)}</span>`
+        : null
+    }
+  </span>`;
 }

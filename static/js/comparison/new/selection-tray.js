@@ -1,9 +1,9 @@
 // The slots A, B and C of the chosen recordings. Dragging or arrow keys reorder them.
 
-import { h, icon, setText } from "../../base/dom.js";
 import { formatDuration, formatTimeLeft } from "../../base/format.js";
+import { html, iconView, mount, nothing, repeat } from "../../base/view.js";
 import { LETTERS } from "../../videos/api.js";
-import { createPicture } from "./recording-card.js";
+import { pictureView } from "./recording-card.js";
 
 /** @typedef {import("./selection.js").Recording} Recording */
 
@@ -11,8 +11,6 @@ const VACANT = ["Reference recording", "Second recording", "Third recording (opt
 /** @type {Record<string, number>} */ const STEPS = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 };
 
 export class Tray {
-  /** True while a slot is dragged; a redraw would end the drag. */ #isHeld = false;
-
   /**
    * @param {HTMLElement} list
    * @param {import("./selection.js").Choice} choice
@@ -23,6 +21,7 @@ export class Tray {
    */
   constructor(list, choice, act) {
     this.list = list;
+    this.root = mount(list);
     this.choice = choice;
     this.act = act;
     choice.addEventListener("change", () => this.draw());
@@ -30,88 +29,56 @@ export class Tray {
   }
 
   draw() {
-    if (this.#isHeld) return;
     const focused = /** @type {HTMLElement|null} */ (document.activeElement);
-    const [part, key] = this.list.contains(focused)
-      ? [focused?.dataset.part, focused?.closest("li")?.getAttribute("data-key")]
-      : [];
+    const part = this.list.contains(focused) && focused?.dataset.part;
     const { recordings } = this.choice;
-    this.list.replaceChildren(
-      ...LETTERS.map((letter, at) =>
-        recordings[at]
-          ? this.#slot(recordings[at], at)
-          : h("li", { class: "vacant", data: { letter } }, h("span", { class: "letter-badge" }, letter), VACANT[at]),
-      ),
-    );
-    if (!part) return;
-    const place = key && this.list.querySelector(`[data-key="${CSS.escape(key)}"] [data-part=${part}]`);
-    /** @type {HTMLElement|null} */ (place || this.list.querySelector(`[data-part=${part}]`))?.focus();
-  }
-
-  /** @param {Recording} recording */
-  progress(recording) {
-    const slot = this.list.querySelector(`[data-key="${CSS.escape(recording.key)}"]`);
-    const words = slot?.querySelector("[data-words]");
-    if (!words) return;
-    setText(words, describeRecording(recording));
-    const bar = /** @type {HTMLProgressElement|null} */ (slot?.querySelector("progress") ?? null);
-    if (bar) bar.value = getUploadedShare(recording);
+    this.root(html`
+      ${repeat(
+        recordings,
+        (recording) => recording,
+        (recording) => this.#slotView(recording, recordings.indexOf(recording)),
+      )}
+      ${LETTERS.slice(recordings.length).map(
+        (letter) => html`<li class="vacant" data-letter=${letter}
+          ><span class="letter-badge">${letter}</span>${VACANT[LETTERS.indexOf(letter)]}</li>`,
+      )}`);
+    // A slot that moves in the document loses the focus.
+    if (!part || document.activeElement === focused) return;
+    const place = focused?.isConnected ? focused : this.list.querySelector(`[data-part=${part}]`);
+    /** @type {HTMLElement|null} */ (place)?.focus();
   }
 
   /** @param {Recording} recording @param {number} at */
-  #slot(recording, at) {
-    const { name, video, failure } = recording;
+  #slotView(recording, at) {
+    const { name, video, failure, transfer } = recording;
     const letter = LETTERS[at];
-    const isComing = !recording.isReady && !failure;
-    const hold = h(
-      "button",
-      {
-        class: "hold",
-        type: "button",
-        "aria-label": `Reorder ${letter} (${name}) with the arrow keys`,
-        title: "Drag or use the arrow keys to reorder",
-        data: { part: "hold" },
-        onkeydown: (/** @type {KeyboardEvent} */ event) => this.#step(event, recording, at),
-      },
-      icon("grip"),
-    );
-    const slot = h(
-      "li",
-      { class: "slot", data: { letter, key: recording.key } },
-      hold,
-      h("span", { class: "letter-badge" }, letter),
-      video ? createPicture(video) : h("span", { class: "picture dark none" }, icon("film")),
-      h("b", { class: "truncate name", dir: "auto", title: name }, name),
-      h(
-        "button",
-        {
-          class: "btn icon-only quiet",
-          type: "button",
-          "aria-label": `Remove ${letter}, ${name}`,
-          data: { part: "remove" },
-          onclick: () => this.act.remove(recording),
-        },
-        icon("x"),
-      ),
-      h(
-        "span",
-        { class: `about text-small ${failure ? "status bad" : "faint"}` },
-        isComing &&
-          recording.transfer &&
-          h("progress", { class: "bar", max: "1", value: String(getUploadedShare(recording)) }),
-        failure && icon("alert"),
-        h("span", { data: { words: "" }, title: failure || null }, failure || describeRecording(recording, at)),
-        (failure || recording.transfer?.state === "paused") &&
-          recording.transfer &&
-          h(
-            "button",
-            { class: "again", type: "button", data: { part: "again" }, onclick: () => this.act.tryAgain(recording) },
-            "Retry",
-          ),
-      ),
-    );
-    hold.addEventListener("pointerdown", (event) => this.#drag(event, slot, recording, at));
-    return slot;
+    return html`<li class="slot" data-letter=${letter} data-key=${recording.key}>
+      <button class="hold" type="button" aria-label="Reorder ${letter} (${name}) with the arrow keys"
+        title="Drag or use the arrow keys to reorder" data-part="hold"
+        @keydown=${(/** @type {KeyboardEvent} */ event) => this.#step(event, recording, at)}
+        @pointerdown=${(/** @type {PointerEvent} */ event) => this.#drag(event, recording, at)}
+        >${iconView("grip")}</button>
+      <span class="letter-badge">${letter}</span>
+      ${video ? pictureView(video) : html`<span class="picture dark none">${iconView("film")}</span>`}
+      <b class="truncate name" dir="auto" title=${name}>${name}</b>
+      <button class="btn icon-only quiet" type="button" aria-label="Remove ${letter}, ${name}" data-part="remove"
+        @click=${() => this.act.remove(recording)}>${iconView("x")}</button>
+      <span class="about text-small ${failure ? "status bad" : "faint"}">
+        ${
+          !recording.isReady && !failure && transfer
+            ? html`<progress class="bar" max="1" .value=${getUploadedShare(recording)}></progress>`
+            : null
+        }
+        ${failure ? iconView("alert") : null}
+        <span data-words title=${failure || nothing}>${failure || describeRecording(recording, at)}</span>
+        ${
+          transfer && (failure || transfer.state === "paused")
+            ? html`<button class="again" type="button" data-part="again"
+                @click=${() => this.act.tryAgain(recording)}>Retry</button>`
+            : null
+        }
+      </span>
+    </li>`;
   }
 
   /** @param {KeyboardEvent} event @param {Recording} recording @param {number} at */
@@ -132,60 +99,42 @@ export class Tray {
   /**
    * Drag a recording; on release, move it to the nearest slot.
    * @param {PointerEvent} event
-   * @param {HTMLElement} slot
    * @param {Recording} recording
    * @param {number} at
    */
-  #drag(event, slot, recording, at) {
+  #drag(event, recording, at) {
     if (event.button !== 0) return;
     const hold = /** @type {HTMLElement} */ (event.currentTarget);
+    const places = /** @type {HTMLElement[]} */ ([...this.list.children]);
+    const slot = places[at];
     hold.setPointerCapture(event.pointerId);
-    const middles = [...this.list.children].slice(0, this.choice.recordings.length).map((place) => {
+    const middles = places.slice(0, this.choice.recordings.length).map((place) => {
       const { left, top, width, height } = place.getBoundingClientRect();
       return { x: left + width / 2, y: top + height / 2 };
     });
     const end = new AbortController();
     let to = at;
-    this.#isHeld = true;
+    const move = (/** @type {PointerEvent} */ { clientX, clientY }) => {
+      const [dx, dy] = [clientX - event.clientX, clientY - event.clientY];
+      slot.dataset.dragged = "";
+      slot.style.setProperty("--dx", `${dx}px`);
+      slot.style.setProperty("--dy", `${dy}px`);
+      const far = middles.map(({ x, y }) => Math.hypot(middles[at].x + dx - x, middles[at].y + dy - y));
+      to = far.indexOf(Math.min(...far));
+      for (const [index, place] of places.entries()) place.toggleAttribute("data-target", index === to && index !== at);
+    };
     const stop = () => {
       end.abort();
-      this.#isHeld = false;
       delete slot.dataset.dragged;
-      for (const place of this.list.children) place.removeAttribute("data-target");
+      for (const place of places) place.removeAttribute("data-target");
     };
-    const options = { signal: end.signal };
-    hold.addEventListener(
-      "pointermove",
-      (e) => {
-        const [dx, dy] = [e.clientX - event.clientX, e.clientY - event.clientY];
-        slot.dataset.dragged = "";
-        slot.style.setProperty("--dx", `${dx}px`);
-        slot.style.setProperty("--dy", `${dy}px`);
-        const far = middles.map(({ x, y }) => Math.hypot(middles[at].x + dx - x, middles[at].y + dy - y));
-        to = far.indexOf(Math.min(...far));
-        [...this.list.children].forEach((place, index) =>
-          place.toggleAttribute("data-target", index === to && index !== at),
-        );
-      },
-      options,
-    );
-    hold.addEventListener(
-      "pointerup",
-      () => {
-        stop();
-        if (to === at) this.draw();
-        else this.#move(recording, to);
-      },
-      options,
-    );
-    hold.addEventListener(
-      "pointercancel",
-      () => {
-        stop();
-        this.draw();
-      },
-      options,
-    );
+    const release = () => {
+      stop();
+      if (to !== at) this.#move(recording, to);
+    };
+    hold.addEventListener("pointermove", move, { signal: end.signal });
+    hold.addEventListener("pointerup", release, { signal: end.signal });
+    hold.addEventListener("pointercancel", stop, { signal: end.signal });
   }
 }
 
@@ -194,11 +143,7 @@ function getUploadedShare({ transfer }) {
   return transfer?.size ? transfer.sent / transfer.size : 1;
 }
 
-/**
- * @param {Recording} recording
- * @param {number} [at]
- * @returns {string}
- */
+/** @param {Recording} recording @param {number} at @returns {string} */
 function describeRecording(recording, at) {
   const { transfer, video, isReady } = recording;
   if (isReady) {

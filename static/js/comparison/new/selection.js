@@ -16,9 +16,7 @@ export class Recording {
   static #uploads = 0;
   #id;
 
-  /**
-   * @param {{video?: Video, file?: FolderFile, transfer?: Transfer}} source
-   */
+  /** @param {{video?: Video, file?: FolderFile, transfer?: Transfer}} source */
   constructor({ video, file, transfer }) {
     this.video = video ?? null;
     this.file = file ?? null;
