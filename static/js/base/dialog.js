@@ -84,15 +84,6 @@ export function closeDialog(event) {
 }
 
 /**
- * @param {string} name
- * @param {string} classes
- * @param {...View} parts
- */
-export function openNamedDialog(name, classes, ...parts) {
-  return openDialog(createRoot()(panelDialogView(name, classes, ...parts)));
-}
-
-/**
  * Ask before an action. The dialog stays open until the action has ended, and shows its error.
  * @param {object} about
  * @param {string} about.heading

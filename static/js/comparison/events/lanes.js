@@ -201,9 +201,6 @@ export function getLookAttributes(event) {
   return { tone, shape };
 }
 
-/** @param {import("./store.js").SessionEvent} event @returns {Record<string, string>} */
-const getColors = (event) => (event.color ? { "--kind": event.color } : {});
-
 /** Return the style that sets an event's own colour. @param {import("./store.js").SessionEvent} event */
 export const getColorStyle = ({ color }) => (color ? `--kind: ${color};` : "");
 
