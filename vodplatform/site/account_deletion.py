@@ -67,6 +67,6 @@ def delete_requested() -> int:
         try:
             delete_account(user)
             count += 1
-        except DomainError as exc:  # for example, one of its jobs is just being claimed; the next call tries again
+        except DomainError as exc:  # for example, a worker is just claiming a job; the next call tries again
             event("account.left", user=str(user.pk), reason=exc.message)
     return count
