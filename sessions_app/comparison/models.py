@@ -95,7 +95,7 @@ class LinkVisitor:
     name: str = ""
 
     pk = None
-    is_authenticated = False  # so throttles count the visitor's requests by network address
+    is_authenticated = False  # throttles therefore count requests by network address
 
     @property
     def username(self) -> str:

@@ -78,7 +78,7 @@ def draw_body(image: Image, seen: PoseTrack, at: float) -> None:
         share = min(1.0, (at - seen.times[number]) / max(1e-6, seen.times[number + 1] - seen.times[number]))
         here = here + share * (seen.joints[number + 1] - here)
     scale = np.array([image.shape[1] / seen.size[1], image.shape[0] / seen.size[0]])
-    points = np.rint(here[:, :2] * scale * 4)  # in quarters of a pixel: cv2 draws with shift=2
+    points = np.rint(here[:, :2] * scale * 4)  # quarter pixels, which cv2 expects with shift=2
     thick = max(1, round(min(image.shape[:2]) / 200))
     for one, other in BONES:
         if min(here[one, 3], here[other, 3]) >= MIN_VISIBLE:

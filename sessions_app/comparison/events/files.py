@@ -37,7 +37,7 @@ class FileCache:
         self._files: OrderedDict[Any, SpooledFile] = OrderedDict()
         self._size = 0
         self._locks = Locks()
-        self._guard = threading.Lock()  # for the two fields above
+        self._guard = threading.Lock()  # guards the two fields above
 
     def file(self, key: Any, write: Callable[[], Iterable[str]]) -> SpooledFile:
         """Return the cached file with this key. If there is none, write it. Raises ``unavailable``."""

@@ -41,7 +41,7 @@ MAX_DOUBLINGS = 16
 
 TOLERANCE_SECONDS = 300.0  # maximum seconds between a webhook's signed time and now
 MAX_SIGNATURE_LETTERS = 1000
-MILLISECONDS_FROM = 10**11  # from this number on, timestamps are in milliseconds; in seconds, it would be the year 5138
+MILLISECONDS_FROM = 10**11  # larger timestamps are in milliseconds: as seconds, this would be the year 5138
 
 MAX_ERROR_LETTERS = 500
 MAX_PAGE_BYTES = 64 * 1024

@@ -34,7 +34,7 @@ const REFUSED = new Set([400, 403, 404, 409, 410, 413, 422]);
 /** Statuses of a merge whose clips are being uploaded. */
 const LIVE = new Set(["initiated", "uploading"]);
 const MERGING = new Set(["queued", "processing"]);
-/** What to do about a clip that the server refused, by type of the error. @type {Record<string, string>} */
+/** Advice about a refused clip, by type of the error. @type {Record<string, string>} */
 const ADVICE = {
   not_a_video: "Choose a video file, or record the clip here.",
   no_video: "Choose a clip with video, not only sound.",
@@ -45,7 +45,7 @@ const ADVICE = {
   clip_lost: "Choose the clip again.",
   malware_found: "Choose another clip.",
 };
-/** How a merge has ended, by its status. @type {Record<string, string>} */
+/** Sentences about ended merges, by status. @type {Record<string, string>} */
 const ENDS = {
   cancelled: "The merge was stopped",
   expired: "The upload was deleted, because it took longer than a day",
