@@ -320,7 +320,7 @@ def test_expire_ends_uploads_whose_time_is_over_and_sweeps_renditions(capsys, me
     live.refresh_from_db()
     assert (over.status, live.status) == ("expired", "initiated")
     assert (lost.exists(), kept.exists(), swept.exists()) == (False, True, False)
-    said = "uploads 1, analyses 0, merges 0, pro jobs 0, videos in bins 0, unused files 1"
+    said = "uploads 1, analyses 0, merges 0, pro jobs 0, videos in bins 0, accounts 0, unused files 1"
     assert said in capsys.readouterr().out
 
 

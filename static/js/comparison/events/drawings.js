@@ -159,14 +159,24 @@ export class Sketch {
    * @param {Stroke[]} saved All strokes on the server before that change.
    */
   merge(now, saved) {
-    // Do not add strokes twice: the server may have saved this user's strokes although its answer was lost.
-    const known = new Set([...saved, ...now].map((stroke) => JSON.stringify(stroke)));
-    this.#set([...now, ...this.#strokes.filter((stroke) => !known.has(JSON.stringify(stroke)))]);
+    this.#set(this.#mergeStrokes(now, saved));
   }
 
   /** Apply the changes that another tab has made to this draft. @param {Stroke[]} strokes */
   follow(strokes) {
-    if (JSON.stringify(strokes) !== JSON.stringify(this.#drafted)) this.merge(strokes, this.#drafted);
+    if (JSON.stringify(strokes) === JSON.stringify(this.#drafted)) return;
+    const merged = this.#mergeStrokes(strokes, this.#drafted);
+    if (merged.length > strokes.length) return this.#set(merged);
+    // Do not store what the other tab has stored: it may have changed the draft again, and would lose this change.
+    this.#strokes = this.#drafted = strokes;
+    this.#draw(null);
+  }
+
+  /** @param {Stroke[]} now @param {Stroke[]} saved */
+  #mergeStrokes(now, saved) {
+    // Do not add strokes twice: the server may have saved this user's strokes although its answer was lost.
+    const known = new Set([...saved, ...now].map((stroke) => JSON.stringify(stroke)));
+    return [...now, ...this.#strokes.filter((stroke) => !known.has(JSON.stringify(stroke)))];
   }
 
   /** Remove the last stroke. */
