@@ -61,7 +61,7 @@ for (const menu of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.query
 
 for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('form[action="/logout"]'))) {
   let hasAsked = false;
-  let areClipsKept = false;
+  let areFilesKept = false;
   form.addEventListener("submit", (event) => {
     const person = document.body.dataset.userId ?? "";
     if (!hasAsked && listDrafts(person).length) {
@@ -69,12 +69,12 @@ for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySel
       event.stopImmediatePropagation();
       return askAboutDrafts(person, (isKept) => {
         hasAsked = true;
-        areClipsKept = isKept;
+        areFilesKept = isKept;
         form.requestSubmit();
       });
     }
-    // At sign-out, delete the clips of a new challenge, unless the user keeps drafts.
-    if (!areClipsKept) globalThis.indexedDB?.deleteDatabase("vod-challenges");
+    // At sign-out, delete the files of drafts, unless the user keeps drafts.
+    if (!areFilesKept) for (const name of ["vod-challenges", "vod-pro"]) globalThis.indexedDB?.deleteDatabase(name);
   });
 }
 

@@ -79,10 +79,21 @@ export class Sounds {
     this.page.draw();
   }
 
-  /** @param {import("./api.js").ProJob} job */
-  take(job) {
+  /** Add the sound of a draft, and return its id. @param {File} file */
+  restore(file) {
+    this.#take(file);
+    return this.#next - 1;
+  }
+
+  clear() {
     this.#audio.pause();
     for (const sound of this.all) if (sound.file) URL.revokeObjectURL(sound.address);
+    this.all = [];
+  }
+
+  /** @param {import("./api.js").ProJob} job */
+  take(job) {
+    this.clear();
     this.all = job.sounds.map(({ refId, filename, duration, peaks }) => {
       const address = job.audio_refs[refId] ?? "";
       return { id: this.#next++, name: filename, file: null, address, duration, bars: peaks, isRead: true };

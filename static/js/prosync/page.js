@@ -1,16 +1,17 @@
-// The dubbing page: choose video, sounds and segments, send them as a run, and compare its result.
+// The page of Pro segments: choose video, sounds and segments, send them as a run, and compare its result.
 
 import { ApiError, cancelJob, changeJob, makeIdempotencyKey } from "../base/api.js";
-import { askToDelete } from "../base/dialog.js";
+import { askToConfirm, askToDelete } from "../base/dialog.js";
 import { requireElement, readPageData, setIcon, setText } from "../base/dom.js";
 import { matchKeys, enableShortcuts } from "../base/keys.js";
 import { LiveChannel } from "../base/live-channel.js";
-import { createErrorNote, explainError, createThrottledNote, showToast } from "../base/notice.js";
+import { createErrorNote, errorView, explainError, createThrottledNote, showToast } from "../base/notice.js";
 import { formatCount, formatMoment, formatPercent, formatWhen } from "../base/format.js";
 import { createRoot, html, iconView, mount } from "../base/view.js";
 import { formatBytes } from "../videos/api.js";
 import { downloadFile, downloadOriginal } from "../videos/original-file.js";
 import { deleteJob, listOtherRuns, readJob, sendJob } from "./api.js";
+import { Draft } from "./draft.js";
 import { Inspector } from "./inspector.js";
 import { STATES, describeSegment, describeRun } from "./status-text.js";
 import { Removal } from "./text-removal.js";
@@ -30,6 +31,12 @@ const LIVE = ["queued", "processing", "waiting", "paused"];
 const JUMP = 5; // seconds that the arrow keys seek
 const FRAME = 0.04; // seconds that the comma and the full stop seek
 const ASK_AGAIN = 5_000; // ms before a failed status request is repeated
+/** What the page says about the draft. */
+const DRAFT_STATES = {
+  saving: "Saving the draft…",
+  saved: "Draft saved in this browser",
+  failed: "This browser cannot store the files. Keep this tab open.",
+};
 const MOST_HEARD = 300 * 1024 ** 2; // maximum bytes of a library video from which the browser reads sound
 /** Views by key. @type {Record<string, import("./preview.js").View>} */
 const VIEWS = { b: "before", d: "beside", w: "wipe", a: "after" };
@@ -60,30 +67,35 @@ export class Page {
   #key = makeIdempotencyKey();
   #asked = ""; // last sent request as JSON; only an equal request reuses the idempotency key
   #address = "";
+  #isRestoring = false;
   #drawMeter = mount(part("meter"));
   #drawAgainst = mount(part("against"));
 
   constructor() {
+    this.draft = new Draft(() => this.#drawDraft());
     this.sounds = new Sounds(part("sounds"), this, facts);
     this.stage = new Stage(part("stage"), this);
     this.timeline = new Timeline(part("timeline"), this);
     this.inspector = new Inspector(part("inspector"), this);
     this.removal = new Removal(part("inspector"), part("picture"), () => this.draw());
-    // If the page has an unsent draft, open the run by loading the page again: the browser then warns about the draft.
-    this.runs = new Runs(part("runs"), (id) => (this.#isUnsent ? location.assign(`/pro?job=${id}`) : this.open(id)));
+    // If the page has a draft, open the run by loading the page again: the browser warns if the draft is not stored.
+    this.runs = new Runs(part("runs"), (id) =>
+      this.#isDraft || this.#sending ? location.assign(`/pro?job=${id}`) : this.open(id),
+    );
     this.#listen();
     this.draw();
     const id = new URLSearchParams(location.search).get("job");
     if (id) this.open(id, { isNew: false });
+    else if (this.draft.isAny) this.#restore();
     this.runs.load();
   }
 
   get isLocked() {
-    return this.job !== null || this.#sending !== null;
+    return this.job !== null || this.#sending !== null || this.#isRestoring;
   }
 
-  get #isUnsent() {
-    return this.#sending !== null || (this.job === null && this.segments.length > 0);
+  get #isDraft() {
+    return this.job === null && Boolean(this.file || this.segments.length || this.sounds.all.length);
   }
 
   get faults() {
@@ -164,6 +176,78 @@ export class Page {
       </div>`);
     part("toasts").append(note);
     setTimeout(() => note.remove(), 8000);
+  }
+
+  /** Show the newest draft in this browser that is not open in another tab. */
+  async #restore() {
+    this.#isRestoring = true;
+    this.draw();
+    const draft = await this.draft.open();
+    if (draft) {
+      /** @type {Map<number|null, number>} */ const ids = new Map();
+      for (const { id, file } of draft.sounds) if (file) ids.set(id, this.sounds.restore(file));
+      this.segments = draft.segments.map((one) => ({ ...one, id: this.#next++, sound: ids.get(one.sound) ?? null }));
+      part("option=sync_mode").value = draft.options.sync_mode;
+      part("option=mouths").checked = draft.options.mouths;
+      this.removal.take(draft.options.remove_text);
+      const { video, title } = draft;
+      /** @type {any} */ let problem = null;
+      try {
+        const opened = video && (await openVideo(video, `“${video.name}”`, `“${video.name}”.`));
+        this.#isRestoring = false;
+        if (opened) await this.#showFile(video, opened, title, video.name);
+      } catch (error) {
+        problem = error;
+      }
+      const lost = [
+        ...(title && !video ? [title] : []),
+        ...draft.sounds.flatMap(({ name, file }) => (file ? [] : name)),
+      ];
+      if (lost.length)
+        problem = new ApiError(`This browser has not stored ${lost.map((one) => `“${one}”`).join(", ")}.`);
+      if (problem) this.#problem(problem, { title: "The draft was restored without some files. Choose them again." });
+      else showToast("Your draft was restored.");
+    }
+    this.#isRestoring = false;
+    this.draw();
+  }
+
+  #askToDiscard() {
+    askToConfirm({
+      heading: "Discard this draft?",
+      words: "This removes the video, the sounds and the segments from this page. Your own files do not change.",
+      label: "Discard draft",
+      icon: "trash",
+      act: async () => this.#discard(),
+      onDone: () => location.assign("/pro"),
+      refused: (error) => errorView("The draft could not be discarded.", error),
+    });
+  }
+
+  #discard() {
+    this.draft.delete();
+    this.sounds.clear();
+    this.#reset();
+  }
+
+  #saveDraft() {
+    this.draft.save({
+      title: this.file ? (requireElement("h1").textContent ?? "") : "",
+      video: this.file,
+      sounds: this.sounds.all.map(({ id, name, file }) => ({ id, name, file })),
+      segments: this.segments,
+      options: {
+        sync_mode: part("option=sync_mode").value,
+        mouths: part("option=mouths").checked,
+        remove_text: this.removal.asked,
+      },
+    });
+  }
+
+  #drawDraft() {
+    const isShown = this.#isDraft && !this.isLocked;
+    part("draft").hidden = part("discard").hidden = !isShown;
+    if (isShown) setText(part("draft"), DRAFT_STATES[this.draft.state]);
   }
 
   /** Replace the video, but keep sounds and segments. Segments past the new end become invalid. @param {File} file */
@@ -290,6 +374,7 @@ export class Page {
       const { job_id } = await sendJob(form, this.#key, onProgress, control.signal);
       this.#sending = null;
       this.#asked = "";
+      this.draft.delete();
       history.pushState({}, "", `/pro?job=${job_id}`);
       await this.open(job_id, { isNew: false, isOurs: true });
       this.runs.load();
@@ -560,6 +645,8 @@ export class Page {
       left > 0 ? `Your plan allows ${left} more segment${left === 1 ? "" : "s"}` : "Segment limit of your plan reached";
     setText(part("room"), isLocked ? "" : more);
     part("add-segment").toggleAttribute("disabled", isLocked || !hasVideo || left <= 0);
+    if (!isLocked) this.#saveDraft();
+    this.#drawDraft();
     for (const field of document.querySelectorAll("[data-option]")) field.toggleAttribute("disabled", isLocked);
     for (const button of document.querySelectorAll("[data-needs-video]")) button.toggleAttribute("disabled", !hasVideo);
   }
@@ -622,6 +709,7 @@ export class Page {
       cancel: () => this.cancel(),
       again: () => this.again(),
       edit: () => this.edit(),
+      discard: () => this.#askToDiscard(),
       "library-video": () => chooseFromLibrary("Choose a video from your library", downloadOriginal, takeVideo),
       "library-sound": () => chooseFromLibrary("Use the sound of a library video", getSound, takeSound, isShort),
       delete: () => this.askToDelete(),
@@ -647,7 +735,10 @@ export class Page {
       const others = files.filter((file) => file !== video);
       if (others.length) this.sounds.add(others);
     });
-    window.addEventListener("beforeunload", (event) => this.#isUnsent && event.preventDefault());
+    for (const field of document.querySelectorAll("[data-option]")) field.addEventListener("change", () => this.draw());
+    window.addEventListener("beforeunload", (event) => {
+      if (this.#sending || (this.#isDraft && this.draft.state !== "saved")) event.preventDefault();
+    });
     window.addEventListener("signedin", () => this.#problem(null));
     window.addEventListener("popstate", () => location.reload());
     enableShortcuts(this.#bindings());

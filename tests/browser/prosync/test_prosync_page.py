@@ -243,6 +243,27 @@ def test_segments_move_up_to_their_neighbours(open_page: OpenPage, files: dict[s
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("[data-toasts]")).to_contain_text("Your plan allows at most 5 segments.")
     expect(segments(page)).to_have_count(5)
+    with check("the draft survives a reload, in one tab"):
+        segments(page).first.click()
+        field(page, "label").fill("Welcome back")
+        expect(page.locator("[data-draft]")).to_have_text("Draft saved in this browser")
+        tab = page.context.new_page()
+        tab.goto(page.url)
+        expect(tab.locator("[data-choose-video]")).to_be_enabled()
+        expect(segments(tab)).to_have_count(0)
+        tab.close()
+        page.reload()
+        expect(page.get_by_role("heading", level=1)).to_have_text("trailer_take4")
+        expect(segments(page)).to_have_count(5)
+        expect(segments(page).first).to_have_attribute("aria-label", re.compile("Welcome back"))
+        expect(page.get_by_role("button", name="Play note.flac")).to_be_visible()
+        page.goto("/account")
+        expect(page.get_by_role("region", name="Drafts")).to_contain_text("Welcome back")
+        page.goto("/pro")
+        for _ in range(2):  # the button, and the button of its dialog
+            page.get_by_role("button", name="Discard draft").last.click()
+        expect(page.get_by_role("heading", name="New run")).to_be_visible()
+        expect(segments(page)).to_have_count(0)
 
 
 @pytest.mark.services

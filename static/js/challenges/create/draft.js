@@ -2,8 +2,8 @@
 // which statement is the lie.
 
 import { makeIdempotencyKey } from "../../base/api.js";
+import { DraftFiles } from "../../base/draft-files.js";
 import { Drafts } from "../../base/drafts.js";
-import { deleteClip, deleteDraft, deleteUnusedClips, writeClip, writeDraft, readClip, readDraft } from "./storage.js";
 
 /**
  * @typedef {object} Clip A statement's video.
@@ -21,6 +21,9 @@ import { deleteClip, deleteDraft, deleteUnusedClips, writeClip, writeDraft, read
  * @typedef {{key: string, body: any}} Asked A request and its idempotency key.
  */
 
+const DRAFT = "draft"; // key of the draft; the keys of its clips begin with `CLIP`
+const CLIP = "clip/";
+const stored = new DraftFiles("vod-challenges");
 const typed = new Drafts(document.body.dataset.userId ?? "", "challenge");
 const FIRST_STATEMENTS = 3;
 const GUESSED_RATE = 625_000; // assumed bytes per second, from which a clip's unknown duration is estimated
@@ -46,18 +49,19 @@ export class Draft {
 
   /** @returns {Promise<Draft|null>} */
   static async load() {
-    const kept = await readDraft();
+    const kept = await stored.read(DRAFT);
     if (!kept) return null;
     const { statements, ...fields } = kept;
     const draft = new Draft(0);
     Object.assign(draft, fields);
     for (const { clip, problem, ...rest } of statements) {
-      const blob = clip && (await readClip(clip.id));
+      const blob = clip && (await stored.read(CLIP + clip.id));
       const lost = clip && !blob ? `The clip “${clip.name}” is not stored in this browser. Choose it again.` : "";
       const known = clip && (blob || draft.mergeId) ? { ...clip, blob: blob ?? null } : null;
       draft.statements.push({ ...rest, problem: problem || lost, clip: known });
     }
-    await deleteUnusedClips(new Set(draft.clips.map((clip) => clip.id)));
+    // A page that closed too early may have left clips that no draft uses.
+    await stored.deleteAll(CLIP, new Set(draft.clips.map((clip) => clip.id)));
     return draft;
   }
 
@@ -97,7 +101,7 @@ export class Draft {
   async #saveAndDrop(clip) {
     // Save first, so that no stored draft refers to a deleted clip.
     await this.saveNow();
-    if (clip) await deleteClip(clip.id);
+    if (clip) await stored.write(CLIP + clip.id, undefined);
   }
 
   /** @param {Statement} statement @param {-1|1} by */
@@ -113,7 +117,7 @@ export class Draft {
     const before = statement.clip;
     const clip = { ...about, id: newId() };
     Object.assign(statement, { clip, problem: "" });
-    if (this.mayKeep && clip.blob && !(await writeClip(clip.id, clip.blob))) this.isKept = false;
+    if (this.mayKeep && clip.blob && !(await stored.write(CLIP + clip.id, clip.blob))) this.isKept = false;
     await this.#saveAndDrop(before);
   }
 
@@ -128,7 +132,7 @@ export class Draft {
       clip: clip && { ...clip, blob: null },
     }));
     const kept = { title, level, lie, begun, mergeId, told, made, challengeId, statements };
-    if (!(await writeDraft(kept))) this.isKept = false;
+    if (!(await stored.write(DRAFT, kept))) this.isKept = false;
   }
 
   leaveMerge() {
@@ -146,7 +150,7 @@ export class Draft {
     if (!this.mayKeep) return;
     typed.set("texts", undefined);
     this.mayKeep = false;
-    await deleteDraft();
+    await deleteStoredDraft();
   }
 
   /**
@@ -197,6 +201,9 @@ export class Draft {
     };
   }
 }
+
+/** Delete the draft in this browser, and its clips. */
+export const deleteStoredDraft = () => stored.deleteAll("");
 
 /** Round seconds to milliseconds. @param {number} seconds */
 const toMilliseconds = (seconds) => Math.round(seconds * 1000) / 1000;

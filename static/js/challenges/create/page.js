@@ -10,14 +10,13 @@ import * as api from "./api.js";
 import { Part, Sender } from "./chunk-sender.js";
 import { chooseChunkSize, readNetwork } from "./chunk-size.js";
 import { askToConfirm } from "./confirm-dialog.js";
-import { Draft } from "./draft.js";
+import { Draft, deleteStoredDraft } from "./draft.js";
 import { Form } from "./form.js";
 import { Follower } from "./merge-status.js";
 import { Work } from "./progress-view.js";
 import { Patience, Stopped } from "./retry.js";
 import { Review } from "./review.js";
-import { deleteDraft } from "./storage.js";
-import { requestTabLock } from "./tab-lock.js";
+import { requestTabLock } from "../../base/tab-lock.js";
 
 /**
  * @typedef {import("./api.js").Merge} Merge
@@ -621,7 +620,7 @@ for (const out of document.querySelectorAll('form[action="/logout"]')) {
     event.preventDefault();
     stopWork();
     draft.mayKeep = false;
-    await deleteDraft();
+    await deleteStoredDraft();
     /** @type {HTMLFormElement} */ (out).submit();
   });
 }
