@@ -94,6 +94,12 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
     return True
 
 
+def admit_after_jobs_left(owner_id: uuid.UUID, lane: str) -> None:
+    while admit_next(owner_id, lane):
+        pass
+    admit_after_job_left(owner_id, lane)
+
+
 def admit_after_job_left(owner_id: uuid.UUID, lane: str) -> None:
     admit_next(owner_id, lane)
     # Filter by the names of the other lanes, because ``exclude(lane=lane)`` would not use the index.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from jobs_app.kinds import registry
@@ -53,6 +54,16 @@ def record_end(job_id: uuid.UUID, name: str) -> Job:
     if job.kind in registry():
         registry()[job.kind].hooks.ended(job)
     return job
+
+
+def record_ends(keys: Sequence[uuid.UUID], name: str) -> None:
+    """Do what :func:`record_end` does for several jobs."""
+    jobs = list(Job.objects.select_related("owner").filter(pk__in=keys))
+    JobEvent.objects.bulk_create([JobEvent(job=job, name=name, attempt=job.attempt) for job in jobs])
+    for job in jobs:
+        publish(job)
+        if job.kind in registry():
+            registry()[job.kind].hooks.ended(job)
 
 
 def publish(job: Job) -> None:

@@ -11,7 +11,7 @@ from django.db.models import Case, F, IntegerField, ProtectedError, QuerySet, Re
 from django.db.models.functions import Now
 
 from jobs_app import admission
-from jobs_app.events import publish, publish_gone, record_change, record_end, reload_job, request_data
+from jobs_app.events import publish, publish_gone, record_change, record_end, record_ends, reload_job, request_data
 from jobs_app.kinds import is_pausable, kind_of, registry
 from jobs_app.messages import wake_workers_on_commit
 from jobs_app.models import FINISHED, TRANSITIONS, Job, JobEvent, JobStatus, Priority
@@ -24,21 +24,26 @@ from vodplatform.core.logs import event
 from vodplatform.core.records.transitions import transition
 
 logger = logging.getLogger("vodplatform.jobs")
+JOBS_AT_ONCE = 200  # maximum number of an owner's unfinished jobs, beyond which users cannot start more
+CANCELLED_AT_ONCE = 500  # maximum number of jobs in one query, because databases limit the parameters of a query
 RETRYABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 def enqueue(
     kind: str, owner: User, params: dict[str, Any], *, priority: int = Priority.NORMAL, job_id: uuid.UUID | None = None,
-    segments: list[dict[str, Any]] | None = None, is_short: bool = False,
+    segments: list[dict[str, Any]] | None = None, is_short: bool = False, is_limited: bool = False,
 ) -> Job:  # fmt: skip
     """Create a queued job in the caller's transaction; wake a worker on commit.
 
     job_id: id of the job, if the caller has already stored something under this id. is_short: whether the job should
-    take at most a minute. A lane may run one short job in addition to its limit.
+    take at most a minute. A lane may run one short job in addition to its limit. is_limited: whether to raise
+    ``job_limit`` if the owner has :data:`JOBS_AT_ONCE` unfinished jobs.
     """
     definition = kind_of(kind)
     with transaction.atomic():
         idempotency.bind_to_transaction()
+        if is_limited and Job.objects.live().filter(owner=owner).count() >= JOBS_AT_ONCE:
+            raise DomainError("job_limit", limit=JOBS_AT_ONCE)
         is_admitted, turn = admission.admit(owner.pk, definition.lane)
         job = Job.objects.create(
             kind=kind, lane=definition.lane, owner=owner, params=params, priority=priority,
@@ -55,16 +60,12 @@ def enqueue(
 
 def cancel(job: Job) -> Job:
     with transaction.atomic():
-        won = transition(
-            Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.CANCELLED, lease_token=None, lease_until=None,
-            finished_at=Now(), run_at=None, admitted=False, message="Cancelled", revision=F("revision") + 1,
-        )  # fmt: skip
+        won = _set_cancelled([job.pk])
         job = _reload(job)
         if won:
             record_end(job.pk, "cancelled")
             admission.admit_after_job_left(job.owner_id, job.lane)
-            transaction.on_commit(lambda: metrics.JOB_OUTCOMES.labels(job.kind, job.status).inc())
-            event("processing.cancelled", job=str(job.pk), kind=job.kind)
+            _count_cancelled([job])
         elif job.status != JobStatus.CANCELLED:
             raise DomainError("job_finished", status=job.status)
     return job
@@ -147,10 +148,27 @@ def put_first(job: Job) -> Job:
 def cancel_all(jobs: QuerySet[Job]) -> None:
     """Cancel jobs that have not ended. Rows are locked in a fixed order, to avoid deadlocks."""
     with transaction.atomic():
-        locked = list(jobs.order_by("pk").select_for_update())
-        for job in locked:
-            if job.is_live:
-                cancel(job)
+        live = [job for job in jobs.order_by("pk").select_for_update() if job.is_live]
+        for start in range(0, len(live), CANCELLED_AT_ONCE):
+            keys = [job.pk for job in live[start : start + CANCELLED_AT_ONCE]]
+            _set_cancelled(keys)
+            record_ends(keys, "cancelled")
+        _count_cancelled(live)
+        for owner_id, lane in sorted({(job.owner_id, job.lane) for job in live}):
+            admission.admit_after_jobs_left(owner_id, lane)
+
+
+def _set_cancelled(keys: list[uuid.UUID]) -> int:
+    return transition(
+        Job.objects.filter(pk__in=keys), TRANSITIONS, JobStatus.CANCELLED, lease_token=None, lease_until=None,
+        finished_at=Now(), run_at=None, admitted=False, message="Cancelled", revision=F("revision") + 1,
+    )  # fmt: skip
+
+
+def _count_cancelled(jobs: list[Job]) -> None:
+    for job in jobs:
+        transaction.on_commit(metrics.JOB_OUTCOMES.labels(job.kind, JobStatus.CANCELLED).inc)
+        event("processing.cancelled", job=str(job.pk), kind=job.kind)
 
 
 def wake_waiting(job_id: uuid.UUID) -> bool:

@@ -197,3 +197,14 @@ def test_closed_reports_are_reopened_and_one_report_alone_suggests_no_takedown(
         assert "Reopened" in html_of(decide(client, thing, "reopen", "A second look"))
         assert not thing.reports.filter(settled_at__isnull=False).exists()  # type: ignore[attr-defined]
         assert AuditEntry.objects.filter(action__endswith="reports_reopened", data__reason="A second look").exists()
+        # A report of a user who has reported again stays closed, as do reports that were closed earlier.
+        decide(client, thing, "dismiss", "Fine")
+        report(thing, "anna", "kim")
+        decide(client, thing, "reopen", "A third look")
+        opened = thing.reports.filter(settled_at=None)  # type: ignore[attr-defined]
+        assert sorted(opened.values_list("reporter__username", flat=True)) == sorted({*reporters, "anna", "kim"})
+        decide(client, thing, "dismiss", "Fine")
+        report(thing, "lee")
+        decide(client, thing, "dismiss", "Fine")
+        decide(client, thing, "reopen", "A fourth look")
+        assert [one.reporter.username for one in opened.all()] == ["lee"]

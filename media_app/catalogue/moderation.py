@@ -14,6 +14,7 @@ from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records import audit
+from vodplatform.core.records.reports import reopen_last
 
 
 def publish(video_id: UUID, by: User, *, reason: str) -> None:
@@ -53,10 +54,7 @@ def reopen(video_id: UUID, by: User, *, reason: str) -> None:
     """Reopen the reports that were closed last."""
     with transaction.atomic():
         video = _locked(video_id)
-        rows = VideoReport.objects.filter(video=video, settled_at__isnull=False)
-        if last := rows.order_by("-settled_at").first():
-            closed = rows.filter(outcome=last.outcome, settled_by=last.settled_by)
-            count = closed.update(settled_at=None, settled_by=None, outcome="")
+        if count := reopen_last(VideoReport.objects.filter(video=video)):
             audit.record("video.reports_reopened", actor=by, target=video, reason=reason, reports=count)
 
 

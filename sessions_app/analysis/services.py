@@ -63,7 +63,7 @@ def begin_for_video(user: User, video: Video, asked: Asked) -> AnalysisSession:
         idempotency.bind_to_transaction()
         session_id = uuid.uuid4()
         params = {"session_id": str(session_id), "video_id": str(video.pk)}
-        job = jobs.enqueue(asked["analysis_type"], user, params)
+        job = jobs.enqueue(asked["analysis_type"], user, params, is_limited=True)
         return _begin(session_id, user, asked, video, job)
 
 
@@ -125,7 +125,7 @@ def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> 
         work_limit.check(row.owner, row.video)
         quota.check_room(row.owner, 1)
         params = {"session_id": str(row.pk), "video_id": str(row.video.pk), "moments": moments}
-        job = jobs.enqueue(REEL_KIND, row.owner, params)
+        job = jobs.enqueue(REEL_KIND, row.owner, params, is_limited=True)
         AnalysisSession.objects.filter(pk=row.pk).update(reel_job=job)
     return job
 

@@ -32,6 +32,7 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.logs import event
 from vodplatform.core.records import audit
+from vodplatform.core.records.reports import reopen_last
 
 # Maximum seconds by which a client's times may differ from measured times, due to rounding.
 ROUNDING = 0.01
@@ -277,20 +278,20 @@ def settle_report(report_id: uuid.UUID, by: User, *, reason: str) -> bool:
 
 
 def settle(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
-    for pk in list(
-        ChallengeReport.objects.filter(challenge=challenge_id, settled_at=None).values_list("pk", flat=True)
-    ):
-        settle_report(pk, by, reason=reason)
+    with transaction.atomic():
+        open_reports = ChallengeReport.objects.filter(challenge=challenge_id, settled_at=None)
+        found = list(open_reports.select_for_update())
+        rows = ChallengeReport.objects.filter(pk__in=[report.pk for report in found])
+        rows.update(settled_at=Now(), settled_by=by, outcome=reason)
+        for report in found:
+            audit.record("report.settled", actor=by, target=report, reason=reason, challenge=str(challenge_id))
 
 
 def reopen(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
     """Reopen the reports that were closed last."""
     with transaction.atomic():
         challenge = _locked(challenge_id)
-        rows = ChallengeReport.objects.filter(challenge=challenge, settled_at__isnull=False)
-        if last := rows.order_by("-settled_at").first():
-            closed = rows.filter(outcome=last.outcome, settled_by=last.settled_by)
-            count = closed.update(settled_at=None, settled_by=None, outcome="")
+        if count := reopen_last(ChallengeReport.objects.filter(challenge=challenge)):
             audit.record("challenge.reports_reopened", actor=by, target=challenge, reason=reason, reports=count)
 
 

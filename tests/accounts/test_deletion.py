@@ -7,16 +7,19 @@ import zipfile
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
+from django.db import OperationalError
 from django.test import Client
 
 from media_app.videos.models import Video, VideoScope
-from sessions_app.comparison.models import ComparisonSession, EventReply
+from sessions_app.comparison.models import ComparisonSession, EventReply, SessionShare
 from tests.support import factories
 from tests.support.api import Api
 from tests.support.factories import PASSWORD, make_key
 from tests.support.pages import html_of
 from vodplatform.accounts.models import ApiToken, User
-from vodplatform.site import account_data
+from vodplatform.accounts.services import request_deletion
+from vodplatform.core.errors import DomainError
+from vodplatform.site import account_data, account_deletion
 from vodplatform.site.account_deletion import delete_requested
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -92,7 +95,27 @@ def test_an_operator_deletes_at_once_and_one_that_is_enabled_again_stays(
 def test_the_only_administrator_stays(owner: User, browser: Client) -> None:
     User.objects.filter(pk=owner.pk).update(role="admin")
     assert "only administrator" in html_of(browser.post("/account/delete", {"password": PASSWORD}))
+    with pytest.raises(DomainError, match="only administrator"):
+        request_deletion(User.objects.get(), by=None)
     assert User.objects.get().is_active
+
+
+def test_an_account_that_cannot_be_deleted_does_not_keep_others(
+    owner: User, other: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for user in (owner, other):
+        request_deletion(user, by=None)
+    first = User.objects.order_by("pk").first()
+    delete = account_deletion.delete_account
+
+    def fail(user: User) -> None:
+        if user == first:
+            raise OperationalError("database is locked")
+        delete(user)
+
+    monkeypatch.setattr(account_deletion, "delete_account", fail)
+    assert delete_requested() == 1
+    assert User.objects.get() == first
 
 
 def test_the_data_is_that_of_the_account_without_secrets(
@@ -107,5 +130,11 @@ def test_the_data_is_that_of_the_account_without_secrets(
     assert json.loads(found["comparison_replies.json"])[-1]["created_by_name"] == "owner"
     assert json.loads(found["account.json"])[0]["username"] == "owner"
     together = "".join(found.values())
+    assert browser.head("/account/data").status_code == 405
+    with account_data._writing:
+        assert browser.get("/account/data").status_code == 429
+    # Others may change an event after its writer has lost access.
+    SessionShare.objects.all().delete()
+    assert not dict(account_data.rows_of(owner))["comparison_replies"].filter(event__session=of_other).exists()
     for secret in (owner.password, ApiToken.objects.get().digest, "Of another", "other.mp4"):
         assert secret not in together

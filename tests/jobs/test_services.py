@@ -32,6 +32,30 @@ class TestEnqueue:
         assert (job.attempt, job.progress, job.priority) == (0, 0, 0)
         assert events_of(job) == ["queued"]
 
+    def test_an_owner_has_a_limited_number_of_unfinished_jobs(
+        self, owner: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(services, "JOBS_AT_ONCE", 2)
+        jobs = [services.enqueue("test.echo", owner, {}, is_limited=True) for _ in range(2)]
+        with pytest.raises(DomainError) as refused:
+            services.enqueue("test.echo", owner, {}, is_limited=True)
+        assert (refused.value.type.name, refused.value.extra) == ("job_limit", {"limit": 2})
+        services.enqueue("test.echo", owner, {})
+        services.cancel_all(Job.objects.filter(pk__in=[job.pk for job in jobs]))
+        services.enqueue("test.echo", owner, {}, is_limited=True)
+
+    @pytest.mark.both
+    def test_many_are_cancelled_with_few_queries(
+        self, owner: User, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+    ) -> None:
+        monkeypatch.setattr(services, "CANCELLED_AT_ONCE", 20)
+        many, left = [services.enqueue("test.echo", owner, {}) for _ in range(30)], make(owner, admitted=False)
+        with django_assert_max_num_queries(60):
+            services.cancel_all(Job.objects.filter(pk__in=[job.pk for job in many]))
+        assert {again(job).status for job in many} == {"cancelled"}
+        assert events_of(many[-1]) == ["queued", "cancelled"]
+        assert again(left).admitted
+
     @pytest.mark.django_db(transaction=True)
     def test_a_worker_is_woken_only_once_it_is_committed(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         woken: list[tuple[str, bool]] = []

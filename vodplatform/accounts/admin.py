@@ -101,7 +101,11 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
         return found, counts, set(), protected
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        services.request_deletion(obj, by=request_user(request))
+        try:
+            services.request_deletion(obj, by=request_user(request))
+        except DomainError as exc:
+            self.message_user(request, exc.message, messages.ERROR)
+            return
         self.message_user(request, "Disabled. The account and its data are deleted within about an hour.")
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

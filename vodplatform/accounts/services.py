@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from vodplatform.accounts import confirmation, jwt, tickets
-from vodplatform.accounts.models import ApiToken, Scope, Subscription, User, default_scopes
+from vodplatform.accounts.models import ApiToken, Role, Scope, Subscription, User, default_scopes
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records import audit
 from vodplatform.core.web.throttles import check_sign_in
@@ -64,9 +64,15 @@ def revoke_tokens(tokens: Iterable[ApiToken], *, by: User | None) -> int:
 
 
 @transaction.atomic
-@transaction.atomic
 def request_deletion(user: User, *, by: User | None) -> None:
-    """Disable an account, which also signs it out everywhere. The hourly cleanup deletes it with its data."""
+    """Disable an account, which also signs it out everywhere. The hourly cleanup deletes it with its data.
+
+    Raise ``forbidden`` if it is the only administrator's.
+    """
+    admins = User.objects.select_for_update(no_key=True).filter(role=Role.ADMIN, is_active=True)
+    keys = list(admins.order_by("pk").values_list("pk", flat=True))
+    if keys == [user.pk]:
+        raise DomainError("forbidden", "This is the only administrator. Make another account an administrator first.")
     User.objects.filter(pk=user.pk).update(is_active=False, deletion_requested_at=Now())
     revoke_tokens(ApiToken.objects.valid().filter(user=user), by=by)
     audit.record("user.deletion_requested", actor=by, target=user)

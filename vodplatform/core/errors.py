@@ -115,6 +115,7 @@ ERROR_TYPES = _types(
         "work_limit", 403, "The video is too long or too large for your plan.",
         "Send a shorter video or one with a lower resolution, or switch to a larger plan; `limit` and `work` are in billions of pixels (width × height × frames).",
     ),
+    ("job_limit", 409, "You have reached the limit of unfinished jobs.", "Wait until some jobs have ended, or cancel them; `limit` is the maximum."),
     ("session_limit", 409, "You have reached your plan's limit of comparisons.", "Delete some comparisons, or switch to a larger plan."),
     ("global_mode", 409, "This comparison plays its VODs together, so you cannot play one VOD alone.", "To play one VOD alone, first set `sync_mode` to `independent`. Otherwise, send the command for all VODs."),
     ("archived", 409, "The comparison is archived.", "Restore the comparison first with `unarchive`."),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import tempfile
+import threading
 import zipfile
 from collections.abc import Iterable, Iterator
-from tempfile import TemporaryFile
+from pathlib import Path
 from typing import IO, Any, cast
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q, QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponseBase
 from django.utils.timezone import now
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET
 
 from jobs_app.models import Job
 from media_app.catalogue.models import CrdtOperation, VideoReport
@@ -36,16 +39,19 @@ from vodplatform.core.errors import error_response
 from vodplatform.core.pauses import pause_for_others
 from vodplatform.core.web.throttles import count_request
 
-ROWS_AT_ONCE = 200
+ROWS_AT_ONCE = 10  # a row can take 2 MB of memory
+MAX_WAIT_SECONDS = 10  # seconds after which a client should try again while another account's file is written
 # Columns that are secret, name staff, or are only of use to the program.
 LEFT_OUT = {
     "password", "digest", "lease_token", "lock_token", "settled_by_id", "withheld_by_id", "username_key",
     "username_skeleton", "search_text", "location", "key", "tail_key", "multipart_id", "parts", "params", "checkpoint",
     "worker", "lease_until", "lock_until", "lock_wanted", "generation_id", "generations",
 }  # fmt: skip
+_writing = threading.Lock()
 ABOUT = """These files contain what this server stores about the account: one JSON list per file, one row per line.
 
-The videos themselves are not included. Download them on the library page.
+The videos themselves are not included. Download them on the library page. The files contain your events and replies in
+other users' comparisons only if you can open these comparisons.
 """
 
 
@@ -67,8 +73,11 @@ def rows_of(user: User) -> Iterator[tuple[str, QuerySet[Any]]]:
     yield "comparison_offsets", OffsetChange.objects.filter(vod__session__owner=user)
     yield "comparison_alignments", Alignment.objects.filter(session__owner=user)
     yield "comparison_shares", SessionShare.objects.filter(Q(session__owner=user) | Q(user=user))
-    yield "comparison_events", SessionEvent.objects.filter(Q(session__owner=user) | Q(created_by=user))
-    yield "comparison_replies", EventReply.objects.filter(Q(event__session__owner=user) | Q(created_by=user))
+    shared = SessionShare.objects.filter(user=user).values("session")
+    events = Q(session__owner=user) | Q(created_by=user, session__in=shared)
+    replies = Q(event__session__owner=user) | Q(created_by=user, event__session__in=shared)
+    yield "comparison_events", SessionEvent.objects.filter(events)
+    yield "comparison_replies", EventReply.objects.filter(replies)
     yield "analyses", AnalysisSession.objects.filter(own)
     yield "pro_jobs", ProJob.objects.filter(own)
     yield "merges", MergeSession.objects.filter(own)
@@ -89,21 +98,28 @@ def write(user: User, file: IO[bytes]) -> None:
 def _lines(rows: QuerySet[Any]) -> Iterable[bytes]:
     columns = [field.attname for field in rows.model._meta.concrete_fields if field.attname not in LEFT_OUT]
     sign = "["
-    for number, row in enumerate(rows.order_by("pk").values(*columns).iterator(ROWS_AT_ONCE)):
-        if number % ROWS_AT_ONCE == 0:
-            pause_for_others()
+    for row in rows.order_by("pk").values(*columns).iterator(ROWS_AT_ONCE):
+        pause_for_others()
         yield f"{sign}\n{json.dumps(row, cls=DjangoJSONEncoder, ensure_ascii=False)}".encode()
         sign = ","
     yield b"\n]\n" if sign == "," else b"[]\n"
 
 
-@require_safe
+@require_GET
 @login_required
 def download(request: HttpRequest) -> HttpResponseBase:
     user = cast(User, request.user)
     if wait := count_request("account_data", str(user.pk)):
         return error_response("throttled", retry_after=wait)
-    file = TemporaryFile()  # noqa: SIM115  # closed by the response
-    write(user, file)
+    # Two files at once would take the processors from all other requests.
+    if not _writing.acquire(blocking=False):
+        return error_response("throttled", retry_after=MAX_WAIT_SECONDS)
+    try:
+        folder = Path(settings.DATA_DIR) / "tmp"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by the response
+        write(user, file)
+    finally:
+        _writing.release()
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=f"{user.username}-{now():%Y-%m-%d}.zip")

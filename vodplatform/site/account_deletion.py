@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,13 +22,16 @@ from sessions_app.analysis.models import AnalysisSession
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import Challenge, MergeSession
 from sessions_app.comparison import services as comparisons
-from sessions_app.comparison.models import ComparisonSession
+from sessions_app.comparison.models import ComparisonSession, SessionEvent
 from sessions_app.prosync import services as prosync
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 from vodplatform.core.logs import event
 from vodplatform.core.records import audit
+
+logger = logging.getLogger(__name__)
+ROWS_AT_ONCE = 100
 
 
 def delete_account(user: User, **by: Any) -> None:
@@ -37,7 +41,9 @@ def delete_account(user: User, **by: Any) -> None:
     to the audit log. Raise :class:`DomainError`.
     """
     own = {"owner": user}
-    jobs.cancel_all(Job.objects.live().filter(**own))
+    # Many short transactions, between which other processes can write.
+    while keys := list(Job.objects.live().filter(**own).values_list("pk", flat=True)[:ROWS_AT_ONCE]):
+        jobs.cancel_all(Job.objects.filter(pk__in=keys))
     _each(ComparisonSession.objects.filter(**own), comparisons.delete_session)
     _each(Challenge.objects.filter(**own), lambda row: challenges.delete(row, user))
     _each(MergeSession.objects.filter(**own), lambda row: merges.delete(row, None))
@@ -48,6 +54,10 @@ def delete_account(user: User, **by: Any) -> None:
         Video.objects.filter(**own, place=VideoScope.CATALOGUE), lambda row: catalogue.delete(row.pk, user, hard=True)
     )
     _each(Video.objects.filter(**own), lambda row: delete_video(row, None, leave_gaps=True))
+    while keys := list(Job.objects.filter(**own).values_list("pk", flat=True)[:ROWS_AT_ONCE]):
+        Job.objects.filter(pk__in=keys).delete()
+    while keys := list(SessionEvent.objects.filter(created_by=user).values_list("pk", flat=True)[:ROWS_AT_ONCE]):
+        SessionEvent.objects.filter(pk__in=keys).update(created_by=None)
     with transaction.atomic():
         audit.record("user.deleted", actor=None, target=user, **by)
         user.delete()
@@ -67,6 +77,7 @@ def delete_requested() -> int:
         try:
             delete_account(user)
             count += 1
-        except DomainError as exc:  # for example, a worker is just claiming a job; the next call tries again
-            event("account.left", user=str(user.pk), reason=exc.message)
+        except Exception as exc:  # for example, a worker is just claiming a job; the next call tries again
+            logger.warning("could not delete the account %s", user.pk, exc_info=not isinstance(exc, DomainError))
+            event("account.left", user=str(user.pk), reason=str(exc))
     return count

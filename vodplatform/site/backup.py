@@ -247,7 +247,7 @@ def _write_rows(file: IO[bytes]) -> dict[str, int]:
 
     text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
     for model in kept_models():
-        rows = model._base_manager.order_by("pk").iterator(chunk_size=500)
+        rows = model._base_manager.order_by("pk").iterator(chunk_size=50)
         RowSerializer().serialize(counted(rows), stream=text, cls=ExactEncoder)
     text.detach()
     file.seek(0)

@@ -68,7 +68,7 @@ def _enqueue_alignment(session: ComparisonSession, method: str, roi: dict[str, A
     }
     _drop_old_alignments(session)
     # The job belongs to the session's owner, who can therefore see and cancel it.
-    job = jobs.enqueue(ALIGN_KIND, session.owner, params)
+    job = jobs.enqueue(ALIGN_KIND, session.owner, params, is_limited=True)
     Alignment.objects.create(session=session, job=job, method=method)
     return job
 

@@ -47,7 +47,7 @@ def start_detection(session: ComparisonSession, by: User, origins: Sequence[str]
             "kinds": sorted(set(origins)),
             "videos": [{"vod_id": vod.vod_id, "video_id": str(vod.video_id)} for vod in vods],
         }
-        return jobs.enqueue(DETECT_KIND, by, params)
+        return jobs.enqueue(DETECT_KIND, by, params, is_limited=True)
 
 
 def check_editor(locked: ComparisonSession, by: User) -> None:

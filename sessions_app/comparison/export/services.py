@@ -110,7 +110,8 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
     with transaction.atomic():
         check_editor(lock_session(session), by)
         quota.check_room(by, _least_bytes(shown_videos, seconds))
-        return jobs.enqueue(EXPORT_KIND, by, params, is_short=work <= work_limit.SHORT_GIGAPIXELS)
+        is_short = work <= work_limit.SHORT_GIGAPIXELS
+        return jobs.enqueue(EXPORT_KIND, by, params, is_short=is_short, is_limited=True)
 
 
 def stored_bytes(user_id: UUID) -> int:
