@@ -20,6 +20,7 @@ from django.views.decorators.http import require_safe
 from media_app.videos.models import Video, VideoScope, VideoStatus
 from media_app.videos.recordings import notes_of
 from media_app.videos.services import uses_of
+from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import error_response
 from vodplatform.core.web.context_processors import navigation
@@ -125,6 +126,7 @@ def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
         "may_change": may and not is_listed,
         "may_edit": may and is_listed,
         "may_publish": may and not is_listed and isinstance(user, User) and user.is_moderator,
+        "has_pro": isinstance(user, User) and bool(limits_of(user)["max_segments"]),
         "fps": float(video.fps),
         "is_variable_frame_rate": video.is_variable_frame_rate,
         "audio_tracks": video.audio_tracks,

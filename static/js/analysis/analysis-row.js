@@ -1,8 +1,8 @@
 // A row in the list of analyses.
 
 import { formatPercent, formatTimeLeft, formatWhen } from "../base/format.js";
-import { guard, html, iconView } from "../base/view.js";
-import { createPoster } from "../videos/thumbnail.js";
+import { posterView } from "../base/poster.js";
+import { html, iconView } from "../base/view.js";
 import { SessionView } from "./actions.js";
 import { KINDS, describeExpiry, adviseOnError, getState, getStatus } from "./labels.js";
 import { statusView } from "./views.js";
@@ -31,11 +31,9 @@ export class Row extends SessionView {
     const address = `/analysis/${encodeURIComponent(sessionId)}`;
     // The label includes the time, because several analyses of one video have the same name.
     const which = `the ${kind.label.toLowerCase()} analysis of ${name}, started ${when}`;
-    // A new signature in the URL must not load the picture again.
-    const picture = guard([source?.poster_url?.split("?")[0]], () => createPoster(source?.poster_url));
     return html`
       <li class="job" tabindex="-1" data-session=${sessionId} data-status=${state}>
-        ${source ? html`<span class="kind picture" title=${kind.label}>${picture}</span>` : iconView(kind.icon, "kind")}
+        ${source ? html`<span class="kind picture" title=${kind.label}>${posterView(source.poster_url)}</span>` : iconView(kind.icon, "kind")}
         <h2 class="job-name truncate" dir="auto" title=${name}><a href=${address}>${name}</a></h2>
         <p class="job-subject">
           ${kind.label}, started <time datetime=${session.created_at} title=${created.toLocaleString()}>${when}</time>

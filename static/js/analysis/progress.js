@@ -1,7 +1,7 @@
 // The progress panel of a queued or running analysis.
 
 import { formatTimeLeft } from "../base/format.js";
-import { guard, html } from "../base/view.js";
+import { html } from "../base/view.js";
 import { SessionView } from "./actions.js";
 import { getState, getStatus } from "./labels.js";
 import { pictureView, statusView } from "./views.js";
@@ -17,7 +17,6 @@ const QUIET = {
 export class Progress extends SessionView {
   view() {
     const { session } = this;
-    const poster = session.source?.poster_url;
     const state = getState(session);
     const isProcessing = state === "processing";
     const percent = Math.floor(session.progress);
@@ -25,7 +24,7 @@ export class Progress extends SessionView {
     const rest = isProcessing ? ` · ${left === null ? "time left not known yet" : formatTimeLeft(left)}` : "";
     return html`
       <section class="panel work" aria-label="Progress" tabindex="-1">
-        ${guard([poster?.split("?")[0]], () => pictureView(poster))}
+        ${pictureView(session.source?.poster_url)}
         <div class="col spacer">
           <p class="row wrap">
             <span class="status ${getStatus(session).tone}">${statusView(getStatus(session))}</span>

@@ -8,7 +8,7 @@ import { itemViews, pictureView } from "./views.js";
 
 /**
  * @typedef {import("./api.js").Highlights} Highlights
- * @typedef {{numbers: number[], start_time: number, end_time: number, score: number, description: string, picture: string|null, highlight: number|null, isBroken?: boolean}} Line
+ * @typedef {{numbers: number[], start_time: number, end_time: number, score: number, description: string, picture: string|null, highlight: number|null}} Line
  */
 
 const AT_ONCE = 200;
@@ -120,16 +120,12 @@ export class Segments {
     const { numbers, start_time, score, highlight } = line;
     const inReel = numbers.length > 0;
     const its = `${numbers.length === 1 ? "highlight" : "highlights"} ${numbers.join(" and ")}`;
-    const hidePicture = () => {
-      line.isBroken = true;
-      this.#draw();
-    };
     const where = highlight !== null ? `Highlight ${highlight + 1}, at` : inReel ? `In ${its}, at` : "At";
     return html`
       <tr aria-current=${line === this.#current ? "true" : nothing}>
         <td class="who">
           ${inReel ? html`<span class="segment-number" aria-hidden="true">${numbers[0]}</span>` : null}${
-            line.picture ? pictureView(line.isBroken ? null : line.picture, hidePicture) : null
+            line.picture ? pictureView(line.picture) : null
           }
         </td>
         <td class="when">

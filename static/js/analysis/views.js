@@ -1,13 +1,12 @@
 // Templates that several parts of the analysis pages use.
 
+import { posterView } from "../base/poster.js";
 import { html, iconView, repeat } from "../base/view.js";
 
 /** @typedef {import("../base/view.js").View} View */
 
-/** @param {string|null|undefined} url @param {() => void} [onError] */
-export const pictureView = (url, onError) => html`<span class="picture dark${url ? "" : " none"}">
-  ${url ? html`<img src=${url} alt="" loading="lazy" decoding="async" @error=${onError} />` : iconView("film")}
-</span>`;
+/** @param {string|null|undefined} url */
+export const pictureView = (url) => html`<span class="picture dark">${posterView(url)}</span>`;
 
 /** @param {string} icon @param {string} title @param {string} words @param {View} buttons */
 export const emptyView = (icon, title, words, buttons) => html`

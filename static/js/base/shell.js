@@ -29,6 +29,13 @@ document.addEventListener("paste", (event) => {
     showToast(`The end of the pasted text was cut off. The maximum is ${field.maxLength} characters.`, "warn");
 });
 
+// Show the placeholder of pictures that fail to load, including those that failed before this script ran.
+const hideBroken = (/** @type {EventTarget|null} */ image) => {
+  if (image instanceof HTMLImageElement && image.matches(".picture > img, .tile > img")) image.hidden = true;
+};
+document.addEventListener("error", ({ target }) => hideBroken(target), true);
+for (const image of document.images) if (image.complete && image.currentSrc && !image.naturalWidth) hideBroken(image);
+
 for (const group of document.querySelectorAll("[data-theme-switch]")) {
   group.addEventListener("click", (event) => {
     const button = /** @type {Element} */ (event.target).closest("button");

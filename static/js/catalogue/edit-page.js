@@ -6,6 +6,7 @@ import { debounce, requireElement, readPageData, setText } from "../base/dom.js"
 import { formatDuration, formatWhen } from "../base/format.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { errorView, showToast } from "../base/notice.js";
+import { posterView } from "../base/poster.js";
 import { html, iconView, mount, repeat } from "../base/view.js";
 import { SyncClient, SyncError } from "./sync-client.js";
 import { formatBytes, formatPicture } from "../videos/api.js";
@@ -17,7 +18,6 @@ import { formatViews, isPlayable } from "./list-matching.js";
 import { TagField } from "./tag-field.js";
 import { choiceView, TypedField } from "./text-field.js";
 import { describeAudience, describeSaved } from "./labels.js";
-import { getPictureUrl } from "./video-card.js";
 
 /** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
 
@@ -51,7 +51,6 @@ const headers = () => ({ "X-CSRFToken": readCookie("csrftoken") });
 const client = new SyncClient({ videoId: facts.id, actor: facts.user, headers });
 /** @type {CatalogueVideo|null} */ let video = null;
 /** True while the video is deleted. */ let gone = facts.is_deleted;
-/** URL of the shown picture; empty if there is none. */ let picture = "";
 /** True while another person's change of the setting “Featured” conflicts. */ let asksFeatured = false;
 
 /** @param {string} field @param {any} value @param {{seen?: any[], state?: string}} [about] */
@@ -285,8 +284,7 @@ for (const event of ["online", "offline"]) window.addEventListener(event, drawBu
 
 /** @param {CatalogueVideo} now */
 function drawFile(now) {
-  picture = getPictureUrl(now, picture);
-  showPicture();
+  drawPicture(posterView(now.thumbnail_url ?? now.poster_url));
   const rows = [
     ["Length", now.duration_exact ? formatDuration(now.duration_exact) : ""],
     ["Picture", formatPicture(now)],
@@ -295,15 +293,6 @@ function drawFile(now) {
     ["Watched", formatViews(now.view_count)],
   ].filter(([, value]) => value);
   drawFacts(rows.map(([name, value]) => html`<dt>${name}</dt><dd class="mono">${value}</dd>`));
-}
-
-function showPicture() {
-  const onError = () => {
-    picture = "";
-    showPicture();
-  };
-  const none = html`<span class="none">${iconView("film")}</span>`;
-  drawPicture(picture ? html`<img src=${picture} alt="" @error=${onError} />` : none);
 }
 
 function drawDeleted() {
@@ -487,7 +476,7 @@ tags.show(facts.tags);
 if (gone) drawDeleted();
 reloadHistory();
 reloadVideo();
-showPicture();
+drawPicture(posterView(null));
 drawButtons();
 await client.start();
 drawLine();

@@ -2,9 +2,9 @@
 
 import { makeFinder } from "../base/focus.js";
 import { formatDuration } from "../base/format.js";
+import { posterView } from "../base/poster.js";
 import { createRoot, html, iconView } from "../base/view.js";
 import { formatDay } from "../videos/api.js";
-import { posterView } from "../videos/thumbnail.js";
 import { listMarks, formatViews, isPlayable } from "./list-matching.js";
 
 /**
@@ -13,7 +13,6 @@ import { listMarks, formatViews, isPlayable } from "./list-matching.js";
  */
 
 export class Card {
-  /** URL of the shown picture; empty if there is none. */ #picture = "";
   #root = createRoot(this);
 
   /**
@@ -25,14 +24,12 @@ export class Card {
     this.video = video;
     this.viewer = viewer;
     this.onMore = onMore;
-    this.#picture = getPictureUrl(video);
     this.element = this.#render();
   }
 
   /** @param {CatalogueVideo} video */
   draw(video) {
     this.video = video;
-    this.#picture = getPictureUrl(video, this.#picture);
     // If the focused title changes between link and text, focus the new element.
     const findFocused = makeFinder(this.element.contains(document.activeElement) ? document.activeElement : null);
     this.#render();
@@ -51,17 +48,12 @@ export class Card {
     return this.#root(html`
       <li class="card" data-video=${video.id}>
         <span class="picture dark">
-          ${posterView(this.#picture, true, this.#onNoPicture)}
+          ${posterView(video.thumbnail_url ?? video.poster_url)}
           ${video.is_featured ? html`<span class="overlay top-start star">${iconView("star")}Featured</span>` : null}
           ${video.duration_exact > 0 ? length : null}
         </span>
         ${this.#footView()}
       </li>`);
-  }
-
-  #onNoPicture() {
-    this.#picture = "";
-    this.#render();
   }
 
   #footView() {
@@ -128,16 +120,4 @@ function marksView(video) {
       )}
       ${video.error ? html`<span class="text-small muted anywhere why">${video.error.message}</span>` : null}
     </p>`;
-}
-
-/**
- * Return the URL of a video's picture. Keep the shown URL if only its signature differs, because loading the picture
- * again would flicker.
- * @param {CatalogueVideo} video
- * @param {string} [shown]
- */
-export function getPictureUrl(video, shown = "") {
-  const address = video.thumbnail_url ?? video.poster_url ?? "";
-  const getName = (/** @type {string} */ url) => new URL(url, location.href).pathname.split("/").slice(-2).join("/");
-  return shown && address && getName(shown) === getName(address) ? shown : address;
 }

@@ -2,6 +2,7 @@
 
 import { requireElement } from "../base/dom.js";
 import { formatCount, formatDuration } from "../base/format.js";
+import { posterView } from "../base/poster.js";
 import { createRoot, html, iconView } from "../base/view.js";
 import { formatDay } from "../videos/api.js";
 import { describeFound, formatOwner, getStatus } from "./status-text.js";
@@ -10,26 +11,19 @@ import { describeFound, formatOwner, getStatus } from "./status-text.js";
 
 /** @param {Challenge} challenge */
 export function createCard(challenge) {
-  const root = createRoot();
-  const draw = (hasPicture = true) => root(cardView(challenge, hasPicture, () => draw(false)));
-  const element = draw();
+  const element = createRoot()(cardView(challenge));
   return { element, title: requireElement("[data-part=title]", element) };
 }
 
-/** @param {Challenge} challenge @param {boolean} hasPicture @param {() => void} onNoPicture */
-function cardView(challenge, hasPicture, onNoPicture) {
+/** @param {Challenge} challenge */
+function cardView(challenge) {
   const { id, title, poster_url, statements, total_duration, is_own } = challenge;
   const came = new Date(challenge.published_at ?? challenge.created_at);
   const { icon, word, tone } = getCardStatus(challenge);
   return html`
     <li class="card" data-video=${id}>
       <span class="picture dark">
-        ${
-          poster_url && hasPicture
-            ? html`<img src=${poster_url} alt="" loading="lazy" decoding="async" draggable="false"
-                @error=${onNoPicture} />`
-            : html`<span class="none">${iconView("challenge")}</span>`
-        }
+        ${posterView(poster_url, "challenge")}
         <span class="overlay bottom-start">${formatCount(statements.length, "statement")}</span>
         ${
           total_duration

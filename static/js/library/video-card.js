@@ -1,8 +1,8 @@
 import { formatCount, formatDuration } from "../base/format.js";
 import { Sprite } from "../base/sprite.js";
+import { posterView } from "../base/poster.js";
 import { createRef, createRoot, html, iconView, live, nothing, ref } from "../base/view.js";
 import { formatBytes, formatDay, LETTERS, formatPicture } from "../videos/api.js";
-import { posterView } from "../videos/thumbnail.js";
 
 /**
  * @typedef {import("../videos/api.js").Video} Video
@@ -29,7 +29,6 @@ export class Card {
   #wantsPreview = false;
   #showsPreview = false;
   /** True if the preview failed to load; the next redraw retries. */ #hasNoSprite = false;
-  /** True if the poster failed to load; the next redraw retries. */ #hasNoPoster = false;
   #share = 0;
   /** Running ingest job. @type {Job|null} */ #job = null;
   /** Progress of the job, which never decreases. */ #percent = 0;
@@ -54,7 +53,6 @@ export class Card {
     this.#sprite = null;
     this.#showsPreview = false;
     this.#hasNoSprite = false;
-    this.#hasNoPoster = false;
     this.#percent = this.#job?.progress ?? 0;
     this.#render();
   }
@@ -109,7 +107,7 @@ export class Card {
     const length = video.duration_exact > 0 ? formatDuration(video.duration_exact) : null;
     return html`
       <span class="picture dark" ${ref(this.#picture)}>
-        ${posterView(this.#hasNoPoster ? null : video.poster_url, this.#hasNoPoster || !mask, this.#onNoPoster)}
+        ${posterView(video.poster_url, mask ? "" : "film")}
         <canvas ?hidden=${!this.#showsPreview} ${ref(this.#canvas)}></canvas>
         ${mask} ${known ? html`<span class="overlay bottom-start">${known}</span>` : null}
         ${length ? lengthView(length) : null}
@@ -159,11 +157,6 @@ export class Card {
   /** @param {Event & {currentTarget: HTMLElement}} event */
   #onMore(event) {
     this.actions.onMore(this.video, event.currentTarget);
-  }
-
-  #onNoPoster() {
-    this.#hasNoPoster = true;
-    this.#render();
   }
 
   // Preview: the pointer or the arrow keys choose the position in the video

@@ -4,9 +4,9 @@ import { ApiError } from "../base/api.js";
 import { closeDialog, openView } from "../base/dialog.js";
 import { formatDuration } from "../base/format.js";
 import { errorView, showToast } from "../base/notice.js";
-import { createRef, guard, html, iconView, mount, ref } from "../base/view.js";
-import { listVideos } from "../videos/api.js";
-import { createPoster } from "../videos/thumbnail.js";
+import { posterView } from "../base/poster.js";
+import { createRef, html, iconView, mount, ref } from "../base/view.js";
+import { listVideos, readVideo } from "../videos/api.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
@@ -18,11 +18,13 @@ const TYPING = 250; // ms after the last key before the search starts
 const FULL_SCALE = 32_767; // maximum value of a 16-bit sample
 
 /**
- * Open a dialog to choose a library video. `get` fetches its file, and `fits` filters the videos.
+ * Open a dialog to choose a library video. `get` fetches its file, and `fits` filters the videos. `id` is the video
+ * that is chosen already.
  * @param {string} heading @param {(video: Video, signal: AbortSignal) => Promise<File>} get
  * @param {(file: File) => void} take @param {(video: Video) => boolean} [fits]
+ * @param {string} [id]
  */
-export function chooseFromLibrary(heading, get, take, fits = () => true) {
+export function chooseFromLibrary(heading, get, take, fits = () => true, id = "") {
   const stop = new AbortController();
   /** @type {import("../base/view.js").Ref<HTMLInputElement>} */ const search = createRef();
   /** @type {Video[]} */ let found = [];
@@ -44,7 +46,8 @@ export function chooseFromLibrary(heading, get, take, fits = () => true) {
       </dialog>`,
   );
   let typing = 0;
-  findVideos();
+  if (id) chooseById(id);
+  else findVideos();
 
   function onInput() {
     window.clearTimeout(typing);
@@ -71,11 +74,21 @@ export function chooseFromLibrary(heading, get, take, fits = () => true) {
     return html`
       <li>
         <button class="btn quiet" type="button" @click=${() => chooseVideo(video)}>
-          <span class="choice-picture">${guard([video], () => createPoster(video.poster_url))}</span>
+          <span class="choice-picture picture dark">${posterView(video.poster_url)}</span>
           <span class="spacer anywhere" dir="auto">${video.title}</span>
           <span class="mono text-small faint">${formatDuration(video.duration_exact)}</span>
         </button>
       </li>`;
+  }
+
+  /** @param {string} id */
+  async function chooseById(id) {
+    try {
+      await chooseVideo(await readVideo(id));
+    } catch (error) {
+      problem = errorView("The video could not be loaded from your library.", error);
+    }
+    if (dialog.element.open) findVideos();
   }
 
   /** @param {Video} video */

@@ -84,10 +84,21 @@ export class Page {
     );
     this.#listen();
     this.draw();
-    const id = new URLSearchParams(location.search).get("job");
-    if (id) this.open(id, { isNew: false });
+    const asked = new URLSearchParams(location.search);
+    const [job, video] = [asked.get("job"), asked.get("video")];
+    if (job) this.open(job, { isNew: false });
+    else if (video) this.#chooseFromLibrary(video);
     else if (this.draft.isAny) this.#restore();
     this.runs.load();
+  }
+
+  /** @param {string} [id] The video that is chosen already. */
+  #chooseFromLibrary(id) {
+    const take = (/** @type {File} */ file) => {
+      history.replaceState({}, "", "/pro"); // a reload restores the draft instead
+      this.choose(file);
+    };
+    chooseFromLibrary("Choose a video from your library", downloadOriginal, take, undefined, id);
   }
 
   get isLocked() {
@@ -696,7 +707,6 @@ export class Page {
         if (field.files[0]) this.choose(field.files[0]);
         field.value = "";
       });
-    const takeVideo = (/** @type {File} */ file) => this.choose(file);
     const takeSound = (/** @type {File} */ file) => this.sounds.add([file]);
     /** @type {(video: Video) => boolean} */
     const isShort = ({ has_audio, file_size, duration_exact }) =>
@@ -710,7 +720,7 @@ export class Page {
       again: () => this.again(),
       edit: () => this.edit(),
       discard: () => this.#askToDiscard(),
-      "library-video": () => chooseFromLibrary("Choose a video from your library", downloadOriginal, takeVideo),
+      "library-video": () => this.#chooseFromLibrary(),
       "library-sound": () => chooseFromLibrary("Use the sound of a library video", getSound, takeSound, isShort),
       delete: () => this.askToDelete(),
       "add-segment": () => this.add(),

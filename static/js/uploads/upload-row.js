@@ -1,6 +1,7 @@
 // The row of one upload.
 
 import { formatDuration, formatPercent, formatTimeLeft, formatWhen } from "../base/format.js";
+import { posterView } from "../base/poster.js";
 import { createRoot, html, iconView, nothing, repeat } from "../base/view.js";
 import { formatBytes, formatPartOfBytes, formatPicture } from "../videos/api.js";
 import { drawThumbnail } from "./local-thumbnail.js";
@@ -129,7 +130,7 @@ export class Row {
           <span class=${`status ${tone}`.trim()}>${iconView(icon, state === "processing" ? "spin" : "")}${word}</span>
           <span class="words" data-words>${this.#words(share)}</span>
         </div>`;
-    const picture = this.#poster ? html`<img src=${this.#poster} alt="" decoding="async" />` : this.#canvas;
+    const picture = this.#poster ? posterView(this.#poster) : this.#canvas;
     const title = state === "ready" && video ? html`<a href="/watch/${video.id}">${video.title || name}</a>` : name;
     const actions = this.#actions();
     const isSmall = actions.every((action) => action.isSmall);

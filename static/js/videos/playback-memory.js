@@ -1,6 +1,8 @@
-// Volume, captions and positions, stored in this browser.
+// Volume, speed, theatre mode, captions and positions, stored in this browser.
 
 const SOUND = "vod-sound";
+const SPEED = "vod-speed";
+const THEATRE = "vod-theatre";
 const CAPTIONS = "vod-captions";
 const PLACES = "vod-places";
 const MAX_PLACES = 200;
@@ -36,6 +38,18 @@ export function restoreSound(element) {
 export function storeSound({ volume, muted }) {
   store(SOUND, { volume, muted });
 }
+
+/** Return the speed chosen last, or 1 if it is not one of `speeds`. @param {number[]} speeds @returns {number} */
+export function readSpeed(speeds) {
+  const speed = readStored(SPEED);
+  return speeds.includes(speed) ? speed : 1;
+}
+/** @param {number} speed */
+export const storeSpeed = (speed) => store(SPEED, speed);
+
+export const readTheatre = () => readStored(THEATRE) === true;
+/** @param {boolean} isOn */
+export const storeTheatre = (isOn) => store(THEATRE, isOn);
 
 /** Return the language of the captions shown last; null if captions were off. @returns {string|null} */
 export const readCaptions = () => readStored(CAPTIONS);

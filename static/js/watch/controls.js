@@ -4,11 +4,13 @@ import { requireElement, setIcon, setText } from "../base/dom.js";
 import { formatDuration, formatFrameNumber, formatPosition } from "../base/format.js";
 import { matchKeys, matchKeysWithModifiers, labelButton, enableShortcuts } from "../base/keys.js";
 import { toggleMenu } from "../base/menu.js";
+import { showToast } from "../base/notice.js";
+import { readSpeed, readTheatre, storeSpeed, storeTheatre } from "../videos/playback-memory.js";
 import { frameOfMediaTime } from "../base/frames.js";
 
 const JUMP = 10; // seconds that the keys J and L seek
 const STEP = 5;
-const SPEEDS = [0.25, 0.5, 1, 1.5, 2];
+const SPEEDS = [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2];
 const LOUDER = 0.05;
 
 /** @typedef {import("../videos/player.js").Player} Player */
@@ -32,6 +34,8 @@ export class Controls {
       "frame-back": () => player.frame(-1),
       "frame-on": () => player.frame(1),
       mute: () => player.mute(),
+      "picture-in-picture": () => this.#togglePictureInPicture(),
+      theatre: () => this.#setTheatre(!this.isTheatre),
       fullscreen: () => this.fullscreen(),
       qualities: () => this.#qualities(),
     };
@@ -41,9 +45,18 @@ export class Controls {
     this.volume.addEventListener("input", () => player.volume(Number(this.volume.value)));
     requireElement("[data-speeds]", root).addEventListener("click", (/** @type {Event} */ event) => {
       const button = /** @type {Element} */ (event.target).closest("button");
-      if (button) player.speed(Number(button.value));
+      if (button) this.#setSpeed(Number(button.value));
     });
     const { element } = player;
+    player.speed(readSpeed(SPEEDS));
+    this.#setTheatre(readTheatre());
+    const inPicture = requireElement("[data-act=picture-in-picture]", root);
+    inPicture.hidden = !document.pictureInPictureEnabled;
+    for (const [name, isIn] of [
+      ["enterpictureinpicture", "true"],
+      ["leavepictureinpicture", "false"],
+    ])
+      element.addEventListener(name, () => inPicture.setAttribute("aria-pressed", isIn));
     element.addEventListener("click", () => player.toggle());
     element.addEventListener("dblclick", () => this.fullscreen());
     this.#keys(toggleCaptions);
@@ -86,6 +99,29 @@ export class Controls {
     /** @type {any} */ (this.player.element).webkitEnterFullscreen?.();
   }
 
+  async #togglePictureInPicture() {
+    try {
+      if (document.pictureInPictureElement) await document.exitPictureInPicture();
+      else await this.player.element.requestPictureInPicture();
+    } catch {
+      showToast("Picture-in-picture is not available. Start the video first, or use another browser.", "warn");
+    }
+  }
+
+  /** Widen the player to the page, or end this. @param {boolean} isOn */
+  #setTheatre(isOn) {
+    this.isTheatre = isOn;
+    storeTheatre(isOn);
+    this.root.closest(".watch-layout")?.toggleAttribute("data-theatre", isOn);
+    requireElement("[data-act=theatre]", this.root).setAttribute("aria-pressed", String(isOn));
+  }
+
+  /** @param {number} speed */
+  #setSpeed(speed) {
+    this.player.speed(speed);
+    storeSpeed(speed);
+  }
+
   #qualities() {
     const { player } = this;
     const { element } = player;
@@ -102,7 +138,7 @@ export class Controls {
         label: `Speed ${speed}×`,
         checked: speed === element.playbackRate,
         apart: n === 0,
-        run: () => player.speed(speed),
+        run: () => this.#setSpeed(speed),
       })),
       { ...sound, apart: true, run: () => player.mute() },
     ]);
@@ -151,6 +187,9 @@ export class Controls {
       ],
       ["M", "Mute or unmute", matchKeys("m"), () => player.mute(), { mute: "M" }],
       ["C", "Turn captions on or off", matchKeys("c"), toggleCaptions, { captions: "C" }],
+      ["Q", "Choose quality and speed", matchKeys("q"), () => this.#qualities(), { qualities: "Q" }],
+      ["P", "Picture-in-picture", matchKeys("p"), () => this.#togglePictureInPicture(), { "picture-in-picture": "P" }],
+      ["T", "Theatre mode", matchKeys("t"), () => this.#setTheatre(!this.isTheatre), { theatre: "T" }],
       ["F", "Full screen", matchKeys("f"), () => this.fullscreen(), { fullscreen: "F" }],
     ];
     enableShortcuts(
@@ -164,7 +203,7 @@ export class Controls {
   /** @param {1|-1} by */
   #shift(by) {
     const now = SPEEDS.indexOf(this.player.element.playbackRate);
-    this.player.speed(SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, (now < 0 ? SPEEDS.indexOf(1) : now) + by))]);
+    this.#setSpeed(SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, (now < 0 ? SPEEDS.indexOf(1) : now) + by))]);
   }
 
   /** Show the number of the displayed frame, if the frame rate is known and constant. */

@@ -52,6 +52,7 @@ const listed = facts.place === "catalogue";
 const drawNotes = mount(state);
 const drawTrouble = mount(requireElement("[data-trouble]", root));
 const drawRows = mount(requireElement("[data-details]"));
+const drawUses = mount(requireElement("[data-uses]"));
 const drawTags = mount(requireElement("[data-tags]"));
 const drawMarks = listed ? mount(requireElement("[data-marks]")) : null;
 
@@ -422,9 +423,7 @@ function drawTexts() {
   const text = requireElement("[data-description]");
   setText(text, video.description);
   text.hidden = !video.description;
-  const compare = requireElement("[data-compare]");
-  compare.href = `/library?select=${video.id}`;
-  compare.hidden = !facts.is_signed_in || !isSelectable(video);
+  drawUses(facts.is_signed_in && isSelectable(video) ? usesView(video) : null);
   requireElement("[data-more]").hidden = false;
   if (!listed) return;
   setText(requireElement("[data-views]"), formatViews(video.view_count ?? 0));
@@ -438,6 +437,29 @@ function drawTexts() {
     ),
   );
 }
+
+/** @param {Video} one */
+function usesView({ id, status }) {
+  const wait = status === "ready" ? "" : "Available when the video has been processed.";
+  const plan = facts.has_pro ? "" : "Your plan does not include Pro segments.";
+  const ofOwner = html`
+    ${useView(`/analysis?new&video=${id}`, "analysis", "Analyse", wait)}
+    ${useView(`/pro?video=${id}`, "pro", "Pro segments", plan || wait)}`;
+  return html`
+    <a class="btn primary" href="/compare?new&video=${id}">${iconView("compare")}Compare with…</a>
+    ${facts.may_change ? ofOwner : null}
+    ${facts.may_change && (plan || wait) ? html`<p class="hint" id="use-hint">${[plan, wait].filter(Boolean).join(" ")}</p>` : null}`;
+}
+
+/**
+ * Return a link to a page that uses the video. `obstacle` is why it cannot be used; empty if it can.
+ * @param {string} href @param {string} icon @param {string} label @param {string} obstacle
+ */
+const useView = (href, icon, label, obstacle) =>
+  obstacle
+    ? html`<a class="btn" role="link" tabindex="0" aria-disabled="true" aria-describedby="use-hint" title=${obstacle}
+        >${iconView(icon)}${label}</a>`
+    : html`<a class="btn" href=${href}>${iconView(icon)}${label}</a>`;
 
 /** @param {"title"|"description"|"tags"} [first] */
 function openEdit(first = "title") {
@@ -492,13 +514,11 @@ requireElement("[data-more]").addEventListener("click", () => {
   const isReady = one.status === "ready";
   const isShown = isReady && player !== null;
   const link = isShown ? `Copy link at ${formatClock(player?.time ?? 0)}` : "Copy link";
-  const analyse = `/analysis?new&video=${one.id}`;
   const report = `/catalogue?report=${one.id}`;
   const remove = () => openDeleteDialog([one], (_, isFinal) => (isFinal ? onGone() : onBinned(one)));
   const items = [
     may_change && { label: "Edit details…", icon: "pencil", run: () => openEdit() },
     { label: link, icon: "copy", run: copyLink },
-    may_change && isReady && { label: "Analyse…", icon: "analysis", href: analyse },
     may_publish && isReady && { label: "Publish to the catalogue…", icon: "film", run: () => openPublishDialog(one) },
     one.video_url && { label: "Download", icon: "download", href: getDownloadUrl(one) },
     may_change &&

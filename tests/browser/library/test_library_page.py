@@ -11,7 +11,7 @@ from pytest_check import check
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.cards import expect_cards, open_menu, scroll_through, titles, type_while_narrowed
-from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
+from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording, evaluate_module
 from tests.browser.expecting import BROKEN, expect_fits, expect_reached, expect_texts, expect_visible, press
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
@@ -264,6 +264,17 @@ def test_names_are_checked_and_a_deleted_video_is_restored(
     with check("the facts of the videos and of the storage"):
         expect_texts(card(page, "Keep me"), "1:12:40", "1080p30", "1.0 GiB")
         expect(card(page, "Keep me").locator(".none svg")).to_be_visible()  # its picture's file is not there
+        pictures = ["/videos/a.jpg?signature=1", "/videos/a.jpg?signature=2", "/videos/b.jpg?signature=2"]
+        body = """await import('/static/js/base/view.js').then(({ mount }) => {
+            const box = document.createElement('div');
+            const draw = mount(box);
+            return x.map((address) => {
+                draw(m.posterView(address));
+                return box.firstElementChild.getAttribute('src');
+            });
+        })"""
+        shown = evaluate_module(page, "base/poster.js", body, pictures)
+        assert shown == [pictures[0], pictures[0], pictures[2]]  # another signature loads nothing
         expect_texts(card(page, "Delete me"), "1080×1920", "1023 MiB")
         expect(page.locator(".card h2").first).to_have_attribute("title", long)
         meter = page.get_by_role("progressbar", name="Storage used: 2.0 of 5 GiB")

@@ -313,7 +313,10 @@ def test_sounds_are_chosen_and_recorded(page_with_camera: Page, files: dict[str,
     page = page_with_camera
     video = shelf.taken_in(program, files["video"], title="Trailer of the library")
     silent = shelf.taken_in(program, files["short"], title="Without a sound")
-    page.goto("/pro")
+    page.goto(f"/pro?video={video['id']}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trailer of the library")
+    for _ in range(2):  # the button, and the button of its dialog
+        page.get_by_role("button", name="Discard draft").last.click()
     page.locator("[data-library-video]").click()
     dialog = page.get_by_role("dialog", name="Choose a video from your library")
     for title in ("Trailer of the library", "Without a sound"):

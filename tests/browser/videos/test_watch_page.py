@@ -123,10 +123,15 @@ def test_it_is_played_by_keys_and_continues_where_it_was_left(open_page: OpenPag
     assert of_video(page, "volume") == pytest.approx(0.8)
     page.get_by_role("button", name="0.5", exact=True).click()
     assert of_video(page, "playbackRate") == 0.5
-    page.keyboard.press(">")
+    press(page, ">", ">")
     assert of_video(page, "playbackRate") == 1
     expect(page.get_by_role("button", name="1×", exact=True)).to_have_attribute("aria-pressed", "true")
-    page.keyboard.press("m")
+    page.evaluate("HTMLVideoElement.prototype.requestPictureInPicture = async () => { window.isInPicture = true; }")
+    press(page, "m", ">", "p")
+    page.wait_for_function("() => window.isInPicture")
+    width = page.locator("video").bounding_box()["width"]  # type: ignore[index]
+    page.keyboard.press("t")
+    wait_until(lambda: page.locator("video").bounding_box()["width"] > width + 300, 5, "theatre mode")  # type: ignore[index]
 
     go_by_key(page, "5", 20)
     page.reload()
@@ -135,6 +140,8 @@ def test_it_is_played_by_keys_and_continues_where_it_was_left(open_page: OpenPag
     expect_time(page, 20)
     assert of_video(page, "muted") is True
     assert of_video(page, "volume") == pytest.approx(0.8)
+    assert of_video(page, "playbackRate") == 1.25
+    expect(page.get_by_role("button", name="Theatre mode (T)")).to_have_attribute("aria-pressed", "true")
     go_by_key(page, "Home", 0)
     page.reload()
     wait_loaded(page)
@@ -145,14 +152,15 @@ def test_it_is_played_by_keys_and_continues_where_it_was_left(open_page: OpenPag
 def test_full_screen_volume_the_list_of_keys_and_every_control_work_by_keys_and_pointer(page: Page) -> None:
     page.wait_for_function("() => document.querySelectorAll('[data-strip] a').length === 10")
     expect_reached(
-        page, 40, "Position", "One frame back (,)", "Play (Space)", "One frame forward (.)", "Mute (M)", "Volume",
-        "0.5", "Quality and speed: Original, 360p", "Keyboard shortcuts (?)", "Full screen (F)", "0:04",
-        "Compare with…", "More actions", "ascent", "Add tag",
+        page, 46, "Position", "One frame back (,)", "Play (Space)", "One frame forward (.)", "Mute (M)", "Volume",
+        "0.5", "Quality and speed: Original, 360p (Q)", "Keyboard shortcuts (?)", "Picture-in-picture (P)",
+        "Theatre mode (T)", "Full screen (F)", "0:04", "Compare with…", "Analyse", "Pro segments", "More actions",
+        "ascent", "Add tag",
     )  # fmt: skip
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("f")
     page.wait_for_function("() => document.fullscreenElement?.matches('.player')")
-    page.locator("[data-act=qualities]").click()
+    page.keyboard.press("q")
     expect(page.get_by_role("menuitemradio", name="Original")).to_be_visible()
     press(page, "Escape", "f")
     page.wait_for_function("() => document.fullscreenElement === null")
@@ -300,9 +308,14 @@ def test_details_form_picture_and_comparing(page: Page, video: dict[str, Any], r
     page.get_by_role("menuitem", name="Use this frame as thumbnail").click()
     expect(page.locator("[data-toasts]")).to_contain_text("Setting this frame as the thumbnail.")
     wait_until(lambda: of_it() not in (before, None), shelf.INGEST_SECONDS, "the picture of that frame")
+    pro = page.get_by_role("link", name="Pro segments")
+    expect(pro).to_be_disabled()
+    expect(pro).to_have_accessible_description("Your plan does not include Pro segments.")
     page.get_by_role("link", name="Compare with…").click()
-    page.wait_for_url("**/library?select=*")
-    expect(page.get_by_role("region", name="Selection")).to_contain_text("1 selected")
+    expect(page.locator(".tray")).to_contain_text("Round 7 – Ascent")
+    page.go_back()
+    page.get_by_role("link", name="Analyse").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Round 7 – Ascent")
 
 
 @pytest.mark.services

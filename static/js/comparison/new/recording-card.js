@@ -1,10 +1,10 @@
 // The card of a recording that the user can choose: a library video with its picture, or a file of a folder.
 
 import { formatDuration } from "../../base/format.js";
-import { createRef, createRoot, guard, html, iconView, live, nothing, ref } from "../../base/view.js";
+import { posterView } from "../../base/poster.js";
+import { createRef, createRoot, html, iconView, live, nothing, ref } from "../../base/view.js";
 import { isSelectable } from "../../library/video-card.js";
 import { formatBytes, formatDay } from "../../videos/api.js";
-import { createPoster } from "../../videos/thumbnail.js";
 
 /**
  * @typedef {import("../../videos/api.js").Video & {thumbnail_url?: string|null}} Video
@@ -91,9 +91,8 @@ function metaView({ created_at: came, status, tags }) {
 
 /** @param {Video} video */
 export function pictureView({ thumbnail_url, poster_url, duration_exact: length }) {
-  const address = thumbnail_url || poster_url;
   return html`<span class="picture dark">
-    ${guard([address], () => createPoster(address))}
+    ${posterView(thumbnail_url || poster_url)}
     ${
       length > 0
         ? html`<span class="overlay bottom-end"
