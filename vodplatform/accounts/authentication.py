@@ -29,6 +29,7 @@ from vodplatform.accounts.models import Scope, User, includes_scope
 from vodplatform.core import logs
 from vodplatform.core.errors import DomainError
 
+ACCOUNT_CHANGED = "You are signed in to another account now. Reload the page."
 CSRF_FAILED = "The page's CSRF token is missing or expired. Reload the page and try again."
 # Headers that are hidden from Django's CSRF check, so that it does not search the body for the CSRF token. Clients send
 # the token in the header X-CSRFToken.
@@ -101,6 +102,9 @@ class BrowserAuthentication(SessionAuthentication):
         if not found or not isinstance(found[0], User):
             return None
         user = found[0]
+        # An old page must not send its user's texts in the name of the account that another tab has signed in to.
+        if request.headers.get("X-User-Id", str(user.pk)) != str(user.pk):
+            raise PermissionDenied(ACCOUNT_CHANGED, code="account_changed")
         logs.user_id.set(str(user.pk))
         return user, credentials.session_credential(user, request._request.session.session_key or "")
 

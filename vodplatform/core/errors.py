@@ -65,6 +65,7 @@ ERROR_TYPES = _types(
     ("segment_limit", 403, "Your plan does not allow this many segments.", "Send at most `limit` segments, or switch to a larger plan."),
     ("own_challenge", 403, "You cannot play or report your own challenge.", "Play another user's challenge."),
     ("forbidden", 403, "You can view this but not change it.", "Ask the owner or an administrator for access."),
+    ("account_changed", 403, "You are signed in to another account now.", "Reload the page. Browsers name the page's user in the header `X-User-Id`."),
     ("csrf_failed", 403, "The form has expired, or its security token is missing.", "Reload the page and try again."),
     ("scope_required", 403, "The token's scopes do not allow this.", "Create a token with the scope named in `scope`."),
     ("not_found", 404, "Nothing was found at this address.", "Check the address and your access rights."),

@@ -63,7 +63,7 @@ export async function callApi(method, url, body, { signal, headers = {}, keepali
     credentials: "same-origin",
     headers: { Accept: "application/json", ...headers },
   };
-  if (method !== "GET") /** @type {any} */ (request.headers)["X-CSRFToken"] = readCookie("csrftoken");
+  if (method !== "GET") Object.assign(/** @type {any} */ (request.headers), makeWriteHeaders());
   if (body instanceof FormData) request.body = body;
   else if (body !== undefined) {
     request.body = JSON.stringify(body);
@@ -73,7 +73,20 @@ export async function callApi(method, url, body, { signal, headers = {}, keepali
   if (response.status === 204) return null;
   const answer = await response.json().catch(() => null);
   if (response.ok && answer !== null) return answer;
+  // Another tab has signed in to a different account. Reload, so that the user sees this.
+  if (answer?.type === "account_changed") location.reload();
   throw makeError(response, answer);
+}
+
+/**
+ * Return the headers of a request that changes data: the CSRF token, and the user whose page sends the request. The
+ * server refuses the request if another user has signed in since. Call it for each request, because signing in changes
+ * the token.
+ * @returns {Record<string, string>}
+ */
+export function makeWriteHeaders() {
+  const { userId } = document.body.dataset;
+  return { "X-CSRFToken": readCookie("csrftoken"), ...(userId && { "X-User-Id": userId }) };
 }
 
 /**

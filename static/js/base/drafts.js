@@ -84,7 +84,7 @@ export class Drafts extends EventTarget {
    */
   async send(key, body, send, takeBack) {
     const text = JSON.stringify(body);
-    const typed = this.#all.get(key)?.value?.text;
+    const typed = serialize(this.#all.get(key)?.value);
     const last = this.#all.get(key)?.sent ?? this.#bare.get(key);
     const sent =
       last?.body === text ? last : { key: makeIdempotencyKey(), body: text, lost: takeBack ? toAttempts(last) : [] };
@@ -100,8 +100,8 @@ export class Drafts extends EventTarget {
       const answer = await send(body, sent.key, false);
       this.#keep(key, undefined);
       this.#bare.delete(key);
-      // Keep a draft whose text changed during the request.
-      if (this.#all.get(key)?.value?.text === typed) this.set(key, undefined);
+      // Keep a draft whose text or drawing changed during the request.
+      if (serialize(this.#all.get(key)?.value) === typed) this.set(key, undefined);
       return answer;
     } catch (error) {
       // Retry with a new Idempotency-Key: with the same key, the server would repeat this rejection.
@@ -212,6 +212,9 @@ export function listTexts(person) {
   });
   return found.filter(({ text }) => text.trim()).sort((one, other) => other.at - one.at);
 }
+
+/** Return the text and the drawing of a draft's value as JSON. @param {any} value */
+const serialize = (value) => JSON.stringify([value?.text, value?.strokes]);
 
 /**
  * Return the text of a draft's value. The text of a drawing consists of its text labels, one per line.

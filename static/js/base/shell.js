@@ -68,7 +68,6 @@ for (const menu of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.query
 
 for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('form[action="/logout"]'))) {
   let hasAsked = false;
-  let areFilesKept = false;
   form.addEventListener("submit", (event) => {
     const person = document.body.dataset.userId ?? "";
     if (!hasAsked && listDrafts(person).length) {
@@ -76,12 +75,13 @@ for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySel
       event.stopImmediatePropagation();
       return askAboutDrafts(person, (isKept) => {
         hasAsked = true;
-        areFilesKept = isKept;
+        form.dataset.drafts = isKept ? "kept" : "";
         form.requestSubmit();
       });
     }
     // At sign-out, delete the files of drafts, unless the user keeps drafts.
-    if (!areFilesKept) for (const name of ["vod-challenges", "vod-pro"]) globalThis.indexedDB?.deleteDatabase(name);
+    if (form.dataset.drafts !== "kept")
+      for (const name of ["vod-challenges", "vod-pro"]) globalThis.indexedDB?.deleteDatabase(name);
   });
 }
 

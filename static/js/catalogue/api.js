@@ -1,6 +1,6 @@
 // The API calls of the catalogue.
 
-import { ApiError, callApi, readCookie, get } from "../base/api.js";
+import { ApiError, callApi, makeWriteHeaders, get } from "../base/api.js";
 
 export { makeIdempotencyKey as makeVideoKey } from "../base/api.js";
 
@@ -73,7 +73,7 @@ export function sendFiles(id, files, onProgress, signal) {
     request.open("POST", makePath(id, "/file"));
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("X-CSRFToken", readCookie("csrftoken"));
+    for (const [name, value] of Object.entries(makeWriteHeaders())) request.setRequestHeader(name, value);
     request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
     request.onload = () => {
       const answer = request.response;

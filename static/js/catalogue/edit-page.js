@@ -1,6 +1,6 @@
 // The edit page of a catalogue video. The sync client merges text edits; other changes are sent at once.
 
-import { ApiError, readCookie, fetchFragment } from "../base/api.js";
+import { ApiError, makeWriteHeaders, fetchFragment } from "../base/api.js";
 import { copyText } from "../base/clipboard.js";
 import { debounce, requireElement, readPageData, setText } from "../base/dom.js";
 import { formatDuration, formatWhen } from "../base/format.js";
@@ -47,8 +47,7 @@ function mountStatus(selector, classes) {
   };
 }
 
-const headers = () => ({ "X-CSRFToken": readCookie("csrftoken") });
-const client = new SyncClient({ videoId: facts.id, actor: facts.user, headers });
+const client = new SyncClient({ videoId: facts.id, actor: facts.user, headers: makeWriteHeaders });
 /** @type {CatalogueVideo|null} */ let video = null;
 /** True while the video is deleted. */ let gone = facts.is_deleted;
 /** True while another person's change of the setting “Featured” conflicts. */ let asksFeatured = false;

@@ -1,6 +1,6 @@
 // The dubbing API.
 
-import { ApiError, callApi, readCookie, get } from "../base/api.js";
+import { ApiError, callApi, makeWriteHeaders, get } from "../base/api.js";
 
 /**
  * @typedef {{refId: string, startTime?: number, endTime?: number}} AudioInput
@@ -34,7 +34,7 @@ export function sendJob(form, key, onProgress, signal) {
     request.open("POST", `${SYNC}/pro-sync-process`);
     request.responseType = "json";
     request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("X-CSRFToken", readCookie("csrftoken"));
+    for (const [name, value] of Object.entries(makeWriteHeaders())) request.setRequestHeader(name, value);
     request.setRequestHeader("Idempotency-Key", key);
     request.upload.onprogress = (event) => onProgress(event.total ? event.loaded / event.total : 0);
     request.onerror = () => reject(new ApiError("The server cannot be reached."));

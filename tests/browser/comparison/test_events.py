@@ -603,6 +603,13 @@ def test_the_clock_goes_on_after_a_comment_that_was_written_offline(
     expect(page.get_by_role("button", name="Pause (")).to_be_visible()
 
 
+def draw_box(page: Page, beside: int) -> None:
+    page.get_by_role("button", name="Box", exact=True).click()
+    area: Any = page.locator(".sketch").bounding_box()
+    x, y = area["x"] + area["width"] / 2 + beside, area["y"] + area["height"] / 2
+    drag(page, (x, y), (x + 40, y + 40), steps=3)
+
+
 def test_what_two_write_at_once_and_what_is_drawn_are_kept(
     open_page: OpenPage, address: str, program: Program, events: Events
 ) -> None:
@@ -647,21 +654,31 @@ def test_what_two_write_at_once_and_what_is_drawn_are_kept(
     tab = page.context.new_page()
     tab.goto(page.url)
     drafts(tab).get_by_role("button").first.click()
+    draw_box(tab, 60)
+    expect(page.locator(".sketch rect")).to_have_count(2)
     page.keyboard.type(" now")
     expect(tab.locator(".sketch text")).to_have_text("Push now")
-    tab.close()
     page.reload()
     expect(drafts(page)).to_contain_text("Drawing")
     drafts(page).get_by_role("button").first.click()
     expect(page.locator(".sketch text")).to_have_text("Push now")
+    # What is drawn in the other tab while the drawing is saved is kept, for the same event.
+    held = hold(page, "**/events", times=1)
     page.get_by_role("toolbar", name="Drawing on A").get_by_role("button", name="Save").click()
+    wait_until(lambda: page.evaluate("true") and held)
+    draw_box(tab, -60)
+    held[0].continue_()
+    expect(page.get_by_role("toolbar", name="Drawing on A")).to_be_hidden()
+    expect(drafts(page)).to_contain_text("Drawing")
+    tab.get_by_role("toolbar", name="Drawing on A").get_by_role("button", name="Save").click()
     wait_until(
         lambda: (
             [[stroke["tool"] for stroke in (event["drawing"] or {"strokes": []})["strokes"]] for event in events.all()]
-            == [[], ["box", "text"]]
+            == [[], ["box", "box", "text", "box"]]
         )
     )
     expect(drafts(page)).to_have_count(0)
+    tab.close()
     # The text outlives the comparison.
     details(page).get_by_label("Note").fill("left over")
     program.call("DELETE", events.path)

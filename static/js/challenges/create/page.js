@@ -615,13 +615,14 @@ window.addEventListener("beforeunload", (event) => {
   if (sender?.isGoing || isRecording || (isUnsaved() && !isOpening)) event.preventDefault();
 });
 window.addEventListener("pagehide", () => draft.saveNow());
-for (const out of document.querySelectorAll('form[action="/logout"]')) {
+for (const out of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('form[action="/logout"]'))) {
   out.addEventListener("submit", async (event) => {
     event.preventDefault();
     stopWork();
+    if (out.dataset.drafts === "kept") await draft.saveNow();
     draft.mayKeep = false;
-    await deleteStoredDraft();
-    /** @type {HTMLFormElement} */ (out).submit();
+    if (out.dataset.drafts !== "kept") await deleteStoredDraft();
+    out.submit();
   });
 }
 setInterval(() => (sender?.patience ?? patience)?.lack?.at && work.draw(), 1000);

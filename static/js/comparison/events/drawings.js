@@ -100,6 +100,7 @@ export class Sketch {
   /** @type {Pen} */ #pen = { tool: TOOLS[0][0], color: COLORS.Yellow, width: WIDTHS.Medium };
   #isFinishing = false;
   #begun = 0;
+  /** The text that is being typed. @type {{stroke: Stroke, input: HTMLInputElement}|null} */ #typing = null;
   #root = createRoot(this);
 
   /**
@@ -134,6 +135,13 @@ export class Sketch {
     /** @type {HTMLElement} */ (this.bar.querySelector("button")).focus({ preventScroll: true });
   }
 
+  /** Close the editor: another tab has saved or discarded this drawing. */
+  close() {
+    this.#typing?.input.remove();
+    this.#typing = null;
+    return this.#finish(null);
+  }
+
   /** @param {Stroke[]|null} strokes */
   async #finish(strokes) {
     if (this.#isFinishing) return;
@@ -165,10 +173,14 @@ export class Sketch {
   /** Apply the changes that another tab has made to this draft. @param {Stroke[]} strokes */
   follow(strokes) {
     if (JSON.stringify(strokes) === JSON.stringify(this.#drafted)) return;
-    const merged = this.#mergeStrokes(strokes, this.#drafted);
-    if (merged.length > strokes.length) return this.#set(merged);
+    // The draft contains the text that is being typed here, which is not a stroke yet.
+    const typed = JSON.stringify(this.#typing?.stroke.points);
+    const finished = strokes.filter(({ tool, points }) => tool !== "text" || JSON.stringify(points) !== typed);
+    const merged = this.#mergeStrokes(finished, this.#drafted);
+    if (merged.length > finished.length) return this.#set(merged);
     // Do not store what the other tab has stored: it may have changed the draft again, and would lose this change.
-    this.#strokes = this.#drafted = strokes;
+    this.#strokes = finished;
+    this.#drafted = strokes;
     this.#draw(null);
   }
 
@@ -187,8 +199,14 @@ export class Sketch {
   /** @param {Stroke[]} strokes */
   #set(strokes) {
     this.#strokes = strokes;
-    this.changed(strokes);
+    this.#store();
     this.#draw(null);
+  }
+
+  /** Store all strokes, including the text that is being typed. */
+  #store() {
+    const text = this.#typing?.input.value ?? "";
+    this.changed(text.trim() && this.#typing ? [...this.#strokes, { ...this.#typing.stroke, text }] : this.#strokes);
   }
 
   #drawBar() {
@@ -287,10 +305,9 @@ export class Sketch {
     const stroke = beginStroke("text", this.#pen.color, this.#pen.width * LETTERS, x, y);
     // Check now: a text that turns out too long after typing would be lost.
     if (!this.#hasRoom({ ...stroke, text: "x".repeat(MAX_TEXT) })) return;
-    const typed = () =>
-      this.changed(input.value.trim() ? [...this.#strokes, { ...stroke, text: input.value }] : this.#strokes);
     const leave = () => {
       input.remove();
+      this.#typing = null;
       this.#add({ ...stroke, text: input.value.trim() });
     };
     const press = (/** @type {KeyboardEvent} */ event) => {
@@ -300,8 +317,9 @@ export class Sketch {
       input.blur();
     };
     const view = html`<input class="input" aria-label="Text to draw on the frame" maxlength=${MAX_TEXT} dir="auto"
-      autocomplete="off" .style=${`--x: ${x}; --y: ${y}`} @input=${typed} @blur=${leave} @keydown=${press} />`;
-    const input = /** @type {HTMLInputElement} */ (createRoot()(view));
+      autocomplete="off" .style=${`--x: ${x}; --y: ${y}`} @input=${this.#store} @blur=${leave} @keydown=${press} />`;
+    const input = /** @type {HTMLInputElement} */ (createRoot(this)(view));
+    this.#typing = { stroke, input };
     this.place.area.append(input);
     input.focus({ preventScroll: true });
   }

@@ -59,7 +59,7 @@ export class EventsPanel {
   /** Ids of events with unsent text. @type {Set<string>} */ #withDraft = new Set();
   /** @type {Set<string>} */ #sentDrafts = new Set();
   /** Draft in the form for a new event. @type {{key: string, draft: NewDraft}|null} */ #marked = null;
-  /** @type {{sketch: Sketch, eventId: string, draft: string}|null} */ #sketch = null;
+  /** @type {{sketch: Sketch, eventId: string, draft: string, isStored: () => boolean}|null} */ #sketch = null;
   #isSketching = false;
 
   /**
@@ -167,8 +167,11 @@ export class EventsPanel {
 
   /** Redraw after a draft changed in this or another tab. */
   #drawDrafts() {
-    const strokes = this.#sketch && this.drafts.get(this.#sketch.draft)?.strokes;
-    if (strokes) this.#sketch?.sketch.follow(strokes);
+    if (this.#sketch) {
+      const strokes = this.drafts.get(this.#sketch.draft)?.strokes;
+      if (strokes) this.#sketch.sketch.follow(strokes);
+      else if (this.#sketch.isStored()) this.#sketch.sketch.close();
+    }
     const { name } = this.fields;
     if (this.#marked && name.value.trim()) {
       const draft = this.drafts.get(this.#marked.key);
@@ -614,11 +617,19 @@ export class EventsPanel {
     const at = kept?.at ?? controller.time;
     const { track } = pane;
     const time = kept?.time ?? getVideoTime(track, at);
-    const eventId = source?.event_id ?? "";
+    let eventId = source?.event_id ?? "";
     let saved = kept?.saved ?? getStrokes(source);
+    // Another tab may have saved the drawing as an event.
+    const readTarget = () => {
+      const draft = this.drafts.get(key);
+      if (draft) [eventId, saved] = [draft.eventId, draft.saved];
+    };
 
+    let isStored = Boolean(kept);
     const changed = (/** @type {Stroke[]} */ strokes) => {
+      readTarget();
       const isSame = JSON.stringify(strokes) === JSON.stringify(saved);
+      isStored = !isSame;
       const draft = { kind: NOTE, vodId: pane.id, at, time, isOfAll: false, text: "", isOpen: false };
       this.drafts.set(key, isSame ? undefined : { ...draft, strokes, eventId, saved });
     };
@@ -628,21 +639,32 @@ export class EventsPanel {
       const span = end - time > SHORTEST ? { end: roundToMicroseconds(end) } : {};
       const place = { vod_id: pane.id, time: roundToMicroseconds(time), ...span };
       const event = await this.#create(key, { ...place, kind: NOTE, drawing });
+      eventId = event.event_id;
       this.reveal();
       if (isTyping()) return;
-      this.select(event.event_id);
+      this.select(eventId);
       this.details.focus("body");
+    };
+
+    // Delete the draft of saved strokes, unless another tab has added strokes to it.
+    const endDraft = (/** @type {Stroke[]} */ strokes) => {
+      const draft = this.drafts.get(key);
+      const isSame = JSON.stringify(draft?.strokes ?? strokes) === JSON.stringify(strokes);
+      isStored = false;
+      this.drafts.set(key, isSame ? undefined : { ...draft, eventId, saved: strokes });
     };
 
     // Save the strokes; return false after an error.
     const save = async (/** @type {Stroke[]} */ strokes) => {
+      readTarget();
+      const source = this.store.get(eventId);
       const drawing = strokes.length ? { strokes } : null;
       const base = { drawing: saved.length ? { strokes: saved } : null };
       try {
         const change = { id: eventId, values: { drawing }, base };
         if (source) await this.store.change([change], `drew on ${getEventName(source)}`);
         else if (drawing) await create(drawing);
-        this.drafts.set(key, undefined);
+        endDraft(strokes);
         return true;
       } catch (error) {
         if (!(error instanceof ApiError && error.type === "event_changed" && source)) {
@@ -670,7 +692,7 @@ export class EventsPanel {
     };
 
     const sketch = new Sketch(pane, kept?.strokes ?? saved, { changed, done });
-    this.#sketch = { sketch, eventId, draft: key };
+    this.#sketch = { sketch, eventId, draft: key, isStored: () => isStored };
     this.#drawDraftRows();
     this.sketchButton.setAttribute("aria-pressed", "true");
   }
