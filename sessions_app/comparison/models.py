@@ -143,6 +143,11 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
             found = found.filter(Q(name__icontains=word) | Exists(vods))
         return found
 
+    def comparing(self, videos: set[UUID]) -> ComparisonSessionQuerySet:
+        """Return the sessions that compare exactly these videos, in any order."""
+        same = Count("vods__video", filter=Q(vods__video__in=videos), distinct=True)
+        return self.alias(vod_count=Count("vods"), same=same).filter(vod_count=len(videos), same=len(videos))
+
     def at_database_time(self) -> ComparisonSessionQuerySet:
         return self.annotate(db_now=Now())
 
@@ -208,6 +213,10 @@ class ComparisonSession(models.Model):
     def can_change(self, user: Viewer) -> bool:
         access = self.access_of(user)
         return access is not None and access.can_edit
+
+    @property
+    def is_aligned(self) -> bool:
+        return self.auto_sync_result is not None or self.vods.exclude(offset=0.0).exists()
 
     def now(self) -> datetime:
         """Return the database's time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
@@ -11,6 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from media_app.videos.library_roots import roots_of
@@ -35,8 +37,9 @@ COPIES_COOKIE = "copies"  # cookie written by static/js/comparison/proxies.js
 def index(request: HttpRequest) -> HttpResponse:
     """Render the list of comparisons.
 
-    With ``?new``, render the choice of videos for a new one. ``?search=`` filters by words. ``?archived`` lists
-    archived comparisons.
+    With ``?new``, render the choice of videos for a new one. With ``?new&start``, redirect to the user's comparison of
+    these videos if there is one, so that no second alignment of the same videos starts. ``?search=`` filters by words.
+    ``?archived`` lists archived comparisons.
     """
     check_enabled()
     if "new" in request.GET:
@@ -91,12 +94,24 @@ def make_sample(request: HttpRequest) -> HttpResponse:
 
 def _new(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
+    if "start" in request.GET and (made := _comparison_of(user, request.GET.getlist("video"))):
+        address = reverse("compare-session", args=[made.session_id])
+        return redirect(address if made.is_aligned else f"{address}?setup")
     context = {
         "tags": Video.objects.private().filter(owner=user).most_used_tags(TAGS_SHOWN).items(),
         "orders": ORDERS,
         "has_folders": bool(roots_of(user)),
     }
     return render(request, "comparison/new.html", context)
+
+
+def _comparison_of(user: User, video_ids: list[str]) -> ComparisonSession | None:
+    try:
+        videos = {UUID(video_id) for video_id in video_ids}
+    except ValueError:
+        return None
+    made = ComparisonSession.objects.filter(owner=user, archived_at=None).comparing(videos)
+    return made.order_by("-updated_at", "-session_id").first() if videos else None
 
 
 @require_safe

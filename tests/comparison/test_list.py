@@ -39,6 +39,24 @@ def test_the_page_shows_a_picture_of_each(owner: User, other: User) -> None:
         assert str(without.pk) in page or user == other
 
 
+def test_the_same_videos_are_not_compared_twice(owner: User, other: User) -> None:
+    made = make_session(owner, durations=(60.0, 50.0))
+    first, second = (str(vod.video_id) for vod in made.vods.all())
+    third = str(make_session(owner, durations=(60.0, 50.0)).vods.get(ordinal=0).video_id)
+
+    def started(user: User, *videos: str) -> str:
+        answer = browser(user).get("/compare", {"new": "", "start": "", "video": videos})
+        return str(answer.headers.get("Location", answer.status_code))
+
+    assert started(owner, second, first) == f"/compare/{made.pk}?setup"
+    for user, videos in ((other, (first, second)), (owner, (first, third)), (owner, (first,)), (owner, ("x", first))):
+        assert started(user, *videos) == "200"
+    made.vods.filter(ordinal=1).update(offset=3.5)
+    assert started(owner, first, second) == f"/compare/{made.pk}"
+    ComparisonSession.objects.update(archived_at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert started(owner, first, second) == "200"
+
+
 def test_the_newest_comes_first_twenty_a_page_unless_another_limit_is_given(api: Api, owner: User) -> None:
     for day in (3, 1, *range(25, 3, -1), 2):
         session = make_session(owner, name=f"day {day}")

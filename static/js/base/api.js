@@ -193,7 +193,8 @@ export function sessionUrl(id) {
       /** @type {Record<string, number[]>} */ times,
       /** @type {AbortSignal} */ signal,
     ) => post(`${base}/timer-preview`, { roi, times }, { signal }),
-    align: (/** @type {any} */ fields) => post(`${base}/align`, fields),
+    align: (/** @type {any} */ fields, key = makeIdempotencyKey()) =>
+      post(`${base}/align`, fields, { headers: { "Idempotency-Key": key } }),
     export: (/** @type {any} */ fields) =>
       post(`${base}/export`, fields, { headers: { "Idempotency-Key": makeIdempotencyKey() } }),
     alignment: (/** @type {string} */ job) => get(`${base}/alignments/${job}`),

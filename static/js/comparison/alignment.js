@@ -42,6 +42,8 @@ const CHECK = 5000; // ms between two polls of the job while the WebSocket is co
  *   example.
  * @property {boolean} [primary] True if Apply is the page's primary button.
  * @property {(state: "idle"|"running"|"done") => void} [onState]
+ * @property {string} [startKey] Idempotency key of an alignment that starts automatically if there is none yet. Two
+ *   tabs with the same key start one job.
  * @property {(isApplied: boolean) => void} [onResult] Receives whether all offsets were found and applied.
  */
 
@@ -72,10 +74,11 @@ export class AlignPanel {
     this.root = mount(holder);
     this.#idle();
     if (latest) this.#watch(latest);
+    else if (options.startKey) this.#start(options.startKey);
   }
 
   refresh() {
-    if (!this.#job) this.#idle();
+    this.#draw();
   }
 
   /** @param {() => View[]} parts */
@@ -102,15 +105,15 @@ export class AlignPanel {
     this.options.onState?.("idle");
     this.#show(() => [
       html`<p class="pad text-small muted">${METHODS[this.#method].text}</p>`,
-      this.#startView("Find offsets", "btn big wide"),
+      this.#startView("Find offsets", true),
     ]);
   }
 
-  /** @param {string} label @param {string} look */
-  #startView(label, look) {
+  /** @param {string} label @param {boolean} isMain True if the button is the panel's main action. */
+  #startView(label, isMain) {
     const { request, primary, isBoxShown } = this.options;
     const isDrawn = request().roi !== null;
-    const isNext = label === "Find offsets" && (isDrawn || this.#method !== "timer_ocr");
+    const isNext = isMain && (isDrawn || this.#method !== "timer_ocr");
     const methods = /** @type {(keyof typeof METHODS)[]} */ (Object.keys(METHODS));
     return html`<div class="col">
       <span class="segmented" role="group" aria-label="Align by">
@@ -119,7 +122,7 @@ export class AlignPanel {
             @click=${() => this.#choose(name)}>${METHODS[name].label}</button>`,
         )}
       </span>
-      <button class="${look}${primary && isNext ? " primary" : ""}" type="button" @click=${() => this.#start()}>
+      <button class="btn wide ${isMain ? "big" : "quiet"}${primary && isNext ? " primary" : ""}" type="button" @click=${() => this.#start()}>
         ${iconView("align")}${label}
       </button>
       ${
@@ -140,11 +143,12 @@ export class AlignPanel {
     else this.#idle();
   }
 
-  async #start() {
+  /** @param {string} [key] Idempotency key of the request. */
+  async #start(key) {
     const { roi, game } = this.options.request();
     this.#running({ status: "queued", progress: 0, message: "" });
     try {
-      const { job_id: job } = await this.options.api.align({ method: this.#method, roi, game });
+      const { job_id: job } = await this.options.api.align({ method: this.#method, roi, game }, key);
       this.#watch(job);
     } catch (error) {
       this.#failed("The alignment could not be started.", error);
@@ -251,7 +255,7 @@ export class AlignPanel {
       <div class="note warn">${iconView("alert")}<div><b>${title}</b><p class="text-small">${why}</p></div></div>`;
     this.#show(() => [
       html`<div class="pad">${error ? errorView(title, error) : note}</div>`,
-      this.#startView("Align again", "btn big wide"),
+      this.#startView("Align again", true),
     ]);
   }
 
@@ -339,7 +343,7 @@ export class AlignPanel {
       .filter((letter) => letter !== reference)
       .sort();
     const left = others.filter((letter) => !letters.includes(letter));
-    const again = this.#startView("Align again", "btn quiet wide");
+    const again = this.#startView("Align again", false);
     if (!letters.length) {
       const done = html`<p class="status ok">
         ${iconView("check")}Offsets applied. The previous offsets are in the history.

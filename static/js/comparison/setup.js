@@ -1,4 +1,5 @@
-// The set-up page of a comparison: draw a box around the timer in the picture, check its readings, align the videos.
+// The alignment page of a comparison. If the comparison has no alignment yet, the page starts one. If the proposed
+// offsets are wrong, the user draws a box around the timer, checks its readings and aligns again.
 
 import { AlignPanel } from "./alignment.js";
 import { sessionUrl } from "../base/api.js";
@@ -26,6 +27,7 @@ const nameField = requireElement("#name");
 const drawOn = requireElement("[data-draw-on]");
 const savedNote = requireElement("[data-saved]");
 const saved = session.ui_state?.roi ?? null;
+const isUnaligned = !session.archived && session.vods.every((/** @type {any} */ { offset }) => offset === 0);
 
 /** @type {Map<string, {vod: any, video: HTMLVideoElement, fps: number, time: number}>} */
 const videos = new Map(
@@ -74,7 +76,6 @@ const readings = new Readings(requireElement("[data-readings]"), {
       .filter((reading) => reading.vod_id === currentId && distance(reading) < 0.5)
       .sort((a, b) => distance(a) - distance(b));
     box.say(nearest ? `${nearest.text} · ${formatHundredths(nearest.confidence)}` : "");
-    markStep("box", read.length ? "done" : "now");
   },
 });
 const box = new RoiBox(stage, getCurrent().video, { box: saved ?? undefined, onChange: onChanged });
@@ -105,7 +106,10 @@ const align = new AlignPanel(
       open.className = isApplied ? "btn primary" : "btn quiet";
       setText(open, isApplied ? "Open the comparison" : "Skip alignment");
     },
-    onState: (state) => markStep("align", state === "done" ? "done" : state === "running" || drawn ? "now" : ""),
+    onState: (state) => {
+      requireElement("[data-step=align]").className = `step ${state === "done" ? state : "now"}`;
+    },
+    startKey: isUnaligned ? `first-alignment-${session.session_id}` : undefined,
   },
   readPageData("latest-alignment"),
 );
@@ -121,11 +125,6 @@ function onChanged() {
   readings.update(getTimerBox());
   align.refresh();
   save();
-}
-
-/** @param {string} step @param {string} state */
-function markStep(step, state) {
-  requireElement(`[data-step=${step}]`).className = `step ${state}`.trim();
 }
 
 /** @param {string} id */

@@ -6,7 +6,8 @@ import { explainError, showToast } from "../base/notice.js";
 import { html, iconView, mount, repeat } from "../base/view.js";
 import { askToCancel, cancelUpload } from "../uploads/cancel-upload.js";
 import { ASK_AFTER, STATE_HOLDS, openUploadChannel } from "../uploads/tab-channel.js";
-import { formatBytes, formatPartOfBytes, isFromPages, listLiveUploads } from "../videos/api.js";
+import { findEndedUpload, formatBytes, formatPartOfBytes, isFromPages, listLiveUploads } from "../videos/api.js";
+import { compareAddress, stayIfOffline } from "../videos/compare-link.js";
 
 /**
  * @typedef {import("../videos/api.js").Upload} Upload
@@ -35,6 +36,7 @@ const ACTS = {
 export class UploadsPanel {
   /** @type {Map<string, Row>} */ #rows = new Map();
   /** States of uploads that the server has not listed yet. @type {Map<string, Heard>} */ #early = new Map();
+  /** Completed uploads of this visit, newest last. @type {Map<string, Upload>} */ #completed = new Map();
   #timer = 0;
   #asking = false;
 
@@ -76,7 +78,10 @@ export class UploadsPanel {
     const now = performance.now();
     const listed = new Set(uploads.map(({ id }) => id));
     const ended = [...this.#rows.keys()].filter((id) => !listed.has(id));
-    for (const id of ended) this.#rows.delete(id);
+    for (const id of ended) {
+      this.#rows.delete(id);
+      this.#showCompleted(id);
+    }
     for (const upload of uploads) {
       const row = this.#rows.get(upload.id);
       if (row) {
@@ -92,6 +97,14 @@ export class UploadsPanel {
     if (ended.length) this.onEnded();
   }
 
+  /** Show an ended upload if it has created a video. @param {string} id */
+  async #showCompleted(id) {
+    const upload = await findEndedUpload(id).catch(() => null);
+    if (!upload?.resource_id || upload.status !== "completed") return;
+    this.#completed.set(id, upload);
+    this.#draw();
+  }
+
   /** Process the states of uploads that this page or another tab runs. @param {UploadState[]} files */
   told(files) {
     let unknown = false;
@@ -99,6 +112,7 @@ export class UploadsPanel {
       const row = this.#rows.get(file.id);
       const heard = { told: file, toldAt: performance.now() };
       if (row) Object.assign(row, heard);
+      else if (file.state === "stopped") this.#showCompleted(file.id);
       else this.#early.set(file.id, heard);
       if (file.state === "stopped" ? row : !row) unknown = true;
     }
@@ -108,10 +122,13 @@ export class UploadsPanel {
 
   #draw() {
     const rows = [...this.#rows.values()];
-    this.panel.hidden = rows.length === 0;
+    const completed = [...this.#completed.values()].slice(-SHOWN);
+    this.panel.hidden = rows.length + completed.length === 0;
     const focused = /** @type {HTMLElement|null|undefined} */ (document.activeElement?.closest("[data-upload]"));
     const getId = (/** @type {Row} */ row) => row.upload.id;
-    this.drawRows(repeat(rows.slice(0, SHOWN), getId, (row) => this.#rowView(row)));
+    this.drawRows(html`
+      ${repeat(rows.slice(0, SHOWN), getId, (row) => this.#rowView(row))}
+      ${repeat(completed, ({ id }) => id, completedView)}`);
     // If the button in focus has gone, focus the row's first button.
     if (focused && !focused.contains(document.activeElement))
       /** @type {HTMLElement|null} */ (focused.querySelector(".acts > *"))?.focus();
@@ -119,10 +136,16 @@ export class UploadsPanel {
     const waiting = rows.length - going;
     setText(
       requireElement("[data-uploads-words]", this.panel),
-      [going && `${going} uploading`, waiting && `${waiting} waiting`].filter(Boolean).join(", "),
+      [
+        going && `${going} uploading`,
+        waiting && `${waiting} waiting`,
+        completed.length && `${completed.length} uploaded`,
+      ]
+        .filter(Boolean)
+        .join(", "),
     );
     const mark = requireElement(".status", this.panel);
-    setIcon(mark, going ? "run" : "hour");
+    setIcon(mark, going ? "run" : waiting ? "hour" : "check");
     requireElement(".icon", mark).classList.toggle("spin", going > 0);
   }
 
@@ -181,6 +204,21 @@ export class UploadsPanel {
     this.refresh();
   }
 }
+
+/** @param {Upload} upload */
+const completedView = ({ id, filename, size, resource_id: video }) => html`
+  <li class="upload-row" data-upload=${id}>
+    <span class="picture none">${iconView("film")}</span>
+    <div>
+      <p class="truncate" title=${filename} dir="auto">${filename}</p>
+      <p class="text-small faint mono">${formatBytes(size)}</p>
+    </div>
+    <p class="upload-progress text-small status ok">${iconView("check")}Uploaded</p>
+    <div class="row acts">
+      <a class="btn" href=${compareAddress([video ?? ""])} aria-label="Compare with… ${filename}"
+        @click=${stayIfOffline}>Compare with…</a>
+    </div>
+  </li>`;
 
 /** @param {string} filename @param {string} label @param {string} picture @param {() => void} run */
 const buttonView = (filename, label, picture, run) => html`

@@ -3,6 +3,7 @@
 import { requireElement, setText } from "../base/dom.js";
 import { html, mount } from "../base/view.js";
 import { LETTERS } from "../videos/api.js";
+import { compareAddress, stayIfOffline } from "../videos/compare-link.js";
 import { getLetter, isSelectable } from "./video-card.js";
 
 /**
@@ -23,6 +24,7 @@ export class Selection {
     this.bar = bar;
     this.onChange = onChange;
     this.drawNames = mount(requireElement("[data-names]", bar));
+    requireElement("[data-compare]", bar).addEventListener("click", stayIfOffline);
     requireElement("[data-clear]", bar).addEventListener("click", () => this.clear());
   }
 
@@ -81,7 +83,7 @@ export class Selection {
     const go = requireElement("[data-compare]", bar);
     go.hidden = many || !playable;
     setText(requireElement("span", go), enough ? `Compare ${chosen.length} videos` : "Compare 2 videos");
-    const address = `/compare?new&${chosen.map((video) => `video=${video.id}`).join("&")}`;
+    const address = compareAddress(chosen.map((video) => video.id));
     // Without `href`, the element loses its role as a link, so set the role explicitly.
     const attributes = enough ? { href: address } : { role: "link", "aria-disabled": "true" };
     for (const name of ["href", "role", "aria-disabled"]) go.removeAttribute(name);

@@ -15,6 +15,7 @@ import {
   readVideo,
   formatRoundBytes,
 } from "../videos/api.js";
+import { compareAddress, stayIfOffline } from "../videos/compare-link.js";
 import { askToCancel } from "./cancel-upload.js";
 import { ASK_AFTER, STATE_HOLDS, openUploadChannel, toUploadState } from "./tab-channel.js";
 import { takeChosen, pickFiles } from "./file-picker.js";
@@ -250,9 +251,9 @@ function drawSummary() {
   pauseAll.dataset.act = going ? "pause" : "resume";
   drawPauseAll(html`${iconView(going ? "pause" : "play")}${going ? "Pause all" : "Resume all"}`);
   const compare = requireElement("[data-compare]");
-  const ids = ready.map((one) => one.video?.id).filter(Boolean);
+  const ids = ready.flatMap((one) => one.video?.id ?? []);
   compare.hidden = ids.length < 2 || ids.length > 3;
-  compare.href = `/compare?new&${ids.map((id) => `video=${id}`).join("&")}`;
+  compare.href = compareAddress(ids);
   setText(requireElement("span", compare), `Compare ${ids.length} videos`);
   const [sent, size] = transfers.reduce(([s, z], one) => (one.isGoing ? [s + one.sent, z + one.size] : [s, z]), [0, 0]);
   document.title = size ? `${Math.floor((sent / size) * 100)} % · ${TITLE}` : TITLE;
@@ -377,6 +378,9 @@ input.addEventListener("change", () => {
 });
 
 acceptDrops(requireElement("[data-drop]"), addFiles);
+requireElement("[data-panel]").addEventListener("click", (/** @type {any} */ event) => {
+  if (event.target.closest("a[href^='/compare']")) stayIfOffline(event);
+});
 
 pauseAll.addEventListener("click", () => {
   const pausing = pauseAll.dataset.act === "pause";

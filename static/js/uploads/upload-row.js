@@ -4,6 +4,7 @@ import { formatDuration, formatPercent, formatTimeLeft, formatWhen } from "../ba
 import { posterView } from "../base/poster.js";
 import { createRoot, html, iconView, nothing, repeat } from "../base/view.js";
 import { formatBytes, formatPartOfBytes, formatPicture } from "../videos/api.js";
+import { compareAddress } from "../videos/compare-link.js";
 import { drawThumbnail } from "./local-thumbnail.js";
 
 /**
@@ -190,7 +191,11 @@ export class Row {
     if (state === "paused") return [resume, cancel];
     if (state === "offline") return [tryNow, cancel];
     if (state === "unfinished") return [handle ? reopen : choose, cancel];
-    if (state === "ready" && video) return [{ href, label: "Watch" }];
+    if (state === "ready" && video)
+      return [
+        { href: compareAddress([video.id]), label: "Compare with…" },
+        { href, label: "Watch" },
+      ];
     if (state === "failed" && video) return [remove, { href, label: "Show details" }];
     return state === "refused" ? [remove, ...(AFTER_ERROR[error?.type ?? ""] ?? [])] : [];
   }
@@ -199,8 +204,8 @@ export class Row {
   #actionView({ act, href, label, icon, isSmall = false }) {
     const { name, video } = this.transfer;
     if (!act)
-      return html`<a class="btn" href=${href} aria-label=${label === "Watch" ? `Watch ${video?.title}` : nothing}
-        >${label}</a>`;
+      return html`<a class="btn" href=${href}
+        aria-label=${this.transfer.state === "ready" ? `${label} ${video?.title}` : nothing}>${label}</a>`;
     const run = () => this.onAct(act);
     return html`<button class=${isSmall ? "btn icon-only quiet" : "btn"} type="button"
       title=${isSmall ? label : nothing} aria-label=${isSmall ? `${label} ${name}` : `${label}, ${name}`}

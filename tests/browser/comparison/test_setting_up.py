@@ -27,12 +27,24 @@ def box_of(page: Page) -> dict[str, float]:
     return found
 
 
+def list_alignments(program: Program) -> set[str]:
+    jobs = program.call("GET", "/api/v1/jobs?limit=100")["jobs"]
+    return {job["id"] for job in jobs if job["kind"] == "comparison.align"}
+
+
 def test_a_box_is_drawn_and_moved_by_keys(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:
     comparison = make_comparison(program, [recording.path for recording in recordings])
+    earlier_jobs = list_alignments(program)
     page = open_page(f"/compare/{comparison['session_id']}?setup")
+    # The alignment starts automatically, once.
+    page.reload()
+    again, proposal = page.get_by_role("button", name="Align again"), page.get_by_role("region", name="Proposal for B")
+    expect(proposal).to_be_visible(timeout=shelf.TAKEN_IN)
     expect(page.get_by_text("The whole picture is searched")).to_be_visible()
-    page.get_by_role("button", name="Find offsets").press("Enter")
-    expect(page.get_by_role("region", name="Proposal for B")).to_be_visible(timeout=shelf.TAKEN_IN)
+    assert len(list_alignments(program) - earlier_jobs) == 1
+    again.press("Enter")
+    expect(proposal).to_be_hidden()
+    expect(proposal).to_be_visible(timeout=shelf.TAKEN_IN)
     # The focus is on the answer, so that the keyboard continues there.
     expect(page.locator("[data-align] > [tabindex='-1']")).to_be_focused()
 
@@ -59,7 +71,8 @@ def test_a_box_is_drawn_and_moved_by_keys(open_page: OpenPage, program: Program,
     drag(page, *((area["x"] + x * area["width"], area["y"] + y * area["height"]) for x, y in corners))
     assert box_of(page) == pytest.approx({"x": 0.4, "y": 0.01, "width": 0.25, "height": 0.16}, abs=0.005)
     apply = page.get_by_role("button", name="Apply to B and C and open")
-    page.get_by_role("button", name="Align again").click()
+    expect(page.get_by_text("The whole picture is searched")).to_have_count(0)
+    again.click()
     expect(apply).to_be_hidden()
     apply.click(timeout=shelf.TAKEN_IN)
     page.wait_for_url(re.compile(r"/compare/comp-\w+$"))
@@ -71,9 +84,6 @@ def test_a_missing_timer_is_refused(open_page: OpenPage, program: Program, recor
     first = recordings[0].path
     session = make_comparison(program, [first, first.with_name("delta.mp4")])
     page = open_page(f"/compare/{session['session_id']}?setup")
-    page.locator(".roi-box").focus()
-    page.keyboard.press("ArrowUp")
-    page.get_by_role("button", name="Find offsets").click()
     refusal = page.get_by_role("region", name="No offset proposed for B")
     expect(refusal).to_contain_text("Refused", timeout=shelf.TAKEN_IN)
     expect(page.get_by_role("button", name=re.compile("Apply"))).to_have_count(0)
@@ -92,12 +102,11 @@ def test_by_sound_both_can_be_seen_and_heard(open_page: OpenPage, program: Progr
     vods = [{"vod_id": f"vod-{n}", "name": video["title"], "video_id": video["id"]} for n, video in enumerate(videos)]
     session = program.call("POST", "/api/sessions/multi-vod", {"name": "By sound", "vods": vods})["session"]
     page = open_page(f"/compare/{session['session_id']}?setup")
+    proposal = page.get_by_role("region", name="Proposal for B")
+    expect(proposal).to_contain_text("+12.500", timeout=shelf.TAKEN_IN)
     page.get_by_role("button", name="Sound", exact=True).click()
     expect(page.get_by_role("button", name="Sound", exact=True)).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_text("The whole picture is searched")).to_have_count(0)
-    page.get_by_role("button", name="Find offsets").click()
-    proposal = page.get_by_role("region", name="Proposal for B")
-    expect(proposal).to_contain_text("+12.500", timeout=shelf.TAKEN_IN)
     page.wait_for_function("() => document.querySelector('.heard img').naturalWidth > 0")
     page.evaluate("() => document.querySelector('.heard audio').play()")
     page.wait_for_function("() => document.querySelector('.heard audio').currentTime > 0.2")

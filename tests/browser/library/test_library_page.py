@@ -57,6 +57,8 @@ def test_files_make_videos(open_page: OpenPage, program: Program, recordings: li
     page.get_by_role("alertdialog").get_by_role("button").last.click()
     expect(row).to_have_count(0)
     expect(card(page, "alpha")).to_be_visible(timeout=shelf.TAKEN_IN)
+    compare = page.locator("[data-uploads]").get_by_role("link", name="Compare with… alpha")
+    expect(compare).to_have_attribute("href", re.compile(r"^/compare\?new&video="))
     expect(card(page, "alpha")).not_to_contain_text("Processing", timeout=shelf.TAKEN_IN)
 
     page.wait_for_function("() => document.querySelector('.card img')?.naturalWidth > 0")
@@ -67,7 +69,7 @@ def test_files_make_videos(open_page: OpenPage, program: Program, recordings: li
         expect(preview).to_be_visible()
         page.mouse.move(0, 0)
         expect(preview).to_be_hidden()
-    page.get_by_role("link", name="alpha").focus()
+    page.get_by_role("link", name="alpha", exact=True).focus()
     with check("preview by keys"):
         for _ in range(3):
             page.keyboard.press("ArrowRight")
@@ -348,7 +350,7 @@ def test_names_are_checked_and_a_deleted_video_is_restored(
 @pytest.mark.services
 def test_two_or_three_are_compared_and_four_are_not(open_page: OpenPage, backstage: Backstage) -> None:
     ids = {name: backstage.video(owner=ACCOUNT, title=name) for name in ("One", "Two", "Three", "Four")}
-    page = open_page(f"/library?select={ids['Two']}")
+    page = open_page(f"/library?select={ids['Two']}", quiet=False)
     bar = page.get_by_role("region", name="Selection")
     expect(bar).to_contain_text("1 selected")
     expect(page.get_by_role("checkbox", name="Selected as A: Two")).to_be_checked()
@@ -371,10 +373,18 @@ def test_two_or_three_are_compared_and_four_are_not(open_page: OpenPage, backsta
     page.get_by_label("Search your videos").fill("Three")
     expect_cards(page, 1)
     pick(page, "Three")
-    bar.get_by_role("link", name="Compare 3 videos").click()
-    page.wait_for_url(re.compile(r"/compare\?new&video="))
-    assert page.url.split("&video=")[1:] == [ids["Two"], ids["Four"], ids["Three"]]
-    expect(page.locator("[data-tray] .slot")).to_have_count(3)
+    go = bar.get_by_role("link", name="Compare 3 videos")
+    page.context.set_offline(True)
+    go.click()
+    expect(page.get_by_text("You are offline, so no comparison can be created.")).to_be_visible()
+    page.context.set_offline(False)
+    address = go.get_attribute("href") or ""
+    assert address.split("&video=")[1:] == [ids["Two"], ids["Four"], ids["Three"]]
+    full = {"ok": False, "type": "session_limit", "error": "You have reached your plan's limit of comparisons."}
+    page.route("**/api/sessions/multi-vod", lambda route: route.fulfill(status=409, json=full), times=1)
+    # The comparison is created without another click.
+    go.click()
+    expect_texts(page.locator("[data-create-error]"), "plan's limit of comparisons", "See plans")
     expect(page.locator("[data-tray] li").nth(1)).to_contain_text("Four")
 
 
@@ -546,4 +556,4 @@ def test_what_opens_is_accessible_and_keys_reach_everything(open_page: OpenPage,
     for name in ("Select Two", "Select One"):
         page.get_by_role("checkbox", name=name).press("Space")
     page.get_by_role("link", name="Compare 2 videos").press("Enter")
-    page.wait_for_url("**/compare?new**")
+    page.wait_for_url("**/compare**")

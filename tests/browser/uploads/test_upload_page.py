@@ -123,9 +123,15 @@ def test_dropped_folders_and_files(open_page: OpenPage, recordings: list[Recordi
     wait_ready(page, "alpha")
     wait_ready(page, "bravo")
     expect(page.locator(".file")).to_have_count(2)
-    page.get_by_role("link", name="Compare 2 videos").click()
-    page.wait_for_url("**/compare?new&video=*")
-    expect(page.locator("[data-tray] .slot")).to_have_count(2)
+    both = page.get_by_role("link", name="Compare 2 videos")
+    expect(both).to_have_attribute("href", re.compile(r"^/compare\?new&start&video=[^&]+&video=[^&]+$"))
+    # Three clicks lead to the alignment, which needs no click, and a fourth to the comparison.
+    row(page, "alpha").get_by_role("link", name="Compare with… alpha").click()
+    expect(page.get_by_role("checkbox", name="alpha, chosen as A")).to_be_checked()
+    page.get_by_role("checkbox", name="Choose bravo").check()
+    page.get_by_role("button", name="Compare 2 recordings").click()
+    page.get_by_role("button", name="Apply to B and open").click(timeout=shelf.TAKEN_IN)
+    page.wait_for_url(re.compile(r"/compare/comp-\w+$"))
 
     page.goto("/upload")
     held: list[Route] = []
@@ -481,7 +487,7 @@ def test_other_tabs_pause_and_cancel_an_upload(open_page: OpenPage, backstage: B
     send_some(page, large, 5, MIB)
     other = page.context.new_page()
     other.goto("/library")
-    panel = other.get_by_role("region", name="Uploading")
+    panel = other.get_by_role("region", name="Uploads")
     expect(panel).to_contain_text("match_2041.mp4")
     expect(panel).to_contain_text(re.compile(r"\d+ % · .*/s · .* left"))
     expect(panel).to_contain_text("1 uploading")
@@ -528,7 +534,7 @@ def test_slow_tabs_are_not_gone_and_silent_ones_hear(open_page: OpenPage, backst
         new BroadcastChannel('vod-uploads').addEventListener('message', count);
     """)
     other.goto("/library")
-    panel = other.get_by_role("region", name="Uploading")
+    panel = other.get_by_role("region", name="Uploads")
     expect(panel).to_contain_text("Paused")
     other.wait_for_function("() => window.states >= 4", timeout=30_000)
     expect(panel).to_contain_text("Paused")
@@ -548,7 +554,7 @@ def test_an_unsent_upload_is_offered_in_the_library(open_page: OpenPage, backsta
     page.on("dialog", Dialog.accept)
     send_some(page, large, 20)
     page.goto("/library")
-    panel = page.get_by_role("region", name="Uploading")
+    panel = page.get_by_role("region", name="Uploads")
     expect(panel).to_contain_text("Stopped; uploaded data is kept")
     # A file of the catalogue would be none of the library's.
     (upload,) = backstage.uploads(owner=ACCOUNT)

@@ -1,7 +1,7 @@
 // The page for a new comparison. Users choose, upload and order recordings. The comparison opens once all recordings
 // are ready.
 
-import { createSession, listLibraryFiles, makeIdempotencyKey } from "../../base/api.js";
+import { ApiError, createSession, listLibraryFiles, makeIdempotencyKey } from "../../base/api.js";
 import { requireElement, setText } from "../../base/dom.js";
 import { keepTypedText } from "../../base/drafts.js";
 import { formatCount } from "../../base/format.js";
@@ -24,6 +24,9 @@ const RENEW_PAUSE = 2000; // ms between two refreshes of videos that are being p
 const PICTURE_SECONDS = 300; // seconds after a video's creation in which its thumbnail may still be missing
 const RENEWED = 6; // maximum number of unselected videos that one refresh reloads
 const SPELLING = "Check the spelling, or search the library, the catalogue or the folders.";
+const LIMIT_LINKS = html`<div class="row wrap">
+  <a class="btn" href="/compare">Show your comparisons</a> <a class="btn" href="/account#plan">See plans</a>
+</div>`;
 const UNTAGGED = "None of your videos has this tag.";
 const LIBRARY = "";
 const CATALOGUE = "catalogue";
@@ -58,6 +61,7 @@ const drawProblem = mount(requireElement("[data-create-error]"));
 let state = /** @type {"choosing"|"waiting"|"making"} */ ("choosing");
 
 /** True once the page has loaded the videos named in its URL. */ let hasRead = false;
+/** True if the comparison opens without a click; see `compareAddress`. */ const isStarting = takeStart();
 const choice = new Choice();
 const tray = new Tray(requireElement("[data-tray]"), choice, {
   remove: removeRecording,
@@ -205,12 +209,22 @@ choice.addEventListener("change", () => {
   drawFoot();
 });
 
+/** Remove `start` from the page's URL, so that a reload creates no second comparison; return whether it was there. */
+function takeStart() {
+  const address = new URL(location.href);
+  const isThere = address.searchParams.has("start");
+  address.searchParams.delete("start");
+  if (isThere) history.replaceState(history.state, "", address);
+  return isThere;
+}
+
 async function addFromAddress() {
   const ids = new URL(location.href).searchParams.getAll("video").slice(0, MOST);
   const found = await Promise.all(ids.map((id) => findVideo(id).catch(() => null)));
   if (found.includes(null)) showToast("A video could not be loaded. It may have been deleted.", "warn");
   hasRead = true;
   for (const video of found) if (video) choice.add(new Recording({ video }));
+  if (isStarting && !found.includes(null)) startWaiting();
 }
 
 // Files of this device
@@ -302,7 +316,7 @@ function drawFoot() {
   const choosing = `Compare ${Math.max(2, recordings.length)} recordings`;
   createButton.setAttribute("aria-disabled", String(!choice.isEnough || Boolean(failed) || state === "making"));
   setText(requireElement("[data-create-words]"), { choosing, waiting: "Stop waiting", making: "Opening…" }[state]);
-  let text = "Next: align the recordings.";
+  let text = "The alignment starts automatically.";
   if (failed) text = `Recording ${choice.letterOf(failed.key)} cannot be used. Remove it to continue.`;
   else if (!choice.isEnough)
     text = `Choose ${recordings.length ? "one more recording" : "two or three recordings"} of the same match.`;
@@ -313,6 +327,12 @@ function drawFoot() {
   const names = recordings.map((one) => (one.video ? one.name : one.name.replace(/\.[^.]+$/, "")));
   nameField.placeholder = names.join(" / ").slice(0, 200) || "Name of the comparison";
   if (state === "waiting" && !awaited.length) createComparison();
+}
+
+/** Create the comparison as soon as all recordings are ready. */
+function startWaiting() {
+  state = "waiting";
+  drawFoot();
 }
 
 /** The latest request to create the comparison; a retry repeats it. */
@@ -330,10 +350,15 @@ async function createComparison() {
     nameField.readOnly = true;
     const { session } = await createSession(fields, attempt.key);
     forgetName();
-    location.assign(`/compare/${encodeURIComponent(session.session_id)}?setup`);
+    const page = `/compare/${encodeURIComponent(session.session_id)}?setup`;
+    if (isStarting) location.replace(page);
+    else location.assign(page);
   } catch (error) {
     nameField.readOnly = false;
-    drawProblem(errorView("The comparison could not be created.", error));
+    const isFull = error instanceof ApiError && error.type === "session_limit";
+    drawProblem(html`
+      ${errorView("The comparison could not be created.", error)}
+      ${isFull ? LIMIT_LINKS : null}`);
     state = "choosing";
     drawFoot();
   }
@@ -341,15 +366,18 @@ async function createComparison() {
 
 createButton.addEventListener("click", () => {
   if (createButton.getAttribute("aria-disabled") === "true") return;
-  state = state === "waiting" ? "choosing" : "waiting";
+  if (state === "choosing") return startWaiting();
+  state = "choosing";
   drawFoot();
 });
-window.addEventListener("pageshow", () => {
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
   nameField.readOnly = false;
   state = "choosing";
   drawFoot();
 });
 
+drawFoot();
 const forgetName = keepTypedText("new-comparison", { name: nameField });
 addFromAddress();
 list.begin();
