@@ -48,6 +48,16 @@ def two(owner: User) -> tuple[Client, Client]:
     return signed_in(owner), signed_in(owner, SAFARI, REMOTE_ADDR="192.0.2.7")
 
 
+def test_an_old_page_cannot_write_in_the_name_of_another_account(owner: User, other: User) -> None:
+    client = signed_in(owner)
+    for user, status in ((owner, 200), (other, 403)):
+        answer = client.patch(
+            "/api/v1/me", {"full_name": "Anna"}, content_type="application/json", headers={"X-User-Id": str(user.pk)}
+        )
+        assert answer.status_code == status
+    assert answer.json()["type"] == "account_changed"
+
+
 def test_the_list_has_each_browser_and_the_own_one_first(two: tuple[Client, Client], other: User) -> None:
     signed_in(other, EDGE)
     shown = browsers(two[0])
