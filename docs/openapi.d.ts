@@ -1945,6 +1945,8 @@ export interface paths {
         /**
          * Cut a new reel from chosen moments
          * @description Cut a new reel from the given moments. The old reel is shown until the new one is ready.
+         *
+         *     A moment may have a title card before it, and a fade instead of a cut.
          */
         post: operations["analysis_reel"];
         delete?: never;
@@ -2290,9 +2292,17 @@ export interface components {
             exercise?: string;
             min_repetitions?: number;
         };
-        /** @description Moments of a new reel: each at least 0.5 s, together at most 600 s, without overlaps. */
+        /** @description Moments of a new reel: each at least 0.5 s, with title cards at most 600 s together, without overlaps. */
         AnalysisReelRequest: {
             moments: components["schemas"]["MomentRequest"][];
+            /**
+             * @description Order of the moments in the reel.
+             *
+             *     * `time` - time
+             *     * `given` - given
+             * @default time
+             */
+            order: components["schemas"]["OrderEnum"];
         };
         /** @description The result of a job that analysed a video or cut a reel. */
         AnalysisResult: {
@@ -3018,6 +3028,15 @@ export interface components {
              *     * `manual` - manual
              */
             origin?: components["schemas"]["HighlightOriginEnum"];
+            /** @description Text of the title card before the moment; empty without a title card. */
+            title?: string;
+            /**
+             * @description How the reel changes to this moment.
+             *
+             *     * `cut` - cut
+             *     * `fade` - fade
+             */
+            transition?: components["schemas"]["TransitionEnum"];
         };
         /** @description Curves over the video: one value from 0 to 1 per ``step`` (seconds). */
         HighlightCurves: {
@@ -3044,7 +3063,7 @@ export interface components {
             warnings: string[];
             method: components["schemas"]["HighlightsDataMethodEnum"];
             segments: components["schemas"]["ScoredSegment"][];
-            /** @description The highlights, in the order in which they occur in the video. */
+            /** @description The highlights, in the order of the reel. Unless the user changed it, this is by time. */
             highlights: components["schemas"]["Highlight"][];
             /** @description The best moments if none reaches `min_score`; otherwise empty. */
             below_minimum: components["schemas"]["BestMoment"][];
@@ -3426,6 +3445,16 @@ export interface components {
             start_time: number;
             /** Format: double */
             end_time: number;
+            /** @description Text of a title card of 2.5 s before the moment; empty for no title card. */
+            title?: string;
+            /**
+             * @description How the reel changes to the moment and to its title card; a fade goes through black for 0.5 s.
+             *
+             *     * `cut` - cut
+             *     * `fade` - fade
+             * @default cut
+             */
+            transition: components["schemas"]["TransitionEnum"];
         };
         /** @description A file to analyse, or the ``video_id`` of a video in the caller's library. */
         NewAnalysisRequest: {
@@ -3834,6 +3863,12 @@ export interface components {
             expires_at: string | null;
             renditions: components["schemas"]["Rendition"][];
         };
+        /**
+         * @description * `time` - time
+         *     * `given` - given
+         * @enum {string}
+         */
+        OrderEnum: "time" | "given";
         OwnGuess: {
             statement_index: number;
             correct: boolean;
@@ -4744,6 +4779,12 @@ export interface components {
          * @enum {string}
          */
         TrackKindEnum: "captions" | "chapters";
+        /**
+         * @description * `cut` - cut
+         *     * `fade` - fade
+         * @enum {string}
+         */
+        TransitionEnum: "cut" | "fade";
         /** @description A part of a workout whose movements were not counted. Times in seconds. */
         UncountedPart: {
             /** Format: double */
@@ -5222,6 +5263,7 @@ export type OperationData = components['schemas']['OperationData'];
 export type OperationDataRequest = components['schemas']['OperationDataRequest'];
 export type OperationTypeEnum = components['schemas']['OperationTypeEnum'];
 export type Optimized = components['schemas']['Optimized'];
+export type OrderEnum = components['schemas']['OrderEnum'];
 export type OwnGuess = components['schemas']['OwnGuess'];
 export type OwnTokenCreated = components['schemas']['OwnTokenCreated'];
 export type Owner = components['schemas']['Owner'];
@@ -5315,6 +5357,7 @@ export type TokenCreated = components['schemas']['TokenCreated'];
 export type TokenFieldsRequest = components['schemas']['TokenFieldsRequest'];
 export type ToolEnum = components['schemas']['ToolEnum'];
 export type TrackKindEnum = components['schemas']['TrackKindEnum'];
+export type TransitionEnum = components['schemas']['TransitionEnum'];
 export type UncountedPart = components['schemas']['UncountedPart'];
 export type Upload = components['schemas']['Upload'];
 export type UploadFiguresRequest = components['schemas']['UploadFiguresRequest'];

@@ -101,13 +101,14 @@ def count_workout(context: JobContext) -> dict[str, Any]:
 def cut_reel(context: JobContext) -> dict[str, Any]:
     session = _session(context, with_results=True)
     video, moments = session.video, context.params["moments"]
+    edits = context.params.get("edits", [])
     if video is None or session.data is None:
         raise JobFailed("not_found", "The video or the results of its analysis no longer exist.")
     with context.scratch() as folder, map_storage_errors():
         path = _path(context, video, folder)
         out = folder / "made"
         out.mkdir()
-        request = {"op": "reel", "params": {"moments": moments}}
+        request = {"op": "reel", "params": {"moments": moments, "edits": edits}}
         found = run_pipeline(context, request, path, out, video.duration, share=(POSTER_PERCENT, ANALYSED_PERCENT))
         context.progress(ANALYSED_PERCENT, "Saving the reel")
         try:
@@ -115,7 +116,7 @@ def cut_reel(context: JobContext) -> dict[str, Any]:
         except DomainError as exc:
             raise JobFailed(exc.type.name, exc.message) from exc
         files = {role: untrusted_files.move_out(out, name) for role, name in found["files"].items()}
-        data = with_reel(session.data, moments, found["data"]["placed"])
+        data = with_reel(session.data, moments, found["data"]["placed"], edits)
         pictures = [f"{THUMBNAIL}{one['part']}" for one in found["data"]["placed"]]
         _keep_rendition(context, session, video, RenditionKind.REEL, files, columns=lambda folder: {
             "data": data, "thumbnails": [f"{folder}{files[role].name}" if role in files else "" for role in pictures]

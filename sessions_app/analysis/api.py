@@ -216,9 +216,14 @@ class AnalysisViewSet(StartingViewSet):
     )
     @action(detail=False, methods=["post"], url_path="reel/<str:session_id>")
     def reel(self, request: Request, session_id: str) -> Response:
-        """Cut a new reel from the given moments. The old reel is shown until the new one is ready."""
+        """Cut a new reel from the given moments. The old reel is shown until the new one is ready.
+
+        A moment may have a title card before it, and a fade instead of a cut.
+        """
         self.get_object_to_change()
-        job = services.cut_reel(self.get_object_with_results(), self.read_body(s.AnalysisReelSerializer)["moments"])
+        session = self.get_object_with_results()
+        asked = self.read_body(s.AnalysisReelSerializer)
+        job = services.cut_reel(session, asked["moments"], keeps_order=asked["order"] == "given")
         told = {
             "sessionId": session_id,
             "status": "queued",

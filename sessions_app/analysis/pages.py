@@ -6,7 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -16,6 +16,8 @@ from sessions_app.analysis.serializers import AnalysisStatusSerializer
 from sessions_app.analysis.services import work_factors
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+
+USUAL_FPS = 30.0  # assumed frames per second while the frame rate is unknown
 
 
 @require_safe
@@ -52,6 +54,21 @@ def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
         "facts": {"params": _ranges(), "factors": work_factors()},
     }
     return render(request, "analysis/session.html", context)
+
+
+@require_safe
+@never_cache
+@login_required
+def reel(request: HttpRequest, session_id: UUID) -> HttpResponse:
+    found = AnalysisSession.objects.visible_to(request.user).with_state().filter(pk=session_id).first()
+    if found is None:
+        raise Http404
+    state = AnalysisStatusSerializer.show(found)
+    is_editable = found.analysis_type == AnalysisType.HIGHLIGHTS and found.status == SessionStatus.COMPLETED
+    if not is_editable or not state["source"] or found.video is None:
+        return redirect("analysis-session", session_id)
+    facts = {"fps": float(found.video.fps) or USUAL_FPS}
+    return render(request, "analysis/reel.html", {"session": found, "state": state, "facts": facts})
 
 
 def _exercises() -> list[str]:

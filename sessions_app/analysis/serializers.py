@@ -10,7 +10,7 @@ from media_app.streaming.serializers import SourceSerializer
 from media_app.videos.media_urls import made_url, source_of, url_of
 from media_app.videos.models import RenditionKind, VideoStatus
 from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
-from sessions_app.analysis.reels import MAX_MOMENTS
+from sessions_app.analysis.reels import CUT, MAX_MOMENTS, MAX_TITLE, TRANSITIONS
 from vodplatform.core.api.fields import (
     AnswerSerializer,
     BoundedListField,
@@ -20,6 +20,7 @@ from vodplatform.core.api.fields import (
     SecondsField,
     StoredJsonField,
     StrictBooleanField,
+    StrictCharField,
 )
 
 Data = dict[str, Any]
@@ -136,12 +137,23 @@ class AnalysisStatusSerializer(AnswerSerializer[AnalysisSession]):
 class MomentSerializer(serializers.Serializer[Data]):
     start_time = SecondsField(min_value=0)
     end_time = SecondsField(min_value=0)
+    title = StrictCharField(
+        required=False, allow_blank=True, max_length=MAX_TITLE,
+        help_text="Text of a title card of 2.5 s before the moment; empty for no title card.",
+    )  # fmt: skip
+    transition = serializers.ChoiceField(
+        choices=TRANSITIONS, default=CUT,
+        help_text="How the reel changes to the moment and to its title card; a fade goes through black for 0.5 s.",
+    )  # fmt: skip
 
 
 class AnalysisReelSerializer(serializers.Serializer[Data]):
-    """Moments of a new reel: each at least 0.5 s, together at most 600 s, without overlaps."""
+    """Moments of a new reel: each at least 0.5 s, with title cards at most 600 s together, without overlaps."""
 
     moments = BoundedListField(child=MomentSerializer(), min_length=1, max_length=MAX_MOMENTS)
+    order = serializers.ChoiceField(
+        choices=["time", "given"], default="time", help_text="Order of the moments in the reel."
+    )
 
 
 class KeepSerializer(serializers.Serializer[Data]):
@@ -188,6 +200,12 @@ class HighlightSerializer(BestMomentSerializer):
         required=False,
         help_text="How this moment was found. Only present if the user chose the moments of the reel.",
     )
+    title = serializers.CharField(
+        required=False, help_text="Text of the title card before the moment; empty without a title card."
+    )
+    transition = serializers.ChoiceField(
+        choices=TRANSITIONS, required=False, help_text="How the reel changes to this moment."
+    )
 
 
 class HighlightCurvesSerializer(serializers.Serializer[Data]):
@@ -216,7 +234,7 @@ class HighlightsDataSerializer(serializers.Serializer[Data]):
     method = serializers.ChoiceField(choices=["signals", "vision"])
     segments = ScoredSegmentSerializer(many=True)
     highlights = HighlightSerializer(
-        many=True, help_text="The highlights, in the order in which they occur in the video."
+        many=True, help_text="The highlights, in the order of the reel. Unless the user changed it, this is by time."
     )
     below_minimum = BestMomentSerializer(
         many=True, help_text="The best moments if none reaches `min_score`; otherwise empty."

@@ -22,7 +22,7 @@ from media_app.videos import work_limit
 from media_app.videos.models import Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.services import Use, UseKind, delete_video
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
-from sessions_app.analysis.reels import check_moments
+from sessions_app.analysis.reels import check_moments, edits_of, in_order_of_time
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
@@ -102,16 +102,18 @@ def set_kept(session: AnalysisSession, is_kept: bool) -> None:
         AnalysisSession.objects.filter(pk=row.pk).update(expires_at=None if is_kept else _end())
 
 
-def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> Job:
+def cut_reel(session: AnalysisSession, given: Sequence[dict[str, Any]], *, keeps_order: bool = False) -> Job:
     """Queue a new reel of moments that the user chose.
 
-    session: loaded with results. Raises ``invalid`` (400), ``job_live`` (409) during another cut,
-    ``video_not_ready``, ``work_limit``, ``storage_full``, and the errors of :meth:`AnalysisSession.check_ready`.
+    session: loaded with results. keeps_order: keep the given order; otherwise, use the order of time. Raises
+    ``invalid`` (400), ``job_live`` (409) during another cut, ``video_not_ready``, ``work_limit``, ``storage_full``, and
+    the errors of :meth:`AnalysisSession.check_ready`.
     """
     session.check_ready()
     if session.analysis_type != AnalysisType.HIGHLIGHTS:
         sentence = "This analysis has no reel. Only highlight analyses have one."
         raise DomainError("invalid", sentence, errors={"moments": [sentence]})
+    given = given if keeps_order else in_order_of_time(given)
     moments = check_moments(given, session.data["duration"] if session.data else 0.0)
     with transaction.atomic():
         idempotency.bind_to_transaction()
@@ -124,8 +126,8 @@ def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> 
             raise DomainError("video_not_ready")
         work_limit.check(row.owner, row.video)
         quota.check_room(row.owner, 1)
-        params = {"session_id": str(row.pk), "video_id": str(row.video.pk), "moments": moments}
-        job = jobs.enqueue(REEL_KIND, row.owner, params, is_limited=True)
+        ids = {"session_id": str(row.pk), "video_id": str(row.video.pk)}
+        job = jobs.enqueue(REEL_KIND, row.owner, {**ids, "moments": moments, "edits": edits_of(given, is_limited=True)})
         AnalysisSession.objects.filter(pk=row.pk).update(reel_job=job)
     return job
 

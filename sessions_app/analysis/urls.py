@@ -12,4 +12,5 @@ urlpatterns = [
     *router.urls,
     path("analysis", pages.index, name="analysis"),
     path("analysis/<uuid:session_id>", pages.session, name="analysis-session"),
+    path("analysis/<uuid:session_id>/reel", pages.reel, name="analysis-reel"),
 ]

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from django.test import Client
 
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
 from media_app.av.frames import VideoFile
+from media_app.av.source import Source
 from media_app.uploads import quota
 from media_app.videos.models import Rendition
 from sessions_app.analysis import services
@@ -46,8 +48,8 @@ def spans(*moments: tuple[float, float]) -> list[dict[str, float]]:
 
 
 @pytest.mark.pure
-def test_moments_are_put_in_the_order_of_the_video_and_what_cannot_be_a_reel_is_refused() -> None:
-    assert check_moments(spans((5, 9.04), (0, 2)), 9.0) == [(0.0, 2.0), (5.0, 9.0)]
+def test_moments_keep_their_order_and_what_cannot_be_a_reel_is_refused() -> None:
+    assert check_moments(spans((5, 9.04), (0, 2)), 9.0) == [(5.0, 9.0), (0.0, 2.0)]
     for moments, says in (
         (spans((3, 3.4)), "at least"), (spans((5, 3)), "at least"),
         (spans((18, 21)), "after the end of the video (20 s)"),
@@ -58,6 +60,8 @@ def test_moments_are_put_in_the_order_of_the_video_and_what_cannot_be_a_reel_is_
         assert says in refusal.value.extra["errors"]["moments"][0]
     with pytest.raises(DomainError, match="at most 600 s"):
         check_moments(spans((0, 300), (400, 701)), 9000.0)
+    with pytest.raises(DomainError, match="title cards may last at most 600 s"):
+        check_moments([{"start_time": 0, "end_time": 598, "title": "Final"}], 9000.0)
 
 
 @pytest.mark.pure
@@ -110,11 +114,40 @@ class TestCutting:
         assert made.data["placed"][1]["reel"] == pytest.approx([2.5, 3.5])
         assert (tmp_path / made.files["thumb-1"]).read_bytes()[:2] == b"\xff\xd8"
 
+    def test_title_cards_and_fades_are_in_the_file(self, recording: Path, tmp_path: Path) -> None:
+        edits = [{"title": "Round 1"}, {"transition": "fade"}, {"title": "a title of " * 7, "transition": "fade"}]
+        made = cut_moments(Task(recording, tmp_path, {"moments": [[12, 13], [2, 4.5], [6, 7]], "edits": edits}))
+        assert [one["reel"] for one in made.data["placed"]] == [[2.5, 3.5], [3.5, 6.0], [8.5, 9.5]]
+        assert Source.open(tmp_path / made.files["reel"]).facts.duration == pytest.approx(9.5, abs=0.05)
+        with VideoFile(tmp_path / made.files["reel"]) as reel:
+            pictures = [picture.scaled(224) for picture in reel.iterate_frames(0.0)]
+        light = [float(picture.mean()) for picture in pictures]
+        assert [decode_barcode(pictures[n]) for n in (26, 31, 39, 56, 89)] == [121, 126, 24, 41, 64]
+        assert all(0 < value < 90 for value in [*light[:25], *light[62:83]])
+        assert max(light[34], light[35], light[59], light[60], light[84], light[85]) < 0.7 * light[30]
+        assert [path.name for path in tmp_path.iterdir() if path.suffix == ".png" or "plain" in path.name] == []
+
     def test_what_is_no_video_is_told(self, tmp_path: Path) -> None:
         broken = tmp_path / "broken.mp4"
         broken.write_bytes(b"no video")
         with pytest.raises(AnalysisFailed, match="could not be cut"):
             cut_moments(Task(broken, tmp_path, {"moments": [[0.0, 1.0]]}))
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("media")
+def test_only_a_person_who_may_change_a_finished_reel_sees_its_editor(
+    client: Client, owner: User, other: User, make_analysis: Make, ready: Make
+) -> None:
+    session = ready(video=make_video(owner))
+    page = f"/analysis/{session.pk}/reel"
+    assert client.get(page).status_code == 302
+    client.force_login(other)
+    assert client.get(page).status_code == 404
+    client.force_login(owner)
+    assert client.get(page).status_code == 200
+    for unfinished in (make_analysis(), make_analysis(kind="workout", **DONE)):
+        assert client.get(f"/analysis/{unfinished.pk}/reel").headers["Location"] == f"/analysis/{unfinished.pk}"
 
 
 def ask_reel(api: Api, session: AnalysisSession, moments: Any = CHOSEN) -> Any:
@@ -194,6 +227,19 @@ class TestAsking:
         assert not Job.objects.filter(pk=job_id).exists()
         refused(ask_reel(api, session), 410, "session_expired")
 
+    def test_the_given_order_title_cards_and_fades_reach_the_results(
+        self, api: Api, ready: Make, pipeline: Pipeline
+    ) -> None:
+        pipeline(CUT)
+        session = ready()
+        moments = [{**CHOSEN[1], "title": " The  end "}, {**CHOSEN[0], "transition": "fade"}]
+        api.post(f"{BASE}/reel/{session.pk}", {"moments": moments, "order": "given"})
+        run_queue("analysis")
+        data = api.get(f"{BASE}/results/{session.pk}").json()["data"]
+        found = [(one["start_time"], one["title"], one["transition"]) for one in data["highlights"]]
+        assert found == [(12.0, "The end", "cut"), (2.0, "", "fade")]
+        assert data["summary"].endswith("The reel has 1 title card.")
+
     def test_a_cancelled_one_runs_again_while_it_is_the_last(self, api: Api, ready: Make, pipeline: Pipeline) -> None:
         pipeline(CUT)
         session = ready()
@@ -208,6 +254,7 @@ class TestAsking:
         session = ready(video=make_video(owner))
         for moments in (
             [], None, "2", [[2, 4]], spans((2, 2.1)), spans((19, 25)), [{"start_time": 1}],
+            [{**CHOSEN[0], "title": "x" * 81}], [{**CHOSEN[0], "transition": "wipe"}], [{**CHOSEN[0], "title": 5}],
             [{"start_time": "1", "end_time": 3}], [{"start_time": -1, "end_time": 3}], spans(*[(0, 1)] * 51),
         ):  # fmt: skip
             refused(ask_reel(api, session, moments), 400, "invalid")

@@ -76,7 +76,10 @@ BODIES: dict[tuple[str, str], Any] = {
     ("patch", "/{challenge_id}"): {"title": "Changed"},
     ("post", "/guesses"): {"statement_index": 0},
     ("post", "/keep/{session_id}"): {"keep": True},
-    ("post", "/reel/{session_id}"): {"moments": [{"start_time": 2, "end_time": 4.5}]},
+    ("post", "/reel/{session_id}"): {
+        "moments": [{"start_time": 2, "end_time": 4.5, "title": "Round 2", "transition": "fade"}],
+        "order": "given",
+    },
 }
 CATALOGUE = "/api/v1/videos"
 # Of one's own videos or of the catalogue's: tests/videos/test_text_tracks.py has who may do what.

@@ -56,13 +56,15 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     # These have tests of their own: links to comparisons in tests/comparison/test_links.py, samples in
     # tests/comparison/test_samples.py, lost passwords in tests/accounts/test_lost_password.py, guests in
     # tests/challenges/test_guests.py, byte doors in test_door_roles.py, the admin in test_admin_roles.py, the two pages
-    # that are there with VOD_SIGNUP_CONFIRM alone in tests/accounts/test_confirmation.py, pictures of people in
+    # that are there with VOD_SIGNUP_CONFIRM alone in tests/accounts/test_confirmation.py, the editor of a reel, which
+    # needs results, in tests/analysis/test_reels.py, pictures of people in
     # tests/accounts/test_me.py, the download of one's data in tests/accounts/test_deletion.py.
     "login/lost": (DOOR, []),
     "login/new-password/<uidb64>/<token>": (DOOR, []),
     "signup/sent": (DOOR, []),
     "signup/confirm/<str:token>": (DOOR, []),
     "metrics": (DOOR, []),
+    "analysis/<uuid:session_id>/reel": (DOOR, []),
     "api/v1/media/made/<path:key>": (DOOR, []),
     "logout": (DOOR, []),
     "account/pictures/<uuid:user_id>": (DOOR, []),

@@ -120,7 +120,7 @@ MEANT = {
     "events_change": PLACED,
     "events_import": {**PLACED, "file": "a table or a list of events", "events": "a list"},
     "comparison_timer_preview": {"roi": "the box ends inside the frame and the VOD", "times": "lists of numbers"},
-    "analysis_reel": {"moments": "half a second each at least, one after the other, within the video"},
+    "analysis_reel": {"moments": "half a second each at least, without overlaps, within the video"},
     "auth_token_create": {"name": "no control characters"},
     "auth_tokens_create": {"name": "no control characters"},
     "text_tracks_list": {"video_id": "not empty"},

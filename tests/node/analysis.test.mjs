@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { findTotalError, findMomentErrors, findNextBest, findRoomAround } from "./js/analysis/chosen-moments.js";
+import { findTotalError, findNextBest, findRoomAround } from "./js/analysis/chosen-moments.js";
+import { describeMoment, moveItem, placeMoments, splitMoment, trimMoment } from "./js/analysis/reel-draft.js";
 import { sourceToReelTime, reelToSourceTime, findHighlightsOf } from "./js/analysis/reel-times.js";
 import { explainShortReel } from "./js/analysis/short-reel.js";
 import { formatExerciseTitle, makeFileName, describeReach, formatSpan } from "./js/analysis/labels.js";
@@ -111,15 +112,50 @@ test("the next best is the segment with the highest score that is not in the ree
   assert.equal(findNextBest([{ start: 0, end: 30 }], segments, 30), null);
 });
 
-test("what is wrong with the moments of a reel is said of each and of all", () => {
-  const moments = spans([5, 4], [10, 10.2], [10.1, 20], [58, 61]);
+test("a reel is neither empty nor too long", () => {
+  assert.match(findTotalError(0, 0), /Add a moment/);
+  assert.match(findTotalError(1, 601), /10 minutes/);
+  assert.match(findTotalError(51, 51), /50 moments/);
+  assert.equal(findTotalError(1, 600), "");
+});
+
+test("a moment is trimmed and moved between its neighbours, and split", () => {
+  const moments = spans([30, 40], [10, 20]);
+  const [late, early] = moments;
+  const times = (list) => list.map(({ start, end }) => [start, end]);
+  assert.deepEqual(times(trimMoment(moments, late, "start", 15, 60))[0], [20, 40]);
+  assert.deepEqual(times(trimMoment(moments, late, "start", 39.9, 60))[0], [39.5, 40]);
+  assert.deepEqual(times(trimMoment(moments, early, "end", 70, 60))[1], [10, 30]);
+  assert.deepEqual(times(trimMoment(moments, late, "both", 58, 60))[0], [50, 60]);
+  assert.deepEqual(times(splitMoment(moments, early, 12)), [
+    [30, 40],
+    [10, 12],
+    [12, 20],
+  ]);
+  assert.equal(splitMoment(moments, early, 19.8), null);
+  assert.deepEqual(moveItem([1, 2, 3], 1, 2), [2, 3, 1]);
+});
+
+test("title cards move the moments of the reel, and a moment has the score of its segment", () => {
+  const moments = [
+    { start: 30, end: 40, title: "Final" },
+    { start: 0, end: 5, title: " " },
+  ];
   assert.deepEqual(
-    findMomentErrors(moments, 60).map((fault) => fault.split(" ").slice(0, 3).join(" ")),
-    ["The end must", "A moment must", "This moment overlaps", "The video ends"],
+    placeMoments(moments).map(({ card, start, end }) => [card, start, end]),
+    [
+      [0, 2.5, 12.5],
+      [12.5, 12.5, 17.5],
+    ],
   );
-  assert.deepEqual(findMomentErrors([{ start: 0, end: 60.04 }], 60), [""]);
-  assert.match(findTotalError([]), /Add a moment/);
-  assert.match(findTotalError([{ start: 0, end: 601 }]), /10 minutes/);
-  assert.match(findTotalError(Array(51).fill({ start: 0, end: 1 })), /50 moments/);
-  assert.equal(findTotalError([{ start: 0, end: 600 }]), "");
+  const segments = [0.1, 0.9].map((score, n) => ({
+    score,
+    description: `${n}`,
+    start_time: 10 * n,
+    end_time: 10 * n + 10,
+  }));
+  const data = { segments, highlights: [{ start_time: 2, end_time: 4, score: 0.7, description: "Loud." }] };
+  assert.equal(describeMoment({ start: 2.01, end: 4 }, data).description, "Loud.");
+  assert.equal(describeMoment({ start: 4, end: 13 }, data).description, "1");
+  assert.equal(describeMoment({ start: 0.4, end: 10.4 }, data).description, "0");
 });

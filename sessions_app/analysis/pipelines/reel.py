@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import av.error
 
@@ -14,19 +15,22 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 
 REEL = "reel.mp4"
 THUMBNAIL_WIDTH, THUMBNAIL_BYTES = 640, 120_000
-CUT_SHARE = 90.0
+CUT_SHARE = 70.0
 
 
 def cut_moments(task: Task) -> Result:
-    """Cut a reel of ``params["moments"]``: (start, end) pairs in seconds, in order of time.
+    """Cut a reel of ``params["moments"]``: (start, end) pairs in seconds, in the order of the reel.
 
-    ``placed`` in the result lists each moment's number, and its times in the video and in the reel. Raises
-    :class:`AnalysisFailed`.
+    ``params["edits"]``, if present, has a ``title`` and a ``transition`` of each moment. ``placed`` in the result lists
+    each moment's number, and its times in the video and in the reel. Raises :class:`AnalysisFailed`.
     """
     moments = [(float(start), float(end)) for start, end in task.params["moments"]]
     files: dict[str, str] = {}
     try:
         placed = cut_reel(task, Source.open(task.path), moments, lambda share: _tell(task, share), give=0.0)
+        edits = task.params.get("edits") or []
+        if placed and any(one.get("title") or one.get("transition") == "fade" for one in edits):
+            placed = _with_effects(task, placed, edits)
         if not placed:
             raise AnalysisFailed("invalid", "The video has no frames at any of these moments. Choose other moments.")
         files["reel"] = REEL
@@ -53,6 +57,22 @@ def cut_reel(
     ``MediaError`` and PyAV's errors.
     """
     return cut_parts(task.folder / REEL, source, moments, Ffmpeg.default(threads=task.threads), tell, give=give)
+
+
+def _with_effects(task: Task, placed: list[PlacedPart], edits: Sequence[Mapping[str, Any]]) -> list[PlacedPart]:
+    # Import only here: the import is slow, and most reels have no effects.
+    from sessions_app.analysis.pipelines.reel_effects import add_effects
+
+    def tell(share: float) -> None:
+        task.progress(CUT_SHARE + (100.0 - CUT_SHARE) * share, "Adding title cards and fades")
+
+    plain = (task.folder / REEL).rename(task.folder / "plain.mp4")
+    program = Ffmpeg.default(threads=task.threads)
+    placed = add_effects(task.folder / REEL, plain, placed, edits, program, on_progress=tell)
+    plain.unlink()
+    for card in task.folder.glob("title-*.png"):
+        card.unlink()
+    return placed
 
 
 def write_thumbnail(task: Task, number: int, picture: Picture) -> str:

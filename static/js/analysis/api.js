@@ -35,12 +35,17 @@ export const cancelSession = (id) => callApi("POST", makePath("cancel", id), {})
 export const keepSession = (id, keep) => callApi("POST", makePath("keep", id), { keep });
 /**
  * Ask the server to cut a new reel from chosen moments of a video.
- * @param {string} id @param {{start: number, end: number}[]} chosen @param {string} key
- * @returns {Promise<{job_id: string}>}
+ * @param {string} id @param {import("./reel-draft.js").ReelMoment[]} chosen In the order of the reel.
+ * @param {string} key @returns {Promise<{job_id: string}>}
  */
 export function cutReel(id, chosen, key) {
-  const moments = chosen.map(({ start, end }) => ({ start_time: start, end_time: end }));
-  return callApi("POST", makePath("reel", id), { moments }, { headers: { "Idempotency-Key": key } });
+  const moments = chosen.map(({ start, end, title, transition }) => ({
+    start_time: start,
+    end_time: end,
+    title,
+    transition,
+  }));
+  return callApi("POST", makePath("reel", id), { moments, order: "given" }, { headers: { "Idempotency-Key": key } });
 }
 /** @param {string} id */
 export const deleteSession = (id) => callApi("DELETE", makePath("cleanup", id));

@@ -1,23 +1,13 @@
 // Pure functions for the moments that a user chooses for a reel.
 
-import { formatMoment } from "../base/format.js";
-
 /** @typedef {{start: number, end: number}} Moment A moment between two times, in seconds of the video. */
 
 export const MOST = 50;
-const LEAST = 0.5; // minimum length of a moment, in seconds
-const LONGEST = 600; // maximum total length of all moments, in seconds
-const SLACK = 0.05; // seconds by which a moment may end after the video, because a file's duration is not exact
+export const LEAST = 0.5; // minimum length of a moment, in seconds
+const LONGEST = 600; // maximum length of a reel, in seconds
 
 /** @param {{start_time: number, end_time: number}} part @returns {Moment} */
 export const toMoment = ({ start_time, end_time }) => ({ start: start_time, end: end_time });
-
-/** @param {Moment[]} moments @returns {number} */
-export const getTotalLength = (moments) => moments.reduce((sum, { start, end }) => sum + Math.max(0, end - start), 0);
-
-/** @param {Moment[]} moments @returns {Moment[]} */
-export const sortMoments = (moments) =>
-  [...moments].sort((one, other) => one.start - other.start || one.end - other.end);
 
 /**
  * Return a new moment, in seconds, that contains a time and overlaps no other moment. Return null if there is not
@@ -47,24 +37,11 @@ export function findNextBest(moments, segments, duration) {
 }
 
 /**
- * Return one error message per moment; the message of a valid moment is empty.
- * @param {Moment[]} moments @param {number} duration @returns {string[]}
+ * Return an error message about the number of moments and the length of the reel in seconds; empty if valid.
+ * @param {number} count @param {number} length
  */
-export function findMomentErrors(moments, duration) {
-  return moments.map(({ start, end }, n) => {
-    if (end <= start) return "The end must be after the start.";
-    if (end - start < LEAST) return `A moment must last at least ${LEAST} s.`;
-    if (end > duration + SLACK) return `The video ends at ${formatMoment(duration)}. Set an earlier end.`;
-    if (n && start < moments[n - 1].end) return `This moment overlaps moment ${n}.`;
-    return "";
-  });
-}
-
-/** Return an error message about the number and total length of moments; empty if valid. @param {Moment[]} moments */
-export function findTotalError(moments) {
-  if (!moments.length) return "Add a moment first.";
-  if (moments.length > MOST) return `A reel can have at most ${MOST} moments. Remove some.`;
-  return getTotalLength(moments) > LONGEST
-    ? `A reel can last at most ${LONGEST / 60} minutes. Shorten or remove moments.`
-    : "";
+export function findTotalError(count, length) {
+  if (!count) return "Add a moment first.";
+  if (count > MOST) return `A reel can have at most ${MOST} moments. Remove some.`;
+  return length > LONGEST ? `A reel can last at most ${LONGEST / 60} minutes. Shorten or remove moments.` : "";
 }

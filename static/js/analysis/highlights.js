@@ -3,14 +3,17 @@
 import { requireElement, setText } from "../base/dom.js";
 import { formatClock, formatCount, formatHundredths, formatTenths } from "../base/format.js";
 import { matchKeys } from "../base/keys.js";
-import { html, mount, nothing } from "../base/view.js";
+import { explainEnd, JobProgress } from "../base/job-progress.js";
+import { html, iconView, mount, nothing } from "../base/view.js";
 import { toMoment } from "./chosen-moments.js";
-import { axisLabelView, drawingView, makeAreaPath, makeMirroredPath, round, TimeChart } from "./time-chart.js";
+import { makeScoreLanes } from "./score-lanes.js";
+import { TimeChart } from "./time-chart.js";
 import * as reel from "./reel-times.js";
-import { ReelEditor } from "./reel-editor.js";
 import { bindKeys, makeSourceFilm, openScreen } from "./result-player.js";
 import { Segments } from "./segments-table.js";
+import { toastAfterReload } from "./first-paint.js";
 import { formatRange, describeReach } from "./labels.js";
+import { openReelDrafts } from "./reel-draft.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -20,11 +23,8 @@ import { formatRange, describeReach } from "./labels.js";
 
 const REEL = "reel";
 const SOURCE = "source";
-const HEIGHT = 100; // height of a lane of the chart, in SVG units
-const MAX_CUTS = 4000;
 
-/** View of a highlights result. Dispatches "place" when the shown moment changes. */
-export class HighlightsView extends EventTarget {
+export class HighlightsView {
   /** Current position in the source video, in seconds; used only without a player. */ #place = 0;
   #current = -1;
   #least = 0;
@@ -35,7 +35,6 @@ export class HighlightsView extends EventTarget {
    * @param {{result: () => Promise<Highlights>, session: () => Promise<Session>}} renew
    */
   constructor(root, session, data, renew) {
-    super();
     this.root = root;
     this.session = session;
     this.data = data;
@@ -85,7 +84,14 @@ export class HighlightsView extends EventTarget {
     this.#mark();
     this.#drawParts();
     this.#follow();
-    new ReelEditor(root, this);
+    // Without the source video, the server cannot cut a new reel.
+    requireElement("[data-edit-reel]", root).hidden = !session.source;
+    const drafts = openReelDrafts(session.sessionId);
+    const draft = drafts.get("reel");
+    // Follow the job of a draft only once, because the job may have been deleted.
+    if (draft?.job) drafts.set("reel", { moments: draft.moments });
+    const job = session.reel_job_id ?? draft?.job;
+    if (job) this.#followReel(job, drafts);
   }
 
   /** Position in the source video, in seconds. */
@@ -133,6 +139,24 @@ export class HighlightsView extends EventTarget {
     screen.play();
   }
 
+  /**
+   * Show the progress of a new reel. Once the reel is ready, delete its draft and reload the page.
+   * @param {string} job @param {import("../base/drafts.js").Drafts} drafts
+   */
+  async #followReel(job, drafts) {
+    const progress = new JobProgress(requireElement("[data-reel-job]", this.root), "Creating the reel");
+    const ended = await progress.follow(job);
+    if (ended.status === "completed") {
+      drafts.set("reel", undefined);
+      toastAfterReload("The new reel is ready.");
+      return location.reload();
+    }
+    progress.draw(html`
+      <div class="note bad" role="alert">
+        ${iconView("alert")}<p>The reel was not changed. ${explainEnd(ended)}</p>
+      </div>`);
+  }
+
   #drawParts() {
     const partView = (
       /** @type {import("./api.js").Highlight} */ { start_time, end_time, score },
@@ -148,26 +172,15 @@ export class HighlightsView extends EventTarget {
   }
 
   #makeChart() {
-    const { segments, highlights, curves, duration } = this.data;
+    const { segments, highlights, duration } = this.data;
     const lengths = segments.length ? ` of ${formatTenths(segments[0].end_time - segments[0].start_time)}` : "";
     setText(
       requireElement("[data-chart-words]", this.root),
       `${formatCount(segments.length, "segment")}${lengths}. Arrow keys move from one to the next`,
     );
-    const pathOf = (/** @type {boolean} */ inReel) =>
-      segments
-        .filter((one) => reel.findHighlightsOf(highlights, one).length > 0 === inReel)
-        .map((one) => makeBarPath(one, duration / segments.length))
-        .join("");
-    const draw = (/** @type {{d: string, class: string}[]} */ ...paths) => drawingView(duration, HEIGHT, ...paths);
-    const bars = draw({ d: pathOf(false), class: "unselected" }, { d: pathOf(true), class: "selected" });
-    const wave = { d: makeMirroredPath(curves.sound, curves.step, HEIGHT), class: "wave" };
-    const hill = { d: makeAreaPath(curves.motion, curves.step, HEIGHT), class: "hill" };
-    const others = [
-      ...(curves.sound.some((value) => value > 0) ? [{ name: "Sound", kind: "sound", content: draw(wave) }] : []),
-      ...(curves.motion.length ? [{ name: "Motion", kind: "motion", content: draw(hill) }] : []),
-      { name: "Cuts", kind: "cuts", content: draw(...this.#cuts()) },
-    ];
+    const makeLanes = makeScoreLanes(this.data);
+    const isInReel = (/** @type {import("./api.js").Segment} */ one) =>
+      reel.findHighlightsOf(highlights, one).length > 0;
     return new TimeChart(requireElement("[data-chart]", this.root), {
       duration,
       label: "Position in the video (score chart)",
@@ -175,14 +188,9 @@ export class HighlightsView extends EventTarget {
       say: (time) => this.#say(time),
       seek: (time) => this.seek(time),
       lanes: (chart) => {
-        const least = this.#least;
         const bandView = (/** @type {Moment} */ { start, end }, /** @type {number} */ n) =>
           chart.stretchView(start, end, "band", html`<b>${n + 1}</b>`);
-        const content = [bars, html`<i class="least" .style=${`--y: ${least}`}></i>`, this.#bands.map(bandView)];
-        // The label of the minimum score must not overlap the labels 0 and 1.
-        const label = least > 0.12 && least < 0.88 ? axisLabelView(least, formatHundredths(least)) : null;
-        const axis = [axisLabelView(1, "1.0"), label, axisLabelView(0, "0")];
-        return [{ name: "", kind: "plot", axis, content }, ...others];
+        return makeLanes(isInReel, this.#least, this.#bands.map(bandView));
       },
     });
   }
@@ -201,32 +209,12 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Mark the reel's moments in the chart; during editing, mark the edited moments instead.
+   * Mark moments in the chart; by default, those of the reel.
    * @param {Moment[]} [moments]
    */
   showBands(moments = this.data.highlights.map(toMoment)) {
     this.#bands = moments;
     this.chart.draw();
-  }
-
-  /**
-   * Draw each cut as a line, and each dissolve or fade as an area from its start to its end. Behind them, each
-   * segment of the video has a bar that shows how frequent cuts, dissolves and fades are. Far from highlights, the
-   * analysis may miss cuts, dissolves and fades.
-   */
-  #cuts() {
-    const edges = this.data.edges.slice(0, MAX_CUTS);
-    const some = this.data.segments.map(({ start_time, end_time, signals: { cuts } }) =>
-      cuts > 0 ? `M${start_time} ${HEIGHT}V${round(HEIGHT * (1 - cuts))}H${end_time}V${HEIGHT}Z` : "",
-    );
-    const isLine = (/** @type {{start: number, end: number}} */ { start, end }) => end - start < 0.05;
-    const wide = edges.map((one) => (isLine(one) ? "" : `M${one.start} 24H${one.end}V76H${one.start}Z`));
-    const lines = edges.map((one) => (isLine(one) ? `M${one.start} 14V86` : ""));
-    return [
-      { d: some.join(""), class: "some" },
-      { d: wide.join(""), class: "wide" },
-      { d: lines.join(""), class: "truncate" },
-    ];
   }
 
   /** @param {number} time @returns {string} */
@@ -247,7 +235,6 @@ export class HighlightsView extends EventTarget {
       ? reel.findPlayingHighlight(highlights, screen.player.time)
       : reel.findHighlightAt(highlights, place);
     this.chart.update(place);
-    this.dispatchEvent(new Event("place"));
     this.segments.mark(place, index);
     const where = requireElement("[data-where]", this.root);
     where.hidden = index < 0 && screen?.shown !== SOURCE;
@@ -269,12 +256,3 @@ const numbersView = ({ start_time, end_time, score, signals: { sound, motion, cu
     <th scope="row" class="mono">${formatRange(start_time, end_time)}</th>
     ${[score, sound, motion, cuts].map((value) => html`<td class="mono">${formatHundredths(value)}</td>`)}
   </tr>`;
-
-/**
- * Return the SVG path of the bar that shows a segment's score, with a gap to the neighbouring bars.
- * @param {import("./api.js").Segment} segment @param {number} usual
- */
-function makeBarPath({ start_time, end_time, score }, usual) {
-  const gap = Math.min(usual * 0.1, (end_time - start_time) * 0.25);
-  return `M${start_time + gap} ${HEIGHT}V${HEIGHT * (1 - Math.max(score, 0.005))}H${end_time - gap}V${HEIGHT}Z`;
-}

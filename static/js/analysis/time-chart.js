@@ -58,11 +58,13 @@ const laneView = ({ name, kind, content }) => html`
  * @property {(time: number) => string} say Describes a time for screen readers.
  * @property {(time: number) => void} seek
  * @property {(chart: TimeChart) => Lane[]} lanes Returns the lanes; runs again at each `draw`.
+ * @property {(chart: TimeChart) => View} [overlay] Returns controls that lie over the lanes.
  */
 
 export class TimeChart {
   #time = 0;
   #width = 0;
+  #zoom = 1;
   #lanes = createRef();
   #scroller = createRef();
   #playhead = createRef();
@@ -81,11 +83,11 @@ export class TimeChart {
   }
 
   draw() {
-    const { label, duration } = this.options;
+    const { label, duration, overlay } = this.options;
     const lanes = this.options.lanes(this);
     this.render(html`
       <div class="scroller" ${ref(this.#scroller)}>
-        <div class="chart">
+        <div class="chart" .style=${`--zoom: ${this.#zoom}`}>
           <div class="names" aria-hidden="true">
             ${lanes.map(({ name, kind, axis }) => html`<span class=${kind}>${name}${axis}</span>`)}
           </div>
@@ -95,6 +97,7 @@ export class TimeChart {
             ${lanes.map(laneView)}
             <i class="playhead" ${ref(this.#playhead)}></i>
           </div>
+          ${overlay && html`<div class="overlay-lanes">${overlay(this)}</div>`}
           <span></span>
           <div class="ruler" aria-hidden="true">${this.#ticksView()}</div>
         </div>
@@ -109,6 +112,16 @@ export class TimeChart {
     const { duration } = this.options;
     const width = Math.max(0, Math.min(to, duration) - from) / duration;
     return html`<i class=${kind} .style=${`--x: ${this.share(from)}; --w2: ${width}`}>${inside}</i>`;
+  }
+
+  /** Widen the chart, and keep the playhead in the middle. @param {number} zoom 1 fits the chart into the page. */
+  zoom(zoom) {
+    this.#zoom = zoom;
+    this.draw();
+    const scroller = /** @type {HTMLElement} */ (this.#scroller.value);
+    const { offsetLeft, clientWidth } = this.lanes;
+    scroller.scrollLeft = offsetLeft + this.share(this.#time) * clientWidth - scroller.clientWidth / 2;
+    this.draw(); // the ruler depends on the new width
   }
 
   /** Convert a time to a fraction of the chart's width, 0 to 1. @param {number} time @returns {number} */

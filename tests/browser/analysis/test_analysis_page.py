@@ -13,7 +13,7 @@ from pytest_check import check
 from tests.browser import analyses, shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
-from tests.browser.expecting import BROKEN, click, expect_fine, expect_fits, expect_shown, expect_texts, fill
+from tests.browser.expecting import BROKEN, click, expect_fine, expect_fits, expect_shown, expect_texts
 from tests.browser.recordings import SECONDS
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
@@ -518,51 +518,82 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     data |= {"highlights": [first, second], "duration": video["duration_exact"]}
     session, _ = make(backstage, "completed", fields={"data": data, "video_id": video["id"]})
     page = open_page(f"/analysis/{session}")
-    page.get_by_role("button", name="Edit reel").click()
-    editor = page.get_by_role("region", name="Edit the reel")
-    rows = editor.get_by_role("listitem")
+    page.get_by_role("link", name="Edit reel").click()
+    rows = page.get_by_role("list", name="Moments in the reel").get_by_role("listitem")
+    total = page.locator("[data-totals]")
     expect(rows).to_have_count(2)
-    expect(editor.get_by_role("status")).to_have_text("2 moments, 4 s")
+    expect(total).to_have_text("2 moments, 4 s")
     expect_fine(page)
 
-    # An error is shown beside its field, and nothing is sent.
-    start = editor.get_by_label("Start of moment 2")
-    fill(start, "soon", "Tab")
-    expect(rows.nth(1)).to_contain_text("Enter a time such as 1:23.5.")
-    fill(start, "3.5", "Tab")
-    expect(rows.nth(1)).to_contain_text("This moment overlaps moment 1.")
-    editor.get_by_role("button", name="Create reel").click()
-    expect(start).to_be_focused()
-    fill(start, "0:07", "Tab")
-    expect(editor.get_by_role("status")).to_have_text("2 moments, 3 s")
-    expect(editor.get_by_label("End of moment 2")).to_be_focused()
+    # The chart and the list show the same numbers, whether an edge is moved by keys, by dragging or at the playhead.
+    end = page.get_by_role("slider", name="End of moment 1")
+    end.press("Shift+ArrowLeft")
+    expect(end).to_have_attribute("aria-valuetext", "0:03.000")
+    expect(rows.nth(0)).to_contain_text("0:02.000–0:03.000")
+    expect(page.get_by_role("button", name="1: moment, 0:02.000 to 0:03.000")).to_be_visible()
+    box: Any = end.bounding_box()
+    page.mouse.move(box["x"] + 4, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 2000, box["y"] + 40)
+    page.mouse.up()
+    expect(end).to_have_attribute("aria-valuetext", "0:06.000")  # where the next moment begins
+    film = page.locator("[data-film=source]")
+    film.evaluate("(film) => { film.currentTime = 4 }")
+    wait_at(film, 4.0)
+    page.get_by_role("heading", level=1).press("o")
+    expect(end).to_have_attribute("aria-valuetext", "0:04.000")
+    page.get_by_role("button", name="Undo").click()
+    expect(rows.nth(0)).to_contain_text("0:02.000–0:06.000")
+    page.get_by_role("button", name="Redo").click()
+    expect(rows.nth(0)).to_contain_text("0:02.000–0:04.000")
 
-    editor.get_by_role("button", name="Remove moment 1").click()
-    expect(rows).to_have_count(1)
-    lanes_of(page).press("End")
-    at = editor.get_by_role("button", name="Add moment at")
-    expect(at).to_be_enabled()
-    at.click()
-    expect(rows).to_have_count(2)
-    expect(at).to_be_disabled()  # that moment is in the reel now
-    expect(page.locator(".chart .band")).to_have_count(2)
-    editor.get_by_role("button", name="Create reel").click()
-    expect(page.get_by_text("chosen by hand")).to_be_visible(timeout=shelf.TAKEN_IN)
+    # A moment is moved by keys, and back by dragging. The draft is still there after a reload.
+    rows.nth(0).get_by_role("button", name="Move moment 1", exact=True).press("ArrowDown")
+    expect(rows.nth(0)).to_contain_text("0:06.000")
+    hold = rows.nth(1).get_by_role("button", name="Move moment 2", exact=True)
+    expect(hold).to_be_focused()
+    from_, to = hold.bounding_box(), rows.nth(0).bounding_box()
+    assert from_ is not None
+    assert to is not None
+    page.mouse.move(from_["x"] + 8, from_["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(from_["x"] + 8, to["y"] + 2, steps=3)
+    page.mouse.up()
+    expect(rows.nth(0)).to_contain_text("0:02.000")
+    rows.nth(0).get_by_role("button", name="Move moment 1", exact=True).press("ArrowDown")
+    rows.nth(0).get_by_label("Title card before moment 1").fill("Last round")
+    rows.nth(1).get_by_role("button", name="Cut before moment 2").click()
+    expect(total).to_contain_text("2 moments, 6.5 s with 1 title card")
+    page.reload()
+    expect(page.locator("[data-totals]")).to_contain_text("Draft saved")
+
+    # The preview shows the title card, and leaves out what lies between the moments.
+    page.get_by_role("button", name="Preview of the reel").click()
+    card = page.locator("[data-card]")
+    expect(card).to_have_text("Last round")
+    expect(card).to_be_visible()
+    page.locator("[data-act=toggle]").click()
+    expect(card).to_be_hidden()
+    page.wait_for_function("(film) => film.currentTime >= 2 && film.currentTime < 4", arg=film.element_handle())
+
+    page.get_by_role("button", name="Make reel").click()
+    expect(page.get_by_text("The reel has 1 title card.")).to_be_visible(timeout=shelf.TAKEN_IN)
     expect(page.locator("[data-said]")).to_have_text("The new reel is ready.")
-    expect(page.get_by_role("heading", level=1)).to_be_focused()
     expect(parts(page)).to_have_count(2)
     made = json.loads(page.evaluate(f"() => fetch('{API}/results/{session}').then((answer) => answer.text())"))["data"]
-    assert [one["origin"] for one in made["highlights"]] == ["manual", "manual"]
-    assert made["highlights"][0]["start_time"] == pytest.approx(7.0, abs=0.02)
-    assert [one["start_time"] for one in made["found"]] == [2.0, 6.0]
+    found_moments = [(one["start_time"], one["title"], one["transition"]) for one in made["highlights"]]
+    assert found_moments == [
+        (pytest.approx(6.0, abs=0.02), "Last round", "cut"), (pytest.approx(2.0, abs=0.02), "", "fade"),
+    ]  # fmt: skip
     reel = page.locator("[data-film=reel]").element_handle()
-    page.wait_for_function(
-        "([film, end]) => Math.abs(film.duration - end) < 0.1", arg=[reel, made["highlights"][-1]["reel_end"]]
-    )
-
-    page.get_by_role("button", name="Edit reel").click()
-    editor.get_by_role("button", name="Reset to detected moments").click()
-    expect(editor.get_by_label("Start of moment 1")).to_have_value("0:02.000")
+    page.wait_for_function("(film) => Math.abs(film.duration - 6.5) < 0.1", arg=reel)
+    page.get_by_role("link", name="Edit reel").click()
+    expect(rows.nth(0).get_by_label("Title card before moment 1")).to_have_value("Last round")
+    expect(page.locator("[data-totals]")).not_to_contain_text("Draft saved")
+    rows.nth(0).get_by_role("button", name="Remove moment 1").click()
+    expect(rows).to_have_count(1)
+    page.get_by_role("button", name="Reset to detected moments").click()
+    expect(rows.nth(0)).to_contain_text("0:02.000–0:04.000")
 
 
 @pytest.mark.services
@@ -570,7 +601,8 @@ def test_data_is_saved_and_a_failed_cut_said(open_page: OpenPage, backstage: Bac
     data = found("highlights", None)
     data |= {"highlights": [data["highlights"][0] | {"start_time": 2.0, "end_time": 4.0}]}
     data |= {"duration": video["duration_exact"]}
-    fields = {"data": data, "video_id": video["id"], "name": "Match 2041: overtime.mp4"}
+    _, reel_job = make(backstage, "processing")
+    fields = {"data": data, "video_id": video["id"], "name": "Match 2041: overtime.mp4", "reel_job_id": reel_job}
     session, _ = make(backstage, "completed", fields=fields)
     page = open_page(f"/analysis/{session}", size=PHONE)
     texts = []
@@ -591,14 +623,11 @@ def test_data_is_saved_and_a_failed_cut_said(open_page: OpenPage, backstage: Bac
 
     ended = {"id": "x", "status": "failed", "progress": 0, "message": "", "error": {"message": "The disk is full."}}
     page.route(re.compile("/api/v1/jobs/[^?]*$"), lambda route: route.fulfill(json=ended))
-    page.route(f"**{API}/reel/*", lambda route: route.fulfill(status=202, json={"job_id": "x"}))
-    page.get_by_role("button", name="Edit reel").click()
-    editor = page.get_by_role("region", name="Edit the reel")
-    expect_fine(page)
-    fill(editor.get_by_label("End of moment 1"), "5", "Tab")
-    editor.get_by_role("button", name="Create reel").click()
+    page.reload()
     expect(page.get_by_role("alert")).to_have_text("The reel was not changed. The disk is full.")
-    expect(editor.get_by_label("End of moment 1")).to_have_value("0:05.000")
+    page.get_by_role("link", name="Edit reel").click()
+    expect(page.get_by_role("slider", name="End of moment 1")).to_be_visible()
+    expect_fine(page)
 
 
 @pytest.mark.services
