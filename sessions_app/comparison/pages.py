@@ -152,6 +152,7 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
                 "letter": letter,
                 "vod": vod,
                 "src": (is_quick and copy["proxy_url"]) or vod["stream_url"],
+                "peaks": copy["peaks_url"],
                 "is_gone": copy["is_gone"],
             }
             for letter, vod, copy in zip(LETTERS, state["vods"], copies, strict=False)

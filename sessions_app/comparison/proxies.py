@@ -12,7 +12,7 @@ from sessions_app.comparison.models import SHARE_GRANT, ComparisonSession, Compa
 from sessions_app.comparison.vod_cache import cache
 
 LETTERS = "ABC"
-COPIES = (RenditionKind.PROXY, RenditionKind.SILENT)
+SHOWN = (RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.PEAKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ def posters_of(sessions: Sequence[ComparisonSession]) -> dict[str, list[Picture]
 
 
 def proxy_urls(session: ComparisonSession, viewer: Viewer, grant: str = "") -> list[dict[str, Any]]:
-    """Return, for each VOD, the addresses of its copies and whether ``viewer`` may create copies."""
+    """Return, for each VOD, the addresses of its copies and waveform, and whether ``viewer`` may create copies."""
     vods = cache.vods(session)
-    rows = Rendition.objects.filter(video__in=[vod.video_id for vod in vods], kind__in=COPIES)
+    rows = Rendition.objects.filter(video__in=[vod.video_id for vod in vods], kind__in=SHOWN)
     made = {(row.video_id, row.kind): row for row in rows.select_related("video")}
 
     def url(vod: ComparisonVod, kind: str) -> str | None:
@@ -68,6 +68,7 @@ def proxy_urls(session: ComparisonSession, viewer: Viewer, grant: str = "") -> l
             else stream_url(vod.video, as_shown=True),
             "proxy_url": url(vod, RenditionKind.PROXY),
             "silent_url": url(vod, RenditionKind.SILENT),
+            "peaks_url": url(vod, RenditionKind.PEAKS),
         }
         for vod in vods
     ]

@@ -15,7 +15,7 @@ import {
 } from "./js/comparison/events/filters.js";
 import { groupEvents } from "./js/comparison/events/grouping.js";
 import { toKind, getLook } from "./js/comparison/events/kinds.js";
-import { splitMentions, findTypedName } from "./js/comparison/events/mentions.js";
+import { findTypedName, findUnknownNames, splitMentions } from "./js/comparison/events/mentions.js";
 import { EventStore } from "./js/comparison/events/store.js";
 import { beginStroke, extendStroke, isWithinLimits, isVisible, makeOutline } from "./js/comparison/events/strokes.js";
 import { assertMatches, near } from "./near.mjs";
@@ -32,6 +32,14 @@ test("page and server show the same events as one", () => {
       expected.map(({ keys, at }) => ({ keys, at: near(at, 1e-9) })),
     );
   }
+});
+
+test("a mention of nobody who can open the comparison is found, but not one that is being typed", () => {
+  const find = (text, typed = null) => findUnknownNames(text, ["Anna", "ju.lia"], typed);
+  assert.deepEqual(find("@anna. @ju.lia- a@b.c"), []);
+  assert.deepEqual(find("@anna2 and @julia"), ["anna2", "julia"]);
+  assert.deepEqual(find("@ju", "ju"), []);
+  assert.deepEqual(find("@jx", "jx"), ["jx"]);
 });
 
 test("every kind has a name, a letter and a colour, and an unknown one always the same", () => {

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Sprite, parseSprite } from "./js/base/sprite.js";
+import { makeOutline } from "./js/base/waveform.js";
 import { Place } from "./js/videos/playback-memory.js";
-import { makeOutline } from "./js/watch/waveform.js";
 
 const SHEET = `WEBVTT
 

@@ -17,8 +17,8 @@ from jobs_app.kinds import JobHooks, JobSummary
 from jobs_app.models import LIVE, Job, JobStatus
 from media_app.storage import files as store
 from media_app.uploads import quota
-from media_app.videos.ingest import checking, facts_of, make_poster, map_storage_errors
-from media_app.videos.models import TRANSITIONS, Video, VideoScope, VideoSource, VideoStatus
+from media_app.videos.ingest import checking, facts_of, make_stills, map_storage_errors
+from media_app.videos.models import TRANSITIONS, RenditionKind, Video, VideoScope, VideoSource, VideoStatus
 from media_app.videos.services import columns_of, local_playable_path
 from media_app.videos.upload_handlers import key_of
 from sessions_app.analysis.pipeline_runner import run_answering
@@ -34,6 +34,7 @@ SAMPLE_KIND = "comparison.sample"
 NAME = "Sample: one match, three views"
 DESCRIPTION = "A generated example. You can delete it and its videos in your library at any time."
 TAG = "sample"
+STILLS = (RenditionKind.POSTER, RenditionKind.PEAKS)
 RENDERER = [sys.executable, "-m", "sessions_app.comparison.samples.renderer"]
 RENDER_SECONDS = 900.0
 RENDERED, STORED = 80.0, 90.0  # job progress in percent after rendering, and after storing the recordings
@@ -93,7 +94,7 @@ def make_sample(context: JobContext) -> dict[str, Any]:
             own = folder / f"poster-{number}"
             own.mkdir()
             path = local_playable_path(video, own, checking(context), viewer=context.owner)
-            make_poster(context, video, path, own, share=place)
+            make_stills(context, video, path, own, STILLS, share=place)
     return {"session_id": session.pk}
 
 

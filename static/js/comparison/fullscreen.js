@@ -1,5 +1,5 @@
-// The folding side panel, and full screen. In full screen, or on a phone in landscape, the top and bottom bars lie over
-// the videos and hide when there is no input.
+// The folding side panel, and full screen. In full screen, the top and bottom bars lie over the videos. On a phone in
+// landscape, the bottom bar is below the videos, and a button opens the top bar. Both hide when there is no input.
 
 import { requireElement } from "../base/dom.js";
 import { showToast } from "../base/notice.js";
@@ -18,6 +18,8 @@ export class Screen {
   /** @param {() => boolean} isPlaying Function that returns whether the videos play; bars hide only then. */
   constructor(isPlaying) {
     this.isPlaying = isPlaying;
+    this.more = requireElement("[data-act=bars]");
+    this.more.addEventListener("click", () => this.#showBars(!("bars" in document.body.dataset)));
     this.sideways = matchMedia(SIDEWAYS);
     const stage = requireElement("[data-stage]");
     for (const button of document.querySelectorAll("[data-act=side], [data-act=fold]"))
@@ -36,6 +38,7 @@ export class Screen {
       const isTap = pointerType === "touch" && Math.hypot(clientX - began.x, clientY - began.y) < TAP;
       if (!isTap || !this.isImmersive || began.wasHidden) return;
       if (this.isSideShown) return this.toggleSide();
+      if ("bars" in document.body.dataset) return this.#showBars(false);
       blurBars();
       this.#hide();
     });
@@ -84,7 +87,14 @@ export class Screen {
         .catch(() => showToast("This browser does not allow full screen here.", "warn"));
   }
 
+  /** Show or hide the top bar and the buttons on the videos, on a phone in landscape. @param {boolean} isShown */
+  #showBars(isShown) {
+    document.body.toggleAttribute("data-bars", isShown);
+    this.more.setAttribute("aria-expanded", String(isShown));
+  }
+
   #draw() {
+    this.#showBars(false);
     document.body.toggleAttribute("data-immersive", this.isImmersive);
     if (this.isImmersive) {
       document.body.dataset.side = isWritingAside() ? "over" : "away";

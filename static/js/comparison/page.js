@@ -33,7 +33,6 @@ import { View } from "./layout.js";
 const UI_PAUSE = 1000;
 const SIGNED_OUT = 4401;
 
-const SYNC_SHOWN_FROM = 820; // minimum window height in px at which the sync settings open initially
 let session = readPageData("session");
 const api = sessionUrl(session.session_id);
 const letters = new Map(session.vods.map((/** @type {any} */ v, /** @type {number} */ i) => [v.vod_id, "ABC"[i]]));
@@ -407,7 +406,6 @@ onAction("done", (edit) => events.store.edits.add(edit));
 onAction("reload", () => api.read().then(({ session: now }) => adoptSession(now), showTrouble));
 onAction("unplayable", (id) => copies.recover(id));
 controller.addEventListener("change", redrawControls);
-requireElement("[data-sync-fold]").open = innerHeight >= SYNC_SHOWN_FROM;
 const copies = new Copies(
   requireElement("[data-copies]"),
   requireElement("[data-copies-offer]"),

@@ -4,6 +4,7 @@ import { requireElement } from "../base/dom.js";
 import { formatDuration, formatPosition } from "../base/format.js";
 import { getExtent, makeTicks } from "../base/timeline.js";
 import { html, mount } from "../base/view.js";
+import { getShape, loadPeaks } from "../base/waveform.js";
 
 const SHORTEST = 2; // seconds that the timeline shows at maximum zoom
 const PIXELS_PER_MARK = 110;
@@ -28,6 +29,7 @@ export class TimelineView extends EventTarget {
     this.drawRuler = mount(requireElement("[data-ruler]", root));
     this.playhead = requireElement("[data-playhead]", root);
     this.loop = requireElement("[data-loop]", root);
+    for (const wave of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-wave]"))) drawWave(wave);
     this.lanes.addEventListener("pointerdown", (event) => this.#drag(event));
     this.lanes.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.#layout()).observe(this.lanes);
@@ -104,11 +106,16 @@ export class TimelineView extends EventTarget {
     this.lanes.setAttribute("aria-valuemax", end.toFixed(2));
     for (const track of this.tracks) {
       const clip = requireElement(`[data-lane="${CSS.escape(track.id)}"] .clip`, this.lanes);
-      const from = Math.max(this.#x(track.begin), 0);
+      const [begin, end] = [this.#x(track.begin), this.#x(track.end)];
+      const from = Math.max(begin, 0);
+      const shown = Math.max(0, Math.min(end, 1) - from);
       clip.style.setProperty("--x", String(from));
-      clip.style.setProperty("--w2", String(Math.max(0, Math.min(this.#x(track.end), 1) - from)));
-      clip.toggleAttribute("data-from-before", this.#x(track.begin) < 0);
-      clip.toggleAttribute("data-goes-on", this.#x(track.end) > 1);
+      clip.style.setProperty("--w2", String(shown));
+      // The waveform is as long as the recording, and its visible part is as long as the clip.
+      clip.style.setProperty("--wave-x", String(shown && (begin - from) / shown));
+      clip.style.setProperty("--wave-w", String(shown && (end - begin) / shown));
+      clip.toggleAttribute("data-from-before", begin < 0);
+      clip.toggleAttribute("data-goes-on", end > 1);
     }
     const marks = makeTicks(this.#start, this.#start + this.#span, Math.max(2, width / PIXELS_PER_MARK));
     const fine = marks.length > 1 && marks[1] - marks[0] < 1;
@@ -158,4 +165,15 @@ export class TimelineView extends EventTarget {
     event.preventDefault();
     this.act.jump(by);
   }
+}
+
+/** Draw the waveform of a recording in its lane; a lane without peaks stays empty. @param {HTMLElement} holder */
+async function drawWave(holder) {
+  if (!holder.dataset.wave) return;
+  const peaks = await loadPeaks(holder.dataset.wave).catch(() => null);
+  if (!peaks) return;
+  const { box, path } = getShape(peaks);
+  mount(holder)(html`<svg class="waveform" viewBox=${box} preserveAspectRatio="none" aria-hidden="true">
+    <path d=${path}></path>
+  </svg>`);
 }

@@ -1,6 +1,7 @@
 // Waveforms of sounds.
 
 import { html } from "../base/view.js";
+import { loadPeaks } from "../base/waveform.js";
 
 const BARS = 240;
 const MAX_BYTES = 300 * 1024 ** 2; // maximum bytes of a file to decode, because all samples are kept in memory
@@ -38,9 +39,7 @@ function findPeaks(samples, count) {
  * @param {string} address @param {number} [count] @returns {Promise<number[]>}
  */
 export async function fetchPeaks(address, count = 4 * BARS) {
-  const response = await fetch(address, { credentials: "same-origin" });
-  if (!response.ok) throw new Error(`The waveform could not be loaded (${response.status}).`);
-  /** @type {{data: number[]}} */ const { data } = await response.json();
+  const { data } = await loadPeaks(address);
   const levels = data.map((level) => level / 128);
   return findPeaks(levels, 2 * count);
 }

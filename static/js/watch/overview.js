@@ -3,7 +3,7 @@
 import { requireElement, setText } from "../base/dom.js";
 import { formatClock } from "../base/format.js";
 import { html, mount, nothing } from "../base/view.js";
-import { HEIGHT, describePeaks, makeOutline } from "./waveform.js";
+import { describePeaks, getShape, loadPeaks } from "../base/waveform.js";
 
 const PICTURES = 10;
 
@@ -54,14 +54,12 @@ export function drawPictures(strip, sprite, player) {
  * @returns {Promise<() => void>}
  */
 export async function drawWaveform(lane, address, player) {
-  const response = await fetch(address, { credentials: "same-origin" });
-  if (!response.ok) throw new Error(`The waveform could not be loaded (${response.status}).`);
-  const peaks = await response.json();
-  const path = makeOutline(peaks.data, 2 ** (peaks.bits - 1));
+  const peaks = await loadPeaks(address);
+  const { box, path } = getShape(peaks);
   mount(requireElement("[data-wave-shapes]", lane))(
     ["all", "played"].map(
       (name) => html`
-        <svg viewBox="0 0 ${peaks.data.length / 2} ${HEIGHT}" preserveAspectRatio="none" class="waveform ${name}"
+        <svg viewBox=${box} preserveAspectRatio="none" class="waveform ${name}"
           aria-hidden="true"><path d=${path}></path></svg>`,
     ),
   );

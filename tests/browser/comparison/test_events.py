@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 from sessions_app.comparison.samples.rendering.barcode import decode_barcode
-from tests.browser.conftest import PHONE, OpenPage, Recording, session_of
+from tests.browser.conftest import DESK, PHONE, OpenPage, Recording, session_of
 from tests.browser.expecting import click, drag, expect_fits, fill, hold, press, type_text
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
@@ -73,6 +73,10 @@ def details(page: Page) -> Locator:
     return page.get_by_role("region", name="Selected event")
 
 
+def show_fields(page: Page) -> None:
+    details(page).get_by_role("button", name="Edit", exact=True).click()
+
+
 def test_others_see_each_change_of_an_event(page: Page, open_page: OpenPage, address: str, events: Events) -> None:
     there = open_page(address)
     expect(there.get_by_text("No events yet")).to_be_visible()
@@ -94,6 +98,7 @@ def test_others_see_each_change_of_an_event(page: Page, open_page: OpenPage, add
 
     expect(rows(there)).to_contain_text("Mark kills")
     rows(there).click()
+    show_fields(there)
     for field, value, changed in (
         (details(there).get_by_label("Name", exact=True), "New", {"label": "New"}),
         (details(there).get_by_label("Kind"), "Smoke grenade", {"kind": "smoke_grenade"}),
@@ -123,6 +128,13 @@ def test_a_comment_has_a_thread_and_what_is_typed_is_kept(page: Page, program: P
     reply = details(page).get_by_label("Reply", exact=True)
     fill(reply, "I was reloading.")
     expect(details(page).locator(".thread li")).to_contain_text("I was reloading.")
+    expect(details(page).locator(".message").first).to_contain_text("Why is nobody here?")
+    expect(details(page).get_by_label("Note")).to_be_hidden()
+    for size in ((1366, 700), DESK):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        assert box_of(page.locator("[data-event-list]"))["height"] >= 6 * 32
+        for part in (reply, details(page).get_by_role("button", name="Mark as done")):
+            expect(part).to_be_in_viewport(ratio=1)
     details(page).get_by_role("button", name="Mark as done").click()
     wait_until(lambda: events.one()["resolved"])
     details(page).get_by_role("button", name="Delete", exact=True).click()
@@ -132,6 +144,7 @@ def test_a_comment_has_a_thread_and_what_is_typed_is_kept(page: Page, program: P
     page.locator("[data-lanes]").press("m")
     type_text(page, "named", "Enter")
     rows(page).click()
+    show_fields(page)
     note = details(page).get_by_label("Note")
     note.fill("My own")
     theirs = {"body": "Theirs", "label": "Theirs"}
@@ -400,6 +413,7 @@ def test_words_are_sent_on_purpose_alone_and_kept_until_then(open_page: OpenPage
     events.make(vod_id="A", time=14.0, label="Other")
     details(page).get_by_label("Reply", exact=True).fill("I was")
     rows(page).filter(has_text="Other").click()
+    show_fields(page)
     details(page).get_by_label("Note").fill("One line")
     page.keyboard.press("Shift+Enter")
     page.keyboard.type("and another")
@@ -473,6 +487,7 @@ def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
     # A name is changed again while it is saved.
     expect(details(page).get_by_label("Note")).to_have_value("Right")
     row["Second"].click()
+    show_fields(page)
     name = details(page).get_by_label("Name", exact=True)
     name.fill("Half")
     sent = send_and_hold("**/events/*")
@@ -617,6 +632,7 @@ def test_what_two_write_at_once_and_what_is_drawn_are_kept(
     wait_until_standing(page)
     made = events.make(vod_id="A", time=3.0, label="First")
     rows(page).click()
+    show_fields(page)
     note = details(page).get_by_label("Note")
     # Two users save a note at the same time. The second user sees both texts before one is replaced.
     note.fill("mine")
@@ -701,6 +717,12 @@ def test_a_phone_shows_the_form_that_is_written_in_also_when_it_is_turned(open_p
         expect(comment(page)).to_be_focused()
         wait_until(lambda: page.evaluate(IS_ON_TOP))
         page.keyboard.type("word ")
+    # A keyboard leaves half of the height.
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1] // 2})
+    expect(page.locator("[data-event-details]")).to_be_hidden()
+    form = box_of(page.locator("[data-naming]"))
+    assert form["y"] + form["height"] == pytest.approx(PHONE[1] // 2, abs=1)
+    assert page.evaluate(IS_ON_TOP)
     expect(comment(page)).to_have_value("word word word ")
 
 

@@ -77,14 +77,22 @@ def test_a_phone_held_sideways_shows_large_pictures(open_page: OpenPage, compari
     box = picture(page, "A")
     assert box["height"] >= 0.75 * SIDEWAYS[1]
     assert page.evaluate("document.documentElement.scrollHeight") <= SIDEWAYS[1]
+    strip: Any = page.locator(".transport").bounding_box()
+    for letter in "ABC":
+        assert picture(page, letter)["y"] + picture(page, letter)["height"] <= strip["y"] + 1
+    expect(page.locator(".top")).to_be_hidden()
+    expect(page.get_by_role("button", name="Make B the main video")).to_be_hidden()
+    more = page.get_by_role("button", name="More controls")
+    more.tap()
     page.get_by_role("button", name="Side panel").click()
     expect(page.get_by_role("tab", name="History")).to_be_visible()
     page.keyboard.press("t")
     expect(page.locator(".side")).to_be_hidden()
-    for shown in ("0", "1"):
+    for shown in ("1", "0", "1"):  # the first tap closes the other controls
         page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         expect(page.locator(".transport")).to_have_css("opacity", shown, timeout=10_000)
 
+    more.tap()
     expect(page.get_by_role("link", name="All comparisons")).to_have_attribute("href", "/compare")
     page.locator(".top .menu > summary").tap()
     page.get_by_role("button", name="Sign out").scroll_into_view_if_needed()
@@ -136,6 +144,13 @@ def test_a_phone_held_upright_shows_all_pictures(open_page: OpenPage, comparison
     for letter in "ABC":
         box = picture(page, letter)
         assert box["y"] + box["height"] <= bar["y"]
+    for name in ("Comment on this moment", "Draw on the frame", "Show the list of events"):
+        button: Any = page.get_by_role("button", name=name).bounding_box()
+        assert button["y"] > PHONE[1] - 60
+        assert button["height"] >= 44
+        assert button["x"] + button["width"] <= PHONE[0]
+    page.get_by_role("button", name="Show the list of events").tap()
+    expect(page.get_by_role("tab", name="Events")).to_be_in_viewport()
     earlier = page.get_by_role("button", name="B one frame earlier")
     expect(earlier).to_be_hidden()
     page.get_by_role("tab", name="Calibrate").click()

@@ -113,6 +113,7 @@ def test_each_video_has_a_shared_clock_of_its_own_while_they_are_kept_one_by_one
     here, there = viewers
     there.locator("[data-lanes]").press("PageUp")
     wait_for_frame("A", 600)
+    there.get_by_text("Sync details").click()
     there.get_by_text("Sync settings").click()
     there.get_by_role("button", name="Independently").click()
     for page in viewers:

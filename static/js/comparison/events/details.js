@@ -37,6 +37,8 @@ export class EventDetails {
   /** Saved values of the shown event as texts. @type {Record<string, string>} */ #saved = {};
   /** When each saved value last changed, as `performance.now()`. @type {Record<string, number>} */ #changedAt = {};
   /** Names of fields with refused texts. @type {Set<string>} */ #invalid = new Set();
+  /** Whether the fields of the event are shown, not only its messages. */
+  #isEditing = false;
   #isSaving = false;
   /** Event and fields to save after the running save. @type {{id: string, names: string[]}|null} */ #requested = null;
   /** Keys of the drafts of replies that are being sent. @type {Set<string>} */ #sentReplies = new Set();
@@ -138,6 +140,7 @@ export class EventDetails {
 
   /** @param {"label"|"body"|"reply"} name */
   focus(name) {
+    if (name !== "reply" && !this.#isEditing) this.#toggleEditing();
     this.#fields[name].value?.focus();
   }
 
@@ -172,21 +175,48 @@ export class EventDetails {
     const { event, sources } = one;
     const { panel } = this;
     const canChange = panel.canChange(event);
-    const { tone, shape } = getLook(event.kind);
+    const { name, tone, shape } = getLook(event.kind);
     const vods = [...new Set(sources.map((source) => source.event.vod_id))];
-    const setColor = () => this.#one && panel.change(this.#one, { color: this.#fields.color.value?.value });
+    const isEditing = this.#isEditing || this.#changed.length > 0;
+    const remove = sources.length > 1 ? `Delete all ${sources.length} events` : "Delete";
     return html`
       <header class="row">
         <span class="row" data-tone=${tone} data-shape=${shape} .style=${getColorStyle(event)}>
           ${glyphView(event)}
         </span>
+        <b class="truncate spacer" dir="auto">${event.label || name}</b>
         ${vods.map((id) =>
           id === null ? html`<span class="faint text-small">all videos</span>` : letterView(panel.letterOf(id)),
         )}
-        <span class="faint text-small truncate spacer">${describeAuthor(event)}</span>
-        <button class="btn icon-only quiet" type="button" aria-label="Close the event"
+        ${
+          canChange
+            ? html`
+              <button class="btn icon-only quiet" type="button" aria-label="Edit" title="Edit"
+                aria-expanded=${String(isEditing)} @click=${this.#toggleEditing}>${iconView("pencil")}</button>
+              <button class="btn icon-only quiet" type="button" aria-label=${remove} title=${remove}
+                @click=${() => panel.remove(one)}>${iconView("trash")}</button>`
+            : null
+        }
+        <button class="btn icon-only quiet" type="button" aria-label="Close the event" title="Close the event"
           @click=${() => panel.closeDetails()}>${iconView("x")}</button>
       </header>
+      <div class="event-body clip-focus" role="group" aria-label="Messages" tabindex="0">
+        <div class="event-edit col" ?hidden=${!isEditing}>${this.#editView(one, canChange)}</div>
+        ${this.#firstMessageView(one, canChange)}
+        <ol class="thread">${event.replies.map((reply) => this.#replyView(one, reply))}</ol>
+      </div>
+      ${panel.rights().canComment ? this.#replyFormView() : null}`;
+  }
+
+  #toggleEditing() {
+    this.#isEditing = !this.#isEditing;
+    this.show(this.#one);
+  }
+
+  /** @param {Shown} one @param {boolean} canChange */
+  #editView(one, canChange) {
+    const setColor = () => this.#one && this.panel.change(this.#one, { color: this.#fields.color.value?.value });
+    return html`
       <div class="event-fields">
         ${this.#fieldView("label", canChange, { maxlength: 200, placeholder: "Name", hasWords: true })}
         ${this.#fieldView("kind", canChange, { maxlength: 40, list: "event-kinds" })}
@@ -206,10 +236,7 @@ export class EventDetails {
         .value=${live(this.#getText("body"))} @input=${this.#typed} @keydown=${this.#press}
         ${ref(this.#fields.body)} ${ref(this.attach.body)}></textarea>
       ${this.#unsavedView()}
-      <div class="row wrap">${canChange ? this.#drawingView(one) : null}</div>
-      <ol class="thread">${event.replies.map((reply) => this.#replyView(one, reply))}</ol>
-      ${panel.rights().canComment ? this.#replyFormView() : null}
-      <div class="row wrap">${canChange ? this.#footView(one) : null}</div>`;
+      <div class="row wrap">${canChange ? this.#drawingView(one) : null}</div>`;
   }
 
   /**
@@ -256,37 +283,57 @@ export class EventDetails {
 
   /** @param {Shown} one */
   #drawingView(one) {
-    const { drawing } = one.event;
-    const hasStrokes = Boolean(drawing?.strokes?.length);
+    const { drawing, color } = one.event;
     const remove = () => this.panel.change(one, { drawing: null }, { drawing });
+    const reset = () => this.panel.change(one, { color: "" });
     return html`
-      <button class="btn" type="button" @click=${() => this.panel.draw(one)}>
-        ${iconView("pencil")}${hasStrokes ? "Edit drawing" : "Draw on the frame"}
-      </button>
-      ${hasStrokes ? html`<button class="btn quiet" type="button" @click=${remove}>Remove drawing</button>` : null}`;
+      ${
+        drawing?.strokes?.length
+          ? html`<button class="btn quiet" type="button" @click=${remove}>Remove drawing</button>`
+          : html`<button class="btn" type="button" @click=${() => this.panel.draw(one)}>
+              ${iconView("pencil")}Draw on the frame
+            </button>`
+      }
+      ${
+        color
+          ? html`<button class="btn quiet" type="button" @click=${reset}>Reset to the default colour</button>`
+          : null
+      }`;
+  }
+
+  /** @param {Shown} one @param {boolean} canChange */
+  #firstMessageView(one, canChange) {
+    const { panel } = this;
+    const { event } = one;
+    const { resolved } = event;
+    const isWritten = event.origin === "manual";
+    const message = {
+      name: isWritten ? event.created_by_name : describeAuthor(event),
+      at: isWritten ? event.created_at : null,
+      body: event.body,
+    };
+    const done = html`<button class="btn" type="button" aria-pressed=${String(resolved)}
+      @click=${() => panel.change(one, { resolved: !resolved })}
+      >${iconView("check")}${resolved ? "Done" : "Mark as done"}</button>`;
+    return html`
+      <div class="message">${messageView(message, canChange ? done : null)}</div>
+      ${
+        canChange && event.drawing?.strokes?.length
+          ? html`<button class="btn edit-drawing" type="button" @click=${() => panel.draw(one)}>
+              ${iconView("pencil")}Edit drawing
+            </button>`
+          : null
+      }`;
   }
 
   /** @param {Shown} one @param {any} reply */
   #replyView(one, reply) {
-    const at = toDate(reply.created_at);
-    const remove = () => this.panel.removeReply(one, reply.reply_id);
-    return html`
-      <li>
-        <p class="row text-small">
-          <b class="truncate">${reply.created_by_name}</b>
-          <time class="faint" datetime=${at.toISOString()} title=${at.toLocaleString()}>${formatRelative(at)}</time>
-          <span class="spacer"></span>
-          ${
-            this.panel.canChange(reply)
-              ? html`<button class="btn icon-only quiet" type="button" @click=${remove}
-                  aria-label="Delete the reply by ${reply.created_by_name}">${iconView("trash")}</button>`
-              : null
-          }
-        </p>
-        <p class="anywhere" dir="auto">${splitMentions(reply.body).map(({ text, isName }) =>
-          isName ? html`<b class="mention">${text}</b>` : text,
-        )}</p>
-      </li>`;
+    const { created_by_name: name, created_at: at, body } = reply;
+    const remove = html`<button class="btn icon-only quiet" type="button" aria-label="Delete the reply by ${name}"
+      @click=${() => this.panel.removeReply(one, reply.reply_id)}>${iconView("trash")}</button>`;
+    return html`<li class="message">
+      ${messageView({ name, at, body }, this.panel.canChange(reply) ? remove : null)}
+    </li>`;
   }
 
   #replyFormView() {
@@ -297,27 +344,6 @@ export class EventDetails {
           @input=${this.#typedReply} @keydown=${sendOnEnter} ${ref(this.#fields.reply)} ${ref(this.attach.reply)} />
         <button class="btn">Reply</button>
       </form>`;
-  }
-
-  /** @param {Shown} one */
-  #footView(one) {
-    const { panel } = this;
-    const { resolved, color } = one.event;
-    const reset = () => panel.change(one, { color: "" });
-    return html`
-      <button class="btn" type="button" aria-pressed=${String(resolved)}
-        @click=${() => panel.change(one, { resolved: !resolved })}>
-        ${iconView("check")}${resolved ? "Done" : "Mark as done"}
-      </button>
-      ${
-        color
-          ? html`<button class="btn quiet" type="button" @click=${reset}>Reset to the default colour</button>`
-          : null
-      }
-      <span class="spacer"></span>
-      <button class="btn danger" type="button" @click=${() => panel.remove(one)}>
-        ${iconView("trash")}${one.sources.length > 1 ? `Delete all ${one.sources.length} events` : "Delete"}
-      </button>`;
   }
 
   /** Return the default colour of the event's kind, as #rrggbb. */
@@ -377,6 +403,7 @@ export class EventDetails {
     const isSent = await this.panel.reply(this.#one, sent.trim(), draft);
     this.#sentReplies.delete(draft);
     if (!isSent) return;
+    this.holder.querySelector(".thread")?.lastElementChild?.scrollIntoView({ block: "nearest" });
     // Text typed while the reply was sent becomes the draft of the next reply.
     const typed = this.drafts.get(draft)?.text;
     if (!typed) return this.panel.actions.playAfterWriting();
@@ -437,6 +464,35 @@ export class EventDetails {
     if (name === "at" || name === "until") return this.panel.move(one, { [name]: text ? parseOffset(text) : null });
     return this.panel.change(one, { [name]: name === "kind" ? toKind(text) : text }, { [name]: seen });
   }
+}
+
+/**
+ * Return the template of a message: its author, its time and its text.
+ * @param {{name: string, at: number|null, body: string}} message
+ * @param {import("../../base/view.js").View} action The template of a button beside the author.
+ */
+function messageView({ name, at, body }, action) {
+  const sent = at === null ? null : toDate(at);
+  return html`
+    <span class="avatar small" data-tone=${getLook(name).tone} aria-hidden="true">${name.slice(0, 2).toUpperCase()}</span>
+    <p class="row text-small">
+      <b class="truncate">${name}</b>
+      ${
+        sent
+          ? html`<time class="faint" datetime=${sent.toISOString()} title=${sent.toLocaleString()}
+              >${formatRelative(sent)}</time>`
+          : null
+      }
+      <span class="spacer"></span>
+      ${action}
+    </p>
+    ${
+      body
+        ? html`<p class="anywhere" dir="auto">${splitMentions(body).map(({ text, isName }) =>
+            isName ? html`<b class="mention">${text}</b>` : text,
+          )}</p>`
+        : null
+    }`;
 }
 
 /** @param {Shown} one */

@@ -28,3 +28,22 @@ export const markMentions = (text) =>
 
 /** Return the name that the user is typing after an at sign, or null. @param {string} before @returns {string|null} */
 export const findTypedName = (before) => before.match(TYPED)?.[1] ?? null;
+
+/**
+ * Return the mentions in a text that name none of the known users. Mentions that may still become a known name do not
+ * count: the user may be typing them.
+ * @param {string} text @param {string[]} known @param {string|null} typed The name that the user is typing.
+ * @returns {string[]}
+ */
+export function findUnknownNames(text, known, typed) {
+  const names = known.map((name) => name.toLowerCase());
+  return splitMentions(text)
+    .filter(({ isName }) => isName)
+    .map((part) => part.text.slice(1))
+    .filter((mention) => {
+      const word = mention.toLowerCase();
+      // A dot or hyphen after a name may belong to the sentence.
+      const isKnown = names.some((name) => word === name || word.startsWith(`${name}.`) || word.startsWith(`${name}-`));
+      return !isKnown && !(mention === typed && names.some((name) => name.startsWith(word)));
+    });
+}

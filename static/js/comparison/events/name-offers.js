@@ -1,8 +1,9 @@
-// The suggestions of user names after an at sign. All text fields share one list.
+// The suggestions of user names after an at sign, and a note about mentioned users who cannot open the comparison. All
+// text fields share one list and one note.
 
 import { isComposing } from "../../base/drafts.js";
 import { createRoot, html } from "../../base/view.js";
-import { findTypedName } from "./mentions.js";
+import { findTypedName, findUnknownNames } from "./mentions.js";
 
 const OFFERED = 6;
 const LIST = "name-offers";
@@ -13,6 +14,7 @@ export class NameOffers {
   /** @type {Promise<string[]>|null} */ #known = null;
   /** @type {Field|null} */ #field = null;
   /** @type {string[]} */ #names = [];
+  /** Mentioned users who cannot open the comparison. @type {string[]} */ #unknown = [];
   #chosen = 0;
   #root = createRoot();
 
@@ -21,23 +23,24 @@ export class NameOffers {
     this.people = people;
     this.list = this.#draw();
     document.body.append(this.list);
-    document.addEventListener(
-      "selectionchange",
-      () => this.#field && findNameAtCursor(this.#field) === null && this.close(),
-    );
+    document.addEventListener("selectionchange", () => {
+      if (this.#names.length && this.#field && findNameAtCursor(this.#field) === null) this.#closeList();
+    });
   }
 
   #draw() {
     // A press must not take the focus from the text field.
     const press = (/** @type {Event} */ event) => event.preventDefault();
     return this.#root(html`
-      <ul class="name-offers" role="listbox" id=${LIST} aria-label="People you can mention"
-        ?hidden=${!this.#names.length} @pointerdown=${press}>
-        ${this.#names.map(
-          (name, index) => html`<li role="option" id="name-offer-${index}" data-name=${name}
-            aria-selected=${String(index === this.#chosen)} @click=${() => this.#take(name)}>${name}</li>`,
-        )}
-      </ul>`);
+      <div class="name-offers" @pointerdown=${press}>
+        <ul role="listbox" id=${LIST} aria-label="People you can mention" ?hidden=${!this.#names.length}>
+          ${this.#names.map(
+            (name, index) => html`<li role="option" id="name-offer-${index}" data-name=${name}
+              aria-selected=${String(index === this.#chosen)} @click=${() => this.#take(name)}>${name}</li>`,
+          )}
+        </ul>
+        <p class="anywhere" role="status">${describeUnknown(this.#unknown)}</p>
+      </div>`);
   }
 
   /** @param {Field} field @param {() => boolean} [isWanted] */
@@ -58,25 +61,27 @@ export class NameOffers {
   /** @param {Field} field */
   async #offer(field) {
     const now = findNameAtCursor(field);
-    if (now === null) return this.close();
+    if (!field.value.includes("@")) return this.close();
     this.#known ??= this.people();
     const known = await this.#known.catch(() => {
       this.#known = null;
       return /** @type {string[]} */ ([]);
     });
     if (findNameAtCursor(field) !== now || document.activeElement !== field) return;
-    const start = now.toLowerCase();
-    const names = known.filter((name) => name.toLowerCase().startsWith(start)).slice(0, OFFERED);
-    if (!names.length) return this.close();
     this.#field = field;
-    this.#names = names;
-    this.#choose(0);
+    const start = now?.toLowerCase();
+    this.#names = start === undefined ? [] : known.filter((name) => name.toLowerCase().startsWith(start));
+    this.#names.splice(OFFERED);
+    // Visitors without an account do not see the names of users, so nothing is known about theirs.
+    this.#unknown = known.length ? findUnknownNames(field.value, known, now) : [];
+    if (this.#names.length) this.#choose(0);
+    else this.#closeList();
     const { left, top, bottom, width } = field.getBoundingClientRect();
     const height = this.list.offsetHeight;
     this.list.style.setProperty("--left", `${left}px`);
     this.list.style.setProperty("--top-edge", `${bottom + height < window.innerHeight ? bottom : top - height}px`);
     this.list.style.setProperty("--width", `${width}px`);
-    if (field.hasAttribute("aria-expanded")) field.setAttribute("aria-expanded", "true");
+    if (field.hasAttribute("aria-expanded")) field.setAttribute("aria-expanded", String(this.#names.length > 0));
   }
 
   /** @param {number} index */
@@ -95,7 +100,7 @@ export class NameOffers {
       ArrowUp: () => this.#choose(this.#chosen - 1),
       Enter: take,
       Tab: take,
-      Escape: () => this.close(),
+      Escape: () => this.#closeList(),
     }[event.key];
     if (!act) return;
     event.preventDefault();
@@ -114,13 +119,24 @@ export class NameOffers {
     this.close();
   }
 
-  close() {
+  #closeList() {
     this.#names = [];
     this.#draw();
     this.#field?.removeAttribute("aria-activedescendant");
     if (this.#field?.hasAttribute("aria-expanded")) this.#field.setAttribute("aria-expanded", "false");
+  }
+
+  close() {
+    this.#unknown = [];
+    this.#closeList();
     this.#field = null;
   }
+}
+
+/** @param {string[]} names */
+function describeUnknown(names) {
+  const all = [...new Set(names)].map((name) => `@${name}`).join(", ");
+  return all && `${all} cannot open this comparison and will not be notified.`;
 }
 
 /** @param {Field} field */

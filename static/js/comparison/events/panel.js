@@ -390,6 +390,12 @@ export class EventsPanel {
     this.actions.seek(one.at);
   }
 
+  /** Show the list of events on a phone, where it is below the videos. */
+  #showList() {
+    this.reveal();
+    requireElement(".side").scrollIntoView();
+  }
+
   closeDetails() {
     const id = this.#selected;
     this.select("");
@@ -821,6 +827,7 @@ export class EventsPanel {
       mark: () => this.mark(),
       comment: () => this.mark(NOTE),
       sketch: () => this.draw(),
+      list: () => this.#showList(),
       undo: () => this.undo(),
       redo: () => this.redo(),
       "next-event": () => this.step(1),

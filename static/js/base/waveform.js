@@ -1,8 +1,8 @@
 // The shape and the description of a waveform.
 
-import { formatClock } from "../base/format.js";
+import { formatClock } from "./format.js";
 
-export const HEIGHT = 100; // height of the waveform's SVG coordinate system
+const HEIGHT = 100; // height of the waveform's SVG coordinate system
 
 /**
  * Return a waveform's outline as an SVG path: along the maxima, then back along the minima.
@@ -30,3 +30,22 @@ export function describePeaks({ data, bits }, whole) {
   if (height < 0.01) return "Waveform: almost silent.";
   return `Waveform: loudest at ${formatClock(((loudest + 0.5) / (data.length / 2)) * whole)}.`;
 }
+
+/**
+ * Read a recording's peaks from the server, in version 2 of audiowaveform's JSON format.
+ * @param {string} address @returns {Promise<{data: number[], bits: number}>}
+ */
+export async function loadPeaks(address) {
+  const response = await fetch(address, { credentials: "same-origin" });
+  if (!response.ok) throw new Error(`The waveform could not be loaded (${response.status}).`);
+  return response.json();
+}
+
+/**
+ * Return the size of a waveform's SVG, as `viewBox`, and its outline as a path.
+ * @param {{data: number[], bits: number}} peaks
+ */
+export const getShape = ({ data, bits }) => ({
+  box: `0 0 ${data.length / 2} ${HEIGHT}`,
+  path: makeOutline(data, 2 ** (bits - 1)),
+});
