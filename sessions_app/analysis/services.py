@@ -127,7 +127,8 @@ def cut_reel(session: AnalysisSession, given: Sequence[dict[str, Any]], *, keeps
         work_limit.check(row.owner, row.video)
         quota.check_room(row.owner, 1)
         ids = {"session_id": str(row.pk), "video_id": str(row.video.pk)}
-        job = jobs.enqueue(REEL_KIND, row.owner, {**ids, "moments": moments, "edits": edits_of(given, is_limited=True)})
+        params = {**ids, "moments": moments, "edits": edits_of(given)}
+        job = jobs.enqueue(REEL_KIND, row.owner, params, is_limited=True)
         AnalysisSession.objects.filter(pk=row.pk).update(reel_job=job)
     return job
 
