@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import DESK, PHONE, OpenPage, session_of
 from tests.browser.expecting import drag, press
@@ -155,6 +155,17 @@ def test_a_phone_held_upright_shows_all_pictures(open_page: OpenPage, comparison
     expect(earlier).to_be_hidden()
     page.get_by_role("tab", name="Calibrate").click()
     expect(earlier).to_be_visible()
+
+    def add_peaks(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace('data-wave=""', 'data-wave="/peaks"', 1))
+
+    page.route("**/compare/comp-*", add_peaks)
+    page.route("**/peaks", lambda route: route.fulfill(json={"bits": 8, "data": [-128, 127, 0, 0]}))
+    page.reload()
+    wave: Any = page.locator("[data-lane=A] .waveform").bounding_box()
+    clip: Any = page.locator("[data-lane=A] .clip").bounding_box()
+    assert wave["width"] == pytest.approx(clip["width"], abs=3)
 
 
 def test_pictures_are_wiped_and_zoomed(page: Page, program: Program, comparison: dict[str, Any]) -> None:
