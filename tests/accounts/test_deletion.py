@@ -3,18 +3,20 @@
 import io
 import json
 import zipfile
+from datetime import timedelta
 
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import OperationalError
+from django.db.models.functions import Now
 from django.test import Client
 
 from media_app.videos.models import Video, VideoScope
 from sessions_app.comparison.models import ComparisonSession, EventReply, SessionShare
 from tests.support import factories
 from tests.support.api import Api
-from tests.support.factories import PASSWORD, make_key
+from tests.support.factories import PASSWORD, make_key, make_user
 from tests.support.pages import html_of
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.accounts.services import request_deletion
@@ -103,19 +105,21 @@ def test_the_only_administrator_stays(owner: User, browser: Client) -> None:
 def test_an_account_that_cannot_be_deleted_does_not_keep_others(
     owner: User, other: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for user in (owner, other):
+    enabled = make_user("enabled")
+    for user in (owner, other, enabled):
         request_deletion(user, by=None)
-    first = User.objects.order_by("pk").first()
+    User.objects.filter(pk=enabled.pk).update(deletion_requested_at=Now() + timedelta(hours=1))
     delete = account_deletion.delete_account
 
     def fail(user: User) -> None:
-        if user == first:
+        if user == owner:
+            User.objects.filter(username="enabled").update(is_active=True, deletion_requested_at=None)
             raise OperationalError("database is locked")
         delete(user)
 
     monkeypatch.setattr(account_deletion, "delete_account", fail)
     assert delete_requested() == 1
-    assert User.objects.get() == first
+    assert set(User.objects.all()) == {owner, enabled}
 
 
 def test_the_data_is_that_of_the_account_without_secrets(
@@ -130,6 +134,7 @@ def test_the_data_is_that_of_the_account_without_secrets(
     assert json.loads(found["comparison_replies.json"])[-1]["created_by_name"] == "owner"
     assert json.loads(found["account.json"])[0]["username"] == "owner"
     together = "".join(found.values())
+    assert browser.get("/account/data", headers={"Sec-Fetch-Site": "cross-site"})["Location"] == "/account"
     assert browser.head("/account/data").status_code == 405
     with account_data._writing:
         assert browser.get("/account/data").status_code == 429

@@ -15,6 +15,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q, QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.views.decorators.http import require_GET
 
@@ -37,6 +38,7 @@ from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import ApiToken, Subscription, User
 from vodplatform.core.errors import error_response
 from vodplatform.core.pauses import pause_for_others
+from vodplatform.core.records import audit
 from vodplatform.core.web.throttles import count_request
 
 ROWS_AT_ONCE = 10  # a row can take 2 MB of memory
@@ -46,6 +48,7 @@ LEFT_OUT = {
     "password", "digest", "lease_token", "lock_token", "settled_by_id", "withheld_by_id", "username_key",
     "username_skeleton", "search_text", "location", "key", "tail_key", "multipart_id", "parts", "params", "checkpoint",
     "worker", "lease_until", "lock_until", "lock_wanted", "generation_id", "generations",
+    "outcome",
 }  # fmt: skip
 _writing = threading.Lock()
 ABOUT = """These files contain what this server stores about the account: one JSON list per file, one row per line.
@@ -109,6 +112,8 @@ def _lines(rows: QuerySet[Any]) -> Iterable[bytes]:
 @login_required
 def download(request: HttpRequest) -> HttpResponseBase:
     user = cast(User, request.user)
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":  # a page of another site must not start the download
+        return redirect("/account")
     if wait := count_request("account_data", str(user.pk)):
         return error_response("throttled", retry_after=wait)
     # Two files at once would take the processors from all other requests.
@@ -119,6 +124,7 @@ def download(request: HttpRequest) -> HttpResponseBase:
         folder.mkdir(mode=0o700, exist_ok=True)
         file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by the response
         write(user, file)
+        audit.record("user.data_downloaded", actor=user, target=user)
     finally:
         _writing.release()
     file.seek(0)

@@ -59,6 +59,8 @@ def delete_account(user: User, **by: Any) -> None:
     while keys := list(SessionEvent.objects.filter(created_by=user).values_list("pk", flat=True)[:ROWS_AT_ONCE]):
         SessionEvent.objects.filter(pk__in=keys).update(created_by=None)
     with transaction.atomic():
+        if not User.objects.select_for_update().filter(pk=user.pk).exists():
+            return  # another process has deleted it
         audit.record("user.deleted", actor=None, target=user, **by)
         user.delete()
 
@@ -73,7 +75,11 @@ def _each(rows: QuerySet[Any], delete: Callable[[Any], object]) -> None:
 def delete_requested() -> int:
     """Delete the accounts whose deletion was requested; return their number."""
     count = 0
-    for user in User.objects.filter(is_active=False, deletion_requested_at__isnull=False):
+    requested = User.objects.filter(is_active=False, deletion_requested_at__isnull=False).order_by("deletion_requested_at")
+    for key in list(requested.values_list("pk", flat=True)):
+        user = requested.filter(pk=key).first()
+        if user is None:  # enabled again, or deleted by another process
+            continue
         try:
             delete_account(user)
             count += 1
