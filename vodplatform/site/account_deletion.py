@@ -75,8 +75,8 @@ def _each(rows: QuerySet[Any], delete: Callable[[Any], object]) -> None:
 def delete_requested() -> int:
     """Delete the accounts whose deletion was requested; return their number."""
     count = 0
-    requested = User.objects.filter(is_active=False, deletion_requested_at__isnull=False).order_by("deletion_requested_at")
-    for key in list(requested.values_list("pk", flat=True)):
+    requested = User.objects.filter(is_active=False, deletion_requested_at__isnull=False)
+    for key in list(requested.order_by("deletion_requested_at").values_list("pk", flat=True)):
         user = requested.filter(pk=key).first()
         if user is None:  # enabled again, or deleted by another process
             continue
