@@ -120,6 +120,7 @@ export class Copies {
     this.#isAsking = true;
     this.#hideOffer();
     this.#trouble = null;
+    /** @type {HTMLDetailsElement} */ (this.holder.closest("details")).open = true; // shows the progress
     try {
       for (const copy of this.#able) {
         const answer = await callApi("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind: "proxy" });

@@ -35,7 +35,7 @@ def list_alignments(program: Program) -> set[str]:
 def test_a_box_is_drawn_and_moved_by_keys(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:
     comparison = make_comparison(program, [recording.path for recording in recordings])
     earlier_jobs = list_alignments(program)
-    page = open_page(f"/compare/{comparison['session_id']}?setup")
+    page = open_page(f"/compare/{comparison['session_id']}?setup", quiet=False)  # a busy server refuses previews
     # The alignment starts automatically, once.
     page.reload()
     again, proposal = page.get_by_role("button", name="Align again"), page.get_by_role("region", name="Proposal for B")

@@ -138,7 +138,7 @@ def test_a_finger_scrolls_the_alignment_page_over_its_picture(open_page: OpenPag
 
 
 def test_a_phone_held_upright_shows_all_pictures(open_page: OpenPage, comparison: dict[str, Any]) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}", size=PHONE)
+    page = open_page(f"/compare/{comparison['session_id']}", size=PHONE, quiet=False)  # a reload ends requests
     wait_until_standing(page)
     bar: Any = page.locator(".transport").bounding_box()
     for letter in "ABC":
