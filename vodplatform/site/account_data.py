@@ -101,7 +101,8 @@ def write(user: User, file: IO[bytes]) -> None:
 def _lines(rows: QuerySet[Any]) -> Iterable[bytes]:
     columns = [field.attname for field in rows.model._meta.concrete_fields if field.attname not in LEFT_OUT]
     sign = "["
-    for row in rows.order_by("pk").values(*columns).iterator(ROWS_AT_ONCE):
+    # Not sorted, because SQLite would sort the complete rows in memory.
+    for row in rows.order_by().values(*columns).iterator(ROWS_AT_ONCE):
         pause_for_others()
         yield f"{sign}\n{json.dumps(row, cls=DjangoJSONEncoder, ensure_ascii=False)}".encode()
         sign = ","
