@@ -197,7 +197,7 @@ def test_closed_reports_are_reopened_and_one_report_alone_suggests_no_takedown(
         assert "Reopened" in html_of(decide(client, thing, "reopen", "A second look"))
         assert not thing.reports.filter(settled_at__isnull=False).exists()  # type: ignore[attr-defined]
         assert AuditEntry.objects.filter(action__endswith="reports_reopened", data__reason="A second look").exists()
-        # A report of a user who has reported again stays closed, as do reports that were closed earlier.
+        # Reports stay closed if they were closed earlier, or if their user has reported again.
         decide(client, thing, "dismiss", "Fine")
         report(thing, "anna", "kim")
         decide(client, thing, "reopen", "A third look")

@@ -83,7 +83,7 @@ def delete_requested() -> int:
         try:
             delete_account(user)
             count += 1
-        except Exception as exc:  # for example, a worker is just claiming a job; the next call tries again
+        except Exception as exc:  # the next call tries again
             logger.warning("could not delete the account %s", user.pk, exc_info=not isinstance(exc, DomainError))
             event("account.left", user=str(user.pk), reason=str(exc))
     return count

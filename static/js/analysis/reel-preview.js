@@ -3,7 +3,7 @@
 import { requireElement, setText } from "../base/dom.js";
 import { FADE_SECONDS, placeMoments, TITLE_SECONDS } from "./reel-draft.js";
 
-const EARLY = 0.02; // seconds before a moment's end at which the preview goes on, because pictures come in steps
+const EARLY = 0.02; // seconds by which a moment may end early, because the position is read only at each frame
 
 /** Dispatches "change" when the preview starts, stops, or goes to another moment. */
 export class ReelPreview extends EventTarget {

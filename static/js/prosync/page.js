@@ -31,7 +31,7 @@ const LIVE = ["queued", "processing", "waiting", "paused"];
 const JUMP = 5; // seconds that the arrow keys seek
 const FRAME = 0.04; // seconds that the comma and the full stop seek
 const ASK_AGAIN = 5_000; // ms before a failed status request is repeated
-/** What the page says about the draft. */
+/** Texts about the state of the draft. */
 const DRAFT_STATES = {
   saving: "Saving the draft…",
   saved: "Draft saved in this browser",

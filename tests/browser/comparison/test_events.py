@@ -678,7 +678,7 @@ def test_what_two_write_at_once_and_what_is_drawn_are_kept(
     expect(drafts(page)).to_contain_text("Drawing")
     drafts(page).get_by_role("button").first.click()
     expect(page.locator(".sketch text")).to_have_text("Push now")
-    # What is drawn in the other tab while the drawing is saved is kept, for the same event.
+    # The other tab draws while the drawing is saved. Its strokes are kept, for the same event.
     held = hold(page, "**/events", times=1)
     page.get_by_role("toolbar", name="Drawing on A").get_by_role("button", name="Save").click()
     wait_until(lambda: page.evaluate("true") and held)

@@ -37,7 +37,7 @@ export class EventDetails {
   /** Saved values of the shown event as texts. @type {Record<string, string>} */ #saved = {};
   /** When each saved value last changed, as `performance.now()`. @type {Record<string, number>} */ #changedAt = {};
   /** Names of fields with refused texts. @type {Set<string>} */ #invalid = new Set();
-  /** Whether the fields of the event are shown, not only its messages. */
+  /** True if the fields of the event are shown, not only its messages. */
   #isEditing = false;
   #isSaving = false;
   /** Event and fields to save after the running save. @type {{id: string, names: string[]}|null} */ #requested = null;
