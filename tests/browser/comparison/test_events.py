@@ -671,7 +671,7 @@ def test_what_two_write_at_once_and_what_is_drawn_are_kept(
     tab.goto(page.url)
     drafts(tab).get_by_role("button").first.click()
     draw_box(tab, 60)
-    expect(page.locator(".sketch rect")).to_have_count(2)
+    expect(page.locator(".sketch path.below")).to_have_count(2)
     page.keyboard.type(" now")
     expect(tab.locator(".sketch text")).to_have_text("Push now")
     page.reload()

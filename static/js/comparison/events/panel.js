@@ -683,8 +683,11 @@ export class EventsPanel {
           "warn",
         );
         const now = getStrokes(this.store.get(eventId));
-        sketch.merge(now, saved);
+        const before = saved;
         saved = now;
+        const draft = this.drafts.get(key);
+        if (draft) this.drafts.set(key, { ...draft, saved });
+        sketch.merge(now, before);
         return false;
       }
     };
