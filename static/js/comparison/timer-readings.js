@@ -1,5 +1,6 @@
 // Readings of the timer box in each video: image, text and confidence.
 
+import { ApiError } from "../base/api.js";
 import { debounce } from "../base/dom.js";
 import { formatClock, formatHundredths } from "../base/format.js";
 import { errorView } from "../base/notice.js";
@@ -11,7 +12,9 @@ import { chooseTimes } from "./reading-times.js";
  * @typedef {import("../base/view.js").View} View
  */
 
-const PAUSE = 500;
+const PAUSE = 500; // ms after a change of the box before the timer is read
+const MAX_TRIES = 10; // maximum number of repetitions while the server is busy
+const BUSY_SECONDS = 5; // delay before a repetition
 
 export class Readings {
   #request = new AbortController();
@@ -44,8 +47,8 @@ export class Readings {
     this.later(roi);
   }
 
-  /** @param {any} roi */
-  async #ask(roi) {
+  /** @param {any} roi @param {number} [tries] Maximum number of repetitions while the server is busy. */
+  async #ask(roi, tries = MAX_TRIES) {
     const { vods, preview, onReadings } = this.options;
     this.#request = new AbortController();
     const { signal } = this.#request;
@@ -62,6 +65,8 @@ export class Readings {
       onReadings?.(readings);
     } catch (error) {
       if (signal.aborted) return;
+      if (error instanceof ApiError && error.status === 503 && tries > 0)
+        return void setTimeout(() => signal.aborted || this.#ask(roi, tries - 1), BUSY_SECONDS * 1000);
       const retry = () => this.#ask(roi);
       this.#content = errorView("The timer in the box could not be read. Move the box, then try again.", error, retry);
     }

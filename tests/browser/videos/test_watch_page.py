@@ -580,7 +580,7 @@ def test_changes_of_the_catalogue_are_live(open_page: OpenPage, backstage: Backs
     backstage.edit_catalogue(by=ACCOUNT, video=shown, title="The semi-final")
     expect(page.get_by_role("heading", name="The semi-final")).to_be_visible()
     page.get_by_role("link", name="Compare with…").click()
-    expect(page.get_by_role("region", name="Selection")).to_contain_text("The semi-final")
+    expect(page.get_by_role("region", name="Chosen recordings")).to_contain_text("The semi-final")
     page.goto(f"/watch/{shown}")
     expect(page.get_by_role("heading", name="The semi-final")).to_be_visible()
     backstage.change_catalogue(video=shown, is_hidden=True)
