@@ -78,8 +78,9 @@ def test_what_the_browser_cannot_show_is_copied_without_being_asked(
 ) -> None:
     backstage.no_copies()
     alpha = recordings[0].path
-    hevc = convert(alpha, own_folder / "hevc.mp4", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
-                   "log-level=error:pools=1", "-tag:v", "hvc1", "-c:a", "copy")  # fmt: skip
+    hevc = convert(alpha, own_folder / "hevc.mp4", "-t", "12", "-c:v", "libx265", "-preset", "ultrafast",
+                   "-x265-params", "log-level=error:pools=none:frame-threads=1", "-tag:v", "hvc1", "-c:a",
+                   "copy")  # fmt: skip
     stream = convert(alpha, own_folder / "stream.ts", "-c", "copy")
     session = make_comparison(program, [alpha, hevc, stream])
     # Creating the comparison starts a job that makes a playable copy of the transport stream.
