@@ -1,9 +1,8 @@
 // Live updates of analyses from two sources: messages of their jobs, and status requests. The estimated time left is
 // taken only from status requests.
 
-import { ApiError, listJobs } from "../base/api.js";
-import { requireElement } from "../base/dom.js";
-import { LiveChannel } from "../base/live-channel.js";
+import { ApiError } from "../base/api.js";
+import { watchJobs } from "../base/job-updates.js";
 import { isLive, getState } from "./labels.js";
 import { readSession } from "./api.js";
 
@@ -21,8 +20,6 @@ const JOB_KINDS = new Set(["highlights", "workout"]);
 const SETTLES = 120;
 const ASK = 5000; // ms between status requests for a running analysis
 const AFTER_ALL = 60_000; // ms between status requests for an expired analysis
-const NEWEST = 100;
-const SIGNED_OUT = 4401;
 
 export class Follower {
   /** Running status requests by analysis id. @type {Map<string, {again: boolean, request: AbortController}>} */
@@ -36,17 +33,7 @@ export class Follower {
   /** @param {FollowOptions} options */
   constructor(options) {
     this.options = options;
-    this.live = new LiveChannel("/ws/jobs/", {
-      onMessage: (message) => this.#receive(message),
-      snapshot: () => listJobs(NEWEST),
-      onSnapshot: (snapshot) => snapshot.jobs.forEach((/** @type {any} */ job) => this.#change(job)),
-      onState: (state) => {
-        requireElement("[data-live-state]").hidden = state !== "polling";
-      },
-      subject: (message) => message.job?.id ?? message.id ?? "",
-      final: new Set([SIGNED_OUT]),
-    });
-    requireElement("[data-live-retry]").addEventListener("click", () => this.live.retry());
+    watchJobs({ onJob: (job) => this.#change(job), onGone: (id) => this.#remove(id) });
     setInterval(() => this.#askForTimes(), 1000);
     const askAgain = () => {
       const live = options.sessions().filter(isLive);
@@ -111,20 +98,15 @@ export class Follower {
     return this.options.sessions().find(fits);
   }
 
-  /** @param {any} message */
-  #receive(message) {
-    if (message.type === "jobs") message.jobs.forEach((/** @type {any} */ job) => this.#change(job));
-    else if (message.type === "job") this.#change(message.job);
-    else if (message.type === "gone") {
-      const session = this.#find((one) => one.job_id === message.id);
-      // When a job is deleted, its analysis is deleted with it, unless the analysis has expired. An expired analysis
-      // remains, so request its state.
-      if (session && isExpired(session)) this.ask(session.sessionId);
-      else if (session) {
-        clearTimeout(this.#due.get(session.sessionId));
-        this.options.onGone(session.sessionId);
-      }
-    }
+  /** @param {string} job */
+  #remove(job) {
+    const session = this.#find((one) => one.job_id === job);
+    if (!session) return;
+    // When a job is deleted, its analysis is deleted with it, unless the analysis has expired. An expired analysis
+    // remains, so request its state.
+    if (isExpired(session)) return void this.ask(session.sessionId);
+    clearTimeout(this.#due.get(session.sessionId));
+    this.options.onGone(session.sessionId);
   }
 
   /** @param {any} job */

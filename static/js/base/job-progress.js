@@ -1,5 +1,5 @@
 import { cancelJob, readJob } from "./api.js";
-import { LiveChannel } from "./live-channel.js";
+import { watchJobs } from "./job-updates.js";
 import { explainError, showToast } from "./notice.js";
 import { Furthest, describeProgress } from "./progress.js";
 import { html, iconView, mount } from "./view.js";
@@ -11,7 +11,7 @@ const CHECK = 5000; // ms between status requests, in case the broker loses mess
 
 /** The progress of one background job, with a cancel button. */
 export class JobProgress {
-  /** @type {LiveChannel|null} */ #live = null;
+  /** @type {ReturnType<typeof watchJobs>|null} */ #live = null;
   #check = 0;
   #job = "";
   #furthest = new Furthest();
@@ -48,11 +48,7 @@ export class JobProgress {
           (now) => this.#hear(job, now),
           () => {}, // ignore the error: the next request retries
         );
-      this.#live = new LiveChannel(`/ws/jobs/${job}/`, {
-        onMessage: (message) => message.job && this.#hear(job, message.job),
-        snapshot: () => readJob(job),
-        onSnapshot: (now) => this.#hear(job, now),
-      });
+      this.#live = watchJobs({ id: job, onJob: (now) => this.#hear(job, now) });
       this.#check = window.setInterval(look, CHECK);
     });
   }

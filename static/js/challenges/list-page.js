@@ -124,11 +124,5 @@ shows.addEventListener("click", (/** @type {MouseEvent} */ event) => {
 });
 for (const event of ["online", "signedin"]) window.addEventListener(event, () => list.mend());
 
-const merges = new Merges(requireElement("[data-merges]"), {
-  onState: (now) => {
-    requireElement("[data-live-state]").hidden = now !== "polling";
-  },
-  onMade: () => list.reload(),
-});
-requireElement("[data-live-retry]").addEventListener("click", () => merges.live.retry());
+new Merges(requireElement("[data-merges]"), () => list.reload());
 list.begin();

@@ -1,9 +1,8 @@
 // The list of the user's merges that have not become challenges yet.
 
-import { listJobs } from "../base/api.js";
 import { requireElement, setText } from "../base/dom.js";
 import { formatCount, formatPercent } from "../base/format.js";
-import { LiveChannel } from "../base/live-channel.js";
+import { watchJobs } from "../base/job-updates.js";
 import { html, iconView, mount, repeat } from "../base/view.js";
 import { listMerges } from "./api.js";
 
@@ -12,7 +11,6 @@ import { listMerges } from "./api.js";
 const MOST = 50;
 const ASK = 5000; // ms between two refreshes while clips upload, because the server sends no messages about uploads
 const SETTLES = 300; // ms after the last message about a job until the list is refreshed
-const SIGNED_OUT = 4401;
 const COMING = new Set(["initiated", "uploading"]);
 /**
  * Icon, colour, label and link text for each status of a listed merge.
@@ -33,26 +31,13 @@ export class Merges {
 
   /**
    * @param {HTMLElement} panel
-   * @param {{onState: (state: import("../base/live-channel.js").LiveState) => void, onMade: () => void}} on
-   *   Callbacks. `onMade` runs when a merge has left the list, for example because it became a challenge.
+   * @param {() => void} onMade Runs when a merge has left the list, for example because it became a challenge.
    */
-  constructor(panel, on) {
+  constructor(panel, onMade) {
     this.panel = panel;
-    this.on = on;
+    this.onMade = onMade;
     this.drawList = mount(requireElement("[data-merges-list]", panel));
-    const onJobs = (/** @type {{jobs: any[]}} */ { jobs }) => jobs.forEach((job) => this.#onJob(job));
-    this.live = new LiveChannel("/ws/jobs/", {
-      onMessage: (message) => {
-        if (message.type === "jobs") onJobs(message);
-        else if (message.type === "job") this.#onJob(message.job);
-        else if (message.type === "gone" && this.#find(message.id)) this.#refreshIn(SETTLES);
-      },
-      snapshot: () => listJobs(MOST),
-      onSnapshot: onJobs,
-      onState: on.onState,
-      subject: (message) => message.job?.id ?? message.id ?? "",
-      final: new Set([SIGNED_OUT]),
-    });
+    watchJobs({ onJob: (job) => this.#onJob(job), onGone: (id) => this.#find(id) && this.#refreshIn(SETTLES) });
     for (const event of ["online", "signedin"]) window.addEventListener(event, () => this.refresh());
     document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.refresh());
     this.refresh();
@@ -67,7 +52,7 @@ export class Merges {
       const isMade = this.#merges.some((merge) => !ids.has(merge.merge_session_id));
       this.#merges = merges;
       this.#draw();
-      if (isMade) this.on.onMade();
+      if (isMade) this.onMade();
     } catch {
       // Ignore the error and keep the old merges: the page's list of challenges reports the error.
     }

@@ -2,7 +2,7 @@
 // confirmed offsets.
 
 import { cancelJob } from "../base/api.js";
-import { LiveChannel } from "../base/live-channel.js";
+import { watchJobs } from "../base/job-updates.js";
 import { errorView } from "../base/notice.js";
 import { Furthest, describeProgress } from "../base/progress.js";
 import { createRef, html, iconView, mount, ref } from "../base/view.js";
@@ -50,7 +50,7 @@ const CHECK = 5000; // ms between two polls of the job while the WebSocket is co
 export class AlignPanel {
   /** @type {string|null} */ #job = null;
   #furthest = new Furthest();
-  /** @type {LiveChannel|null} */ #live = null;
+  /** @type {ReturnType<typeof watchJobs>|null} */ #live = null;
   /** @type {any} */ #alignment = null;
   /** @type {any} */ #state = null;
   /** Ids of the videos whose offsets the user wants to apply. @type {Set<string>} */ #chosen = new Set();
@@ -162,10 +162,9 @@ export class AlignPanel {
     this.#ended = false;
     await this.#look(job);
     if (this.#job !== job || this.#ended) return;
-    this.#live = new LiveChannel(`/ws/jobs/${job}/`, {
-      onMessage: (message) => message.job && this.#progress(job, message.job),
-      snapshot: () => this.options.api.alignment(job),
-      onSnapshot: (state) => this.#progress(job, state),
+    this.#live = watchJobs({
+      id: job,
+      onJob: (state) => this.#progress(job, state),
       onState: (state) => {
         clearInterval(this.#poll);
         this.#poll = window.setInterval(() => this.#look(job), state === "live" ? CHECK : POLL);

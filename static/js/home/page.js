@@ -1,13 +1,12 @@
 // The home page: live progress of running jobs.
 
-import { fetchFragment, listJobs } from "../base/api.js";
+import { fetchFragment } from "../base/api.js";
 import { requireElement, setText } from "../base/dom.js";
-import { LiveChannel } from "../base/live-channel.js";
+import { watchJobs } from "../base/job-updates.js";
 import { describeProgress } from "../base/progress.js";
 import { showLocalTimes } from "../base/local-times.js";
 
 const GATHER = 300; // ms without a job change after which the rows are reloaded
-const ASKED = 20; // number of newest jobs that a poll requests
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 
 const SAMPLE = "comparison.sample";
@@ -47,15 +46,4 @@ function showJob(job) {
   if (job.message) setText(requireElement("[data-message]", row), job.message);
 }
 
-const showJobs = (/** @type {{jobs: any[]}} */ { jobs }) => jobs.forEach(showJob);
-
-new LiveChannel("/ws/jobs/", {
-  onMessage: (message) => {
-    if (message.type === "jobs") showJobs(message);
-    else if (message.type === "job") showJob(message.job);
-    else if (message.type === "gone") reloadSoon();
-  },
-  snapshot: () => listJobs(ASKED),
-  onSnapshot: showJobs,
-  subject: (message) => message.job?.id ?? message.id ?? "",
-});
+watchJobs({ onJob: showJob, onGone: reloadSoon });

@@ -1,8 +1,6 @@
 // Live updates of the job list in the Django admin.
 
-const FIRST_DELAY = 1000;
-const LAST_DELAY = 30_000;
-let delay = FIRST_DELAY;
+import { watchJobs } from "../base/job-updates.js";
 
 /** @param {{id: string, status: string, progress: number, message: string}} job */
 function showJob(job) {
@@ -14,19 +12,4 @@ function showJob(job) {
   }
 }
 
-function connect() {
-  const socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/jobs/`);
-  socket.addEventListener("message", (event) => {
-    delay = FIRST_DELAY;
-    const message = JSON.parse(event.data);
-    if (message.type === "job") showJob(message.job);
-    if (message.type === "jobs") message.jobs.forEach(showJob);
-  });
-  socket.addEventListener("close", (event) => {
-    if (event.code >= 4000) return;
-    setTimeout(connect, delay);
-    delay = Math.min(delay * 2, LAST_DELAY);
-  });
-}
-
-if (document.querySelector("[data-job]")) connect();
+if (document.querySelector("[data-job]")) watchJobs({ onJob: showJob });

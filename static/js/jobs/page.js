@@ -1,16 +1,14 @@
 // The jobs page.
 
-import { ApiError, changeJob, deleteJob, fetchFragment, listJobs } from "../base/api.js";
+import { ApiError, changeJob, deleteJob, fetchFragment } from "../base/api.js";
 import { copyWithFeedback } from "../base/clipboard.js";
 import { openView, questionView } from "../base/dialog.js";
 import { readPageData, requireElement, setText } from "../base/dom.js";
-import { LiveChannel } from "../base/live-channel.js";
+import { watchJobs } from "../base/job-updates.js";
 import { createErrorNote, createThrottledNote, errorView, explainError, showToast } from "../base/notice.js";
 import { createRoot, html, iconView, mount } from "../base/view.js";
 import { Rows } from "./rows.js";
 
-const SIGNED_OUT = 4401;
-const NEWEST = 100;
 const DONE = { cancel: "cancelled", pause: "paused", resume: "resumed", retry: "retried", delete: "deleted" };
 
 const list = requireElement("[data-list]");
@@ -27,28 +25,22 @@ const rows = new Rows(list, {
   onEmpty: reloadList,
 });
 
-const live = new LiveChannel("/ws/jobs/", {
-  onMessage: (message) => {
-    if (message.type === "jobs") compareJobs(message);
-    else if (message.type === "gone") removeRow(message.id);
-    else if (message.type === "job") applyChange(message.job, message.revision);
+watchJobs({
+  onJob: applyChange,
+  onList: compareJobs,
+  onGone: removeRow,
+  onState: (state) => {
+    requireElement("[data-live-word]").hidden = state !== "live";
   },
-  snapshot: () => listJobs(NEWEST),
-  onSnapshot: compareJobs,
-  onState: showState,
-  subject: (message) => message.job?.id ?? message.id ?? "",
-  // Reconnect even after the close code 4404 (the server has no such socket): meanwhile, the page can poll the API.
-  final: new Set([SIGNED_OUT]),
 });
 
 /**
- * Update the page from a list of the newest jobs. The page may also show older jobs, which may have changed: request
+ * Compare the page with a list of the newest jobs. The page may also show older jobs, which may have changed: request
  * their rows.
- * @param {{jobs: any[], total: number}} snapshot
+ * @param {{jobs: any[]}} list
  */
-function compareJobs(snapshot) {
-  for (const job of snapshot.jobs) applyChange(job);
-  const known = new Set(snapshot.jobs.map((job) => job.id));
+function compareJobs({ jobs }) {
+  const known = new Set(jobs.map((job) => job.id));
   for (const id of unseen) if (!known.has(id)) unseen.delete(id);
   showNews();
   rows.askMissing(known);
@@ -110,12 +102,6 @@ function showParts(fresh) {
   }
 }
 
-/** @param {import("../base/live-channel.js").LiveState} state */
-function showState(state) {
-  requireElement("[data-live-word]").hidden = state !== "live";
-  requireElement("[data-live-state]").hidden = state !== "polling";
-}
-
 /** @param {HTMLElement} row @param {keyof typeof DONE} act */
 async function performAct(row, act) {
   const id = row.dataset.job ?? "";
@@ -169,6 +155,5 @@ list.addEventListener("click", (/** @type {MouseEvent} */ event) => {
   else performAct(row, act);
 });
 news.addEventListener("click", reloadList);
-requireElement("[data-live-retry]").addEventListener("click", () => live.retry());
 const kinds = requireElement("[data-kinds]");
 kinds.addEventListener("change", () => kinds.requestSubmit());

@@ -1,10 +1,10 @@
 // The library page: list, filters, selection, uploads, and live updates.
 
-import { ApiError, fetchFragment, listJobs, readAccount } from "../base/api.js";
+import { ApiError, fetchFragment, readAccount } from "../base/api.js";
 import { debounce, requireElement, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
 import { EndlessList, LIMIT, toAnswer, nothingFoundView } from "../base/infinite-list.js";
-import { LiveChannel } from "../base/live-channel.js";
+import { watchJobs } from "../base/job-updates.js";
 import { toggleMenu } from "../base/menu.js";
 import { showToast } from "../base/notice.js";
 import { html, iconView } from "../base/view.js";
@@ -28,7 +28,6 @@ import { UploadsPanel } from "./running-uploads.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
-const SIGNED_OUT = 4401;
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const VIEW = "vod-library-view";
 const BIN = "bin"; // value of the status filter that lists the bin
@@ -262,20 +261,7 @@ function reloadCounts() {
 
 // Live updates
 
-const live = new LiveChannel("/ws/jobs/", {
-  onMessage: ({ type, jobs, job }) => {
-    if (type === "jobs") jobs.forEach(onJobChanged);
-    else if (type === "job") onJobChanged(job);
-  },
-  snapshot: () => listJobs(100),
-  onSnapshot: (snapshot) => snapshot.jobs.forEach(onJobChanged),
-  onState: (now) => {
-    requireElement("[data-live-state]").hidden = now !== "polling";
-  },
-  subject: (message) => message.job?.id ?? message.id ?? "",
-  final: new Set([SIGNED_OUT]),
-});
-requireElement("[data-live-retry]").addEventListener("click", () => live.retry());
+watchJobs({ onJob: onJobChanged });
 
 /** @param {any} job */
 function onJobChanged(job) {

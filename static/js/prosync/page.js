@@ -4,7 +4,7 @@ import { ApiError, cancelJob, changeJob, makeIdempotencyKey } from "../base/api.
 import { askToConfirm, askToDelete } from "../base/dialog.js";
 import { requireElement, readPageData, setIcon, setText } from "../base/dom.js";
 import { matchKeys, enableShortcuts } from "../base/keys.js";
-import { LiveChannel } from "../base/live-channel.js";
+import { watchJobs } from "../base/job-updates.js";
 import { createErrorNote, errorView, explainError, createThrottledNote, showToast } from "../base/notice.js";
 import { formatCount, formatMoment, formatPercent, formatWhen } from "../base/format.js";
 import { createRoot, html, iconView, mount } from "../base/view.js";
@@ -62,7 +62,7 @@ export class Page {
   /** @type {ProJob|null} */ job = null;
   /** @type {AbortController|null} */ #sending = null;
   /** Sent part of the request, 0 to 1. */ #share = 0;
-  /** @type {LiveChannel|null} */ #channel = null;
+  /** @type {ReturnType<typeof watchJobs>|null} */ #channel = null;
   #next = 1;
   #key = makeIdempotencyKey();
   #asked = ""; // last sent request as JSON; only an equal request reuses the idempotency key
@@ -559,21 +559,18 @@ export class Page {
         this.runs.load();
       }
     };
-    const followed = new LiveChannel(`/ws/jobs/${id}/`, {
-      onMessage: (event) => {
-        const job = event.job ?? event;
+    const followed = watchJobs({
+      id,
+      onJob: (job) => {
         const shown = this.job;
         if (shown?.job_id !== id) return;
-        const hasProgress = typeof job.progress === "number";
         const message = job.message || shown.message;
-        if (hasProgress && job.status === shown.status)
+        if (job.status === shown.status)
           this.#show({ ...shown, progress: Math.max(shown.progress, job.progress), message });
-        // Messages do not contain the segments, so fetch the dubbing run again when its status or message has changed.
-        if (!hasProgress || job.status !== shown.status || message !== shown.message) ask();
+        // Job updates do not contain the segments, so fetch the run again when its status or message has changed.
+        if (job.status !== shown.status || message !== shown.message) ask();
       },
-      snapshot: () => readJob(id),
-      onSnapshot: () => ask(),
-      onState: (state) => state === "closed" && ask(),
+      onGone: ask,
     });
     this.#channel = followed;
   }

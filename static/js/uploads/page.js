@@ -1,9 +1,9 @@
 // The upload page: the queue of uploads, and resuming of unfinished uploads.
 
-import { listJobs, readAccount } from "../base/api.js";
+import { readAccount } from "../base/api.js";
 import { requireElement, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
-import { LiveChannel } from "../base/live-channel.js";
+import { watchJobs } from "../base/job-updates.js";
 import { explainError, showToast } from "../base/notice.js";
 import { html, iconView, mount } from "../base/view.js";
 import {
@@ -30,7 +30,6 @@ import { describeTooLarge, startWaiting, Transfer } from "./transfer.js";
  * @typedef {import("./tab-channel.js").Going} Going
  */
 
-const SIGNED_OUT = 4401;
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const UNDER_WAY = new Set(["waiting", "sending", "paused", "offline", "elsewhere", "processing"]);
 const NEEDS_YOU = new Set(["refused", "failed", "unfinished"]);
@@ -317,16 +316,7 @@ async function fetchUnfinished() {
 
 // Processing on the server
 
-new LiveChannel("/ws/jobs/", {
-  onMessage: (message) => {
-    if (message.type === "jobs") message.jobs.forEach(onJobChanged);
-    else if (message.type === "job") onJobChanged(message.job);
-  },
-  snapshot: () => listJobs(100),
-  onSnapshot: (snapshot) => snapshot.jobs.forEach(onJobChanged),
-  subject: (message) => message.job?.id ?? message.id ?? "",
-  final: new Set([SIGNED_OUT]),
-});
+watchJobs({ onJob: onJobChanged });
 
 /** @param {any} job */
 function onJobChanged(job) {

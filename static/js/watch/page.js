@@ -1,6 +1,6 @@
 // The watch page.
 
-import { ApiError, callApi, changeJob, fetchFragment } from "../base/api.js";
+import { ApiError, changeJob, fetchFragment } from "../base/api.js";
 import { readCatalogueVideo, sendFiles } from "../catalogue/api.js";
 import { listMarks, formatViews } from "../catalogue/list-matching.js";
 import { copyText } from "../base/clipboard.js";
@@ -9,6 +9,7 @@ import { formatClock, formatFrameRate, formatPercent, formatPosition } from "../
 import { openDeleteDialog, restoreVideos } from "../library/delete-dialog.js";
 import { openEditDialog } from "../library/edit-dialog.js";
 import { isSelectable } from "../library/video-card.js";
+import { watchJobs } from "../base/job-updates.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
 import { errorView, showToast } from "../base/notice.js";
@@ -603,30 +604,26 @@ function showGone(symbol, title, text, ways) {
   focusHeading();
 }
 
-/** @type {LiveChannel|null} */ let live = null;
+/** @type {{close: () => void}|null} */ let live = null;
 
 /** @param {string} job */
 function watchJob(job) {
   watched = job;
   percent = 0;
   live?.close();
-  const channel = new LiveChannel(`/ws/jobs/${job}/`, {
-    onMessage: (message) => onJobMessage(message.job),
-    snapshot: () => callApi("GET", `/api/v1/jobs/${job}`),
-    onSnapshot: onJobMessage,
-  });
-  live = channel;
+  const updates = watchJobs({ id: job, onJob: onJobChanged });
+  live = updates;
   let wasHeard = "";
 
   /** @param {any} now */
-  async function onJobMessage(now) {
-    if (!now || isGone) return;
+  async function onJobChanged(now) {
+    if (isGone) return;
     const runs = RUNNING.has(now.status);
     work = runs ? now : null;
     percent = Math.max(percent, now.progress);
     workedAt = Date.now();
     drawWork();
-    if (!runs) channel.close();
+    if (!runs) updates.close();
     if (now.status === "failed" && now.id === pictureJob) showToast("The thumbnail was not changed. Try again.", "bad");
     // Reload the video after each step of the job, which may have changed the video.
     const parts = `${runs} ${now.message} ${Math.floor(now.progress / 15)}`;

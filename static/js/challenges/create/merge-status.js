@@ -1,7 +1,7 @@
 // Observer of one merge. It listens to messages about the merge's job, and also polls the merge's status.
 
 import { ApiError } from "../../base/api.js";
-import { LiveChannel } from "../../base/live-channel.js";
+import { watchJobs } from "../../base/job-updates.js";
 import { readMerge } from "./api.js";
 
 const ASK = 2000; // ms between two polls of a merge's status while the WebSocket is closed
@@ -9,7 +9,7 @@ const ASK_WHILE_LIVE = 15_000; // ms between two polls of a merge's status while
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 
 export class Follower {
-  /** @type {LiveChannel|null} */ #live = null;
+  /** @type {ReturnType<typeof watchJobs>|null} */ #live = null;
   #isLive = false;
   #job = "";
   #readAt = 0;
@@ -60,14 +60,12 @@ export class Follower {
     this.#live?.close();
     this.#job = job;
     this.#isLive = false;
-    this.#live = new LiveChannel(`/ws/jobs/${encodeURIComponent(job)}/`, {
-      onMessage: ({ type, job: told }) => {
-        if (type !== "job" || this.#ended) return;
-        if (RUNNING.has(told.status)) this.hears.onProgress(told.progress, told.message);
+    this.#live = watchJobs({
+      id: job,
+      onJob: ({ status, progress, message }) => {
+        if (RUNNING.has(status)) this.hears.onProgress(progress, message);
         else this.read();
       },
-      snapshot: () => readMerge(this.id),
-      onSnapshot: () => this.read(),
       onState: (state) => (this.#isLive = state === "live"),
     });
   }
