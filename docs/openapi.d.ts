@@ -1398,6 +1398,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs/clear": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Clear finished jobs
+         * @description Hide the finished jobs on the caller's page of jobs. To undo this, send ``previous`` as ``until``.
+         */
+        post: operations["jobs_clear"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Mark results as seen
+         * @description Mark the jobs that ended until a time as seen.
+         */
+        post: operations["jobs_seen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/unseen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List unseen results
+         * @description The caller's ten newest jobs that completed or failed in the last week and that the caller has not seen.
+         */
+        get: operations["jobs_unseen"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/library": {
         parameters: {
             query?: never;
@@ -2636,6 +2696,13 @@ export interface components {
          * @enum {string}
          */
         ChallengeStatusEnum: "draft" | "published" | "withheld";
+        /** @description The new and the previous time until which jobs count as cleared or seen. */
+        ChangedJobTime: {
+            /** Format: date-time */
+            until: string | null;
+            /** Format: date-time */
+            previous: string | null;
+        };
         /** @description URL to which a chunk is sent by PUT, without extra headers. size: exact number of bytes. */
         ChunkAddress: {
             chunk_number: number;
@@ -2749,6 +2816,19 @@ export interface components {
         DuplicateRequest: {
             /** @default  */
             name: string;
+        };
+        /** @description A job that completed or failed. */
+        EndedJob: {
+            /** Format: uuid */
+            id: string;
+            kind: string;
+            status: components["schemas"]["JobStatusEnum"];
+            /** Format: date-time */
+            finished_at: string;
+            /** @description Name of the job with the object it works on. */
+            title: string;
+            /** @description Page that shows the result; `/jobs` if there is none. */
+            url: string;
         };
         /**
          * @description * `local` - Local
@@ -3169,6 +3249,11 @@ export interface components {
          * @enum {string}
          */
         JobStatusEnum: "queued" | "processing" | "waiting" | "paused" | "completed" | "failed" | "cancelled" | "expired";
+        /** @description The time until which jobs count as cleared or seen; null for none. The default is now. */
+        JobTimeRequest: {
+            /** Format: date-time */
+            until?: string | null;
+        };
         /** @description A pair of JSON Web Tokens and their expiry times. */
         JwtPair: {
             access: string;
@@ -4793,6 +4878,16 @@ export interface components {
             end_time: number;
             reason: string;
         };
+        /** @description The newest jobs that ended and that the caller has not seen. */
+        UnseenJobs: {
+            jobs: components["schemas"]["EndedJob"][];
+            total: number;
+            /**
+             * Format: date-time
+             * @description Send it to `/api/v1/jobs/seen` to mark these jobs and all earlier ones as seen.
+             */
+            until: string | null;
+        };
         /** @description An upload. size, chunk_size: bytes. offset: number of durable bytes. */
         Upload: {
             /** Format: uuid */
@@ -5150,6 +5245,7 @@ export type ChallengeList = components['schemas']['ChallengeList'];
 export type ChallengeReport = components['schemas']['ChallengeReport'];
 export type ChallengeResults = components['schemas']['ChallengeResults'];
 export type ChallengeStatusEnum = components['schemas']['ChallengeStatusEnum'];
+export type ChangedJobTime = components['schemas']['ChangedJobTime'];
 export type ChunkAddress = components['schemas']['ChunkAddress'];
 export type ChunkAddresses = components['schemas']['ChunkAddresses'];
 export type ChunkRequest = components['schemas']['ChunkRequest'];
@@ -5164,6 +5260,7 @@ export type Disk = components['schemas']['Disk'];
 export type Drawing = components['schemas']['Drawing'];
 export type DrawingRequest = components['schemas']['DrawingRequest'];
 export type DuplicateRequest = components['schemas']['DuplicateRequest'];
+export type EndedJob = components['schemas']['EndedJob'];
 export type EngineEnum = components['schemas']['EngineEnum'];
 export type Event = components['schemas']['Event'];
 export type EventAnswer = components['schemas']['EventAnswer'];
@@ -5200,6 +5297,7 @@ export type JobList = components['schemas']['JobList'];
 export type JobResult = components['schemas']['JobResult'];
 export type JobStarted = components['schemas']['JobStarted'];
 export type JobStatusEnum = components['schemas']['JobStatusEnum'];
+export type JobTimeRequest = components['schemas']['JobTimeRequest'];
 export type JwtPair = components['schemas']['JwtPair'];
 export type JwtRefreshRequest = components['schemas']['JwtRefreshRequest'];
 export type KeepRequest = components['schemas']['KeepRequest'];
@@ -5359,6 +5457,7 @@ export type ToolEnum = components['schemas']['ToolEnum'];
 export type TrackKindEnum = components['schemas']['TrackKindEnum'];
 export type TransitionEnum = components['schemas']['TransitionEnum'];
 export type UncountedPart = components['schemas']['UncountedPart'];
+export type UnseenJobs = components['schemas']['UnseenJobs'];
 export type Upload = components['schemas']['Upload'];
 export type UploadFiguresRequest = components['schemas']['UploadFiguresRequest'];
 export type UploadList = components['schemas']['UploadList'];
@@ -8134,6 +8233,8 @@ export interface operations {
     jobs_list: {
         parameters: {
             query?: {
+                /** @description Whether to list the jobs that the caller has cleared, or the others; all jobs by default. */
+                cleared?: boolean | null;
                 kind?: string;
                 limit?: number;
                 offset?: number;
@@ -8371,6 +8472,113 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    jobs_clear: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["JobTimeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedJobTime"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    jobs_seen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["JobTimeRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedJobTime"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    jobs_unseen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnseenJobs"];
                 };
             };
             /** @description An error. */

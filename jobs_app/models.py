@@ -40,6 +40,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 LIVE = frozenset({S.QUEUED, S.PROCESSING, S.WAITING, S.PAUSED})
 FINISHED = frozenset(S) - LIVE
 CRASHES_BEFORE_ALONE = 2
+NEWS_AGE = timedelta(days=7)  # age after which an unseen end of a job is no longer news
 
 
 class Priority(models.IntegerChoices):
@@ -53,6 +54,20 @@ class JobQuerySet(models.QuerySet["Job"]):
         if isinstance(user, AnonymousUser):
             return self.none()
         return self if user.is_admin else self.filter(owner=user)
+
+    def cleared_by(self, user: User, *, is_cleared: bool = True) -> JobQuerySet:
+        """Return the jobs that ``user`` has cleared from their list, or all others."""
+        if user.jobs_cleared_at is None:
+            return self.none() if is_cleared else self
+        cleared = Q(status__in=FINISHED, finished_at__lte=user.jobs_cleared_at)
+        return self.filter(cleared if is_cleared else ~cleared)
+
+    def unseen_by(self, user: User) -> JobQuerySet:
+        """Return the user's jobs that completed or failed lately and that the user has not seen, newest first."""
+        ended = self.filter(owner=user, status__in=(S.COMPLETED, S.FAILED), finished_at__gt=Now() - NEWS_AGE)
+        if user.jobs_seen_at is not None:
+            ended = ended.filter(finished_at__gt=user.jobs_seen_at)
+        return ended.order_by("-finished_at", "-id")
 
     def live(self) -> JobQuerySet:
         return self.filter(status__in=LIVE)

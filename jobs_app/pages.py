@@ -29,6 +29,7 @@ from vodplatform.core.formatting import percent
 PER_PAGE = 50
 S = JobStatus
 # Filters of the job list: (label, shown statuses) by value of the URL's parameter ``show``.
+CLEARED = "cleared"  # value of ``show`` for the jobs that the user has cleared from the list
 GROUPS: dict[str, tuple[str, frozenset[str]]] = {
     "": ("All", frozenset(S.values)),
     "live": ("Live", frozenset(LIVE)),
@@ -85,10 +86,9 @@ def index(request: HttpRequest) -> HttpResponse:
 @login_required
 def _list(request: HttpRequest, template: str) -> HttpResponse:
     user = cast(User, request.user)
-    jobs, kind = Job.objects.visible_to(user), _kind(request)
-    show = request.GET.get("show", "")
-    show = show if show in GROUPS else ""
-    found = jobs.filter(status__in=GROUPS[show][1]) if show else jobs
+    show, kind = _show(request), _kind(request)
+    found = Job.objects.visible_to(user).cleared_by(user, is_cleared=show == CLEARED)
+    found = found.filter(status__in=GROUPS[show][1]) if show in GROUPS else found
     paginator = Paginator(_timed(found.filter(kind=kind) if kind else found), PER_PAGE)
     page = paginator.get_page(request.GET.get("page"))
     summary = _summary(user, show, kind)
@@ -98,7 +98,7 @@ def _list(request: HttpRequest, template: str) -> HttpResponse:
         "newer": _address(show, kind, page.previous_page_number()) if page.has_previous() else "",
         "older": _address(show, kind, page.next_page_number()) if page.has_next() else "",
     }
-    return render(request, template, context | {"watch": _watch(page, show, kind)})
+    return render(request, template, context | {"watch": _watch(page, show, kind, user)})
 
 
 def _rows(request: HttpRequest) -> HttpResponse:
@@ -110,8 +110,7 @@ def _rows(request: HttpRequest) -> HttpResponse:
         except ValueError:
             return error_response("bad_request", "One of the job ids is not valid.")
     jobs = list(_timed(Job.objects.visible_to(user).filter(pk__in=ids)))
-    show = request.GET.get("show", "")
-    summary = _summary(user, show if show in GROUPS else "", _kind(request))
+    summary = _summary(user, _show(request), _kind(request))
     rows = rows_of(jobs, user, all_taken=summary["running_jobs"] >= summary["places"])
     return render(request, "jobs/rows.html", summary | {"rows": rows})
 
@@ -183,13 +182,19 @@ def _remark(job: Job, *, takes_turns: bool, number: int | None) -> str:
     return job.message or plain[S(job.status)]
 
 
+def _show(request: HttpRequest) -> str:
+    show = request.GET.get("show", "")
+    return show if show in GROUPS or show == CLEARED else ""
+
+
 def _kind(request: HttpRequest) -> str:
     kind = request.GET.get("kind", "")
     return kind if kind in registry() else ""
 
 
 def _summary(user: User, show: str, kind: str) -> dict[str, Any]:
-    jobs = Job.objects.visible_to(user)
+    visible = Job.objects.visible_to(user)
+    jobs = visible.cleared_by(user, is_cleared=False)
     running = Job.objects.filter(owner=user, status=S.PROCESSING).count()
     places = limits_of(user)["max_concurrent_jobs"]
     counts = (jobs.filter(kind=kind) if kind else jobs).aggregate(
@@ -206,15 +211,18 @@ def _summary(user: User, show: str, kind: str) -> dict[str, Any]:
         "places": places,
         "running_jobs": running,
         "any_jobs": counts["group_"] > 0 or bool(kind),
+        "can_clear": not kind and counts["group_failed"] + counts["group_finished"] > 0,
+        "has_cleared": show != CLEARED and visible.cleared_by(user).exists(),
     }
 
 
-def _watch(page: Page[Job], show: str, kind: str) -> dict[str, Any]:
+def _watch(page: Page[Job], show: str, kind: str, user: User) -> dict[str, Any]:
     return {
         "query": urlencode({"show": show, "kind": kind}),
-        "statuses": sorted(GROUPS[show][1]),
+        "statuses": sorted(GROUPS[show][1]) if show in GROUPS else [],
         "kind": kind,
         "first_page": page.number == 1,
+        "cleared_until": user.jobs_cleared_at,
     }
 
 

@@ -72,8 +72,47 @@ class JobListSerializer(serializers.Serializer[dict[str, Any]]):
     total = serializers.IntegerField()
 
 
+class EndedJobSerializer(serializers.Serializer[dict[str, Any]]):
+    """A job that completed or failed."""
+
+    id = serializers.UUIDField()
+    kind = serializers.CharField()
+    status = serializers.ChoiceField(choices=JobStatus.choices)
+    finished_at = serializers.DateTimeField()
+    title = serializers.CharField(help_text="Name of the job with the object it works on.")
+    url = serializers.CharField(help_text="Page that shows the result; `/jobs` if there is none.")
+
+
+@extend_schema_serializer(many=False)
+class UnseenJobsSerializer(serializers.Serializer[dict[str, Any]]):
+    """The newest jobs that ended and that the caller has not seen."""
+
+    jobs = EndedJobSerializer(many=True)
+    total = serializers.IntegerField()
+    until = serializers.DateTimeField(
+        allow_null=True, help_text="Send it to `/api/v1/jobs/seen` to mark these jobs and all earlier ones as seen."
+    )
+
+
+class JobTimeSerializer(serializers.Serializer[dict[str, Any]]):
+    """The time until which jobs count as cleared or seen; null for none. The default is now."""
+
+    until = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class ChangedJobTimeSerializer(serializers.Serializer[dict[str, Any]]):
+    """The new and the previous time until which jobs count as cleared or seen."""
+
+    until = serializers.DateTimeField(allow_null=True)
+    previous = serializers.DateTimeField(allow_null=True)
+
+
 class JobQuerySerializer(ListQuerySerializer):
     """Filters of a job list."""
 
     kind = serializers.CharField(required=False, max_length=64)
     status = serializers.ChoiceField(choices=JobStatus.choices, required=False)
+    cleared = serializers.BooleanField(
+        required=False, allow_null=True, default=None,
+        help_text="Whether to list the jobs that the caller has cleared, or the others; all jobs by default.",
+    )  # fmt: skip

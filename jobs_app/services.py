@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -191,6 +192,22 @@ def queue_due(job_id: uuid.UUID) -> bool:
         if won:
             wake_workers_on_commit(record_change(job_id, "due"))
     return bool(won)
+
+
+def clear_finished(user: User, until: datetime | Now | None) -> datetime | None:
+    """Hide the jobs that ended until this time from the user's list, or no jobs if ``until`` is None."""
+    return _store_time(user, "jobs_cleared_at", until)
+
+
+def mark_seen(user: User, until: datetime | Now | None) -> datetime | None:
+    return _store_time(user, "jobs_seen_at", until)
+
+
+def _store_time(user: User, field: str, until: datetime | Now | None) -> datetime | None:
+    row = User.objects.filter(pk=user.pk)
+    row.update(**{field: until})
+    stored: datetime | None = row.values_list(field, flat=True).get()
+    return stored
 
 
 def delete(job: Job) -> None:

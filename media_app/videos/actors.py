@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed, TransientFault
-from jobs_app.kinds import JobHooks, JobSummary
+from jobs_app.kinds import JobHooks, JobSummary, label_of
 from jobs_app.models import Job
 from media_app.storage import files as store
 from media_app.uploads.models import Upload
@@ -79,16 +79,12 @@ class VideoJobs(JobHooks):
         for job in jobs:
             title = titles.get(job.params["video_id"])
             wanted = " and ".join(sorted({str(task.get("rung") or task["do"]) for task in job.params.get("tasks", [])}))
-            if title is None:
-                found[job.pk] = JobSummary("Deleted video", wanted)
-            else:
-                found[job.pk] = JobSummary(title, wanted, f"/watch/{job.params['video_id']}")
+            href = "" if title is None else f"/watch/{job.params['video_id']}"
+            found[job.pk] = JobSummary(f"{label_of(job.kind)} of {title or 'a deleted video'}", wanted, href)
         return found
 
 
-@job_actor(
-    INGEST_KIND, queue="ingest", label="Import video", icon="upload", hooks=VideoJobs(), result=ImportResultSerializer
-)
+@job_actor(INGEST_KIND, queue="ingest", label="Import", icon="upload", hooks=VideoJobs(), result=ImportResultSerializer)
 def ingest_video(context: JobContext) -> dict[str, Any]:
     """Ingest an uploaded file: join its parts, scan and probe it, then make pictures and HLS.
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed
-from jobs_app.kinds import JobHooks, JobSummary
+from jobs_app.kinds import JobHooks, JobSummary, label_of
 from jobs_app.models import Job
 from media_app.storage import files as store
 from media_app.uploads import quota
@@ -54,9 +54,10 @@ class AnalysisJobs(JobHooks):
         for job in jobs:
             session = sessions.get(job.pk)
             if session is None:
-                found[job.pk] = JobSummary("A deleted analysis")
+                found[job.pk] = JobSummary(f"{label_of(job.kind)} of a deleted analysis")
             else:
-                found[job.pk] = JobSummary(session.name, "", f"/analysis/{session.pk}", in_use=True)
+                title = f"{label_of(job.kind)} of {session.name}"
+                found[job.pk] = JobSummary(title, "", f"/analysis/{session.pk}", in_use=True)
         return found
 
     def ended(self, job: Job) -> None:

@@ -68,12 +68,13 @@ class MergeJobs(JobHooks):
         for job in jobs:
             session = sessions.get(job.pk)
             if session is None:
-                found[job.pk] = JobSummary("A deleted merge")
+                found[job.pk] = JobSummary("Merge of deleted clips")
                 continue
             challenge = getattr(session, "challenge", None)
             address = f"/challenges/{challenge.pk}" if challenge else f"/challenges/new?merge={session.pk}"
             count = f"{len(session.clips.all())} clips"
-            found[job.pk] = JobSummary(session.title or "Merged clips", count, address, in_use=True)
+            title = f"Merge of {session.title or 'clips'}"
+            found[job.pk] = JobSummary(title, count, address, in_use=True)
         return found
 
     def ended(self, job: Job) -> None:

@@ -235,7 +235,7 @@ class ExportJobs(JobHooks):
         return _may_change_session(job)
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
-        return _subjects(jobs, "Export", lambda job: job.params["layout"].replace("_", " "))
+        return _subjects(jobs, "Export of", lambda job: job.params["layout"].replace("_", " "))
 
     def shown_result(self, job: Job) -> Any:
         return exports.shown_result(job)

@@ -43,11 +43,11 @@ class ProSyncJobs(JobHooks):
         for job in jobs:
             row = rows.get(job.pk)
             if row is None:
-                found[job.pk] = JobSummary("Deleted pro job")
+                found[job.pk] = JobSummary("Pro segments of a deleted run")
             else:
                 count = len(job.segments_data or [])
                 detail = counted(count, "segment")
-                found[job.pk] = JobSummary(row.name, detail, f"/pro?job={job.pk}", in_use=True)
+                found[job.pk] = JobSummary(f"Pro segments of {row.name}", detail, f"/pro?job={job.pk}", in_use=True)
         return found
 
     def ended(self, job: Job) -> None:

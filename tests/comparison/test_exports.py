@@ -66,7 +66,7 @@ class TestAsking:
         assert (job.status, job.owner, job.kind, job.lane) == ("queued", other, exports.EXPORT_KIND, "render")
         assert other_api.get(f"/api/v1/jobs/{job.pk}").json()["result"] is None
         subject = subjects_of([job])[job.pk]
-        assert (subject.title, subject.detail) == ("Export A comparison", "side by side")
+        assert (subject.title, subject.detail) == ("Export of A comparison", "side by side")
 
     def test_the_videos_are_placed_as_they_lie_now(self, api: Api, url: str, session: ComparisonSession) -> None:
         base = url.removesuffix("/export")

@@ -43,6 +43,8 @@ BODIES: dict[tuple[str, str], Any] = {
     ("put", "/playback"): {"state": "playing"},
     ("put", "/offsets"): {"offsets": {"vod-2": 5}, "source": "manual"},
     ("post", "/api/auth/tokens"): {"name": "statistics", "scopes": ["read"], "expires_in": 2_592_000},
+    ("post", "/jobs/clear"): {"until": "2026-11-20T12:00:00Z"},
+    ("post", "/jobs/seen"): {"until": "2026-11-20T12:00:00Z"},
     ("post", "/align"): {"method": "timer_ocr"},
     ("post", "/apply"): {"vod_ids": ["vod-2"]},
     ("post", "/duplicate"): {"name": "Round 7, second look"},

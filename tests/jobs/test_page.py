@@ -1,6 +1,7 @@
 """The page /jobs and the jobs in the admin, without a browser: whose jobs they show, what can be done, and queries."""
 
 import re
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,15 @@ from jobs_app.kinds import icon_of, label_of, registry
 from jobs_app.models import Job, JobStatus, Priority
 from jobs_app.pages import GROUPS, PER_PAGE, STATUSES
 from media_app.videos.services import RENDER_KIND
-from tests.support.factories import make_alignment, make_job, make_session
+from tests.support.factories import (
+    make_alignment,
+    make_analysis,
+    make_job,
+    make_merge,
+    make_pro_job,
+    make_session,
+    make_video,
+)
 from tests.support.pages import html_of
 from vodplatform.accounts.models import User
 from vodplatform.settings.variables import PROJECT_ROOT
@@ -101,6 +110,22 @@ def test_a_job_that_a_session_shows_has_a_link_and_is_not_deleted_alone(browser:
     page = shown(browser)
     assert f'<a href="/compare/{session.session_id}?setup">Align Match 2041, round 7</a>' in page
     assert "delete" not in actions(page, job)
+
+
+def test_a_row_names_the_kind_of_its_job_and_the_object(browser: Client, owner: User) -> None:
+    video = make_video(owner, title="Round 7")
+    make_job(owner, kind="ingest", params={"video_id": str(video.pk)})
+    make_job(owner, kind="normalize", params={"video_id": str(uuid.uuid4())})
+    make_job(owner, kind="comparison.export", params={"session_id": make_session(owner, name="A").pk, "layout": "grid"})
+    make_analysis(owner, name="B")
+    make_job(owner, kind="workout")
+    make_pro_job(owner, name="C")
+    make_merge(owner, count=2, title="D", status="queued")
+    titles = re.findall(r'data-title="([^"]+)"', shown(browser))
+    assert sorted(titles) == [
+        "Export of A", "Highlights of B", "Import of Round 7", "Merge of D", "Playable copy of a deleted video",
+        "Pro segments of C", "Workout of a deleted analysis",
+    ]  # fmt: skip
 
 
 def test_a_failure_says_why_and_what_to_do(browser: Client, owner: User) -> None:

@@ -107,6 +107,10 @@ class User(AbstractUser):
     # Time when the user or an operator asked to delete the account. The hourly cleanup deletes it if it is disabled.
     deletion_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    # Jobs that ended until these times are hidden on the page of jobs, and are not shown at the bell.
+    jobs_cleared_at = models.DateTimeField(null=True, blank=True, editable=False)
+    jobs_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+
     without_admin_scope = False  # whether the user signed in by a token without the scope ``admin``
     may_have_reserved_name = False  # True if an operator chooses the name: operators may use reserved names
 

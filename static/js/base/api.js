@@ -279,6 +279,10 @@ export const listLibraryFiles = (
 export const listJobs = (/** @type {number} */ limit) => get(`/api/v1/jobs?limit=${limit}`);
 export const changeJob = (/** @type {string} */ job, /** @type {"cancel"|"pause"|"resume"|"retry"} */ change) =>
   post(`/api/v1/jobs/${job}/${change}`);
+/** @param {string|null} [until] Time up to which jobs are cleared; now if omitted. */
+export const clearJobs = (until) => post("/api/v1/jobs/clear", { until });
+export const listUnseenJobs = () => get("/api/v1/jobs/unseen");
+export const markJobsSeen = (/** @type {string} */ until) => post("/api/v1/jobs/seen", { until });
 export const deleteJob = (/** @type {string} */ job) => remove(`/api/v1/jobs/${job}`);
 export const readJob = (/** @type {string} */ job) => get(`/api/v1/jobs/${job}`);
 export const cancelJob = (/** @type {string} */ job) => post(`/api/v1/jobs/${job}/cancel`);

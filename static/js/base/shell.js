@@ -1,5 +1,6 @@
 // Controls of all pages: theme switch, account menu, and banners for a lost connection or an ended session.
 
+import "./bell.js";
 import { listDrafts } from "./drafts.js";
 import { showToast } from "./notice.js";
 import { askAboutDrafts } from "./sign-out.js";

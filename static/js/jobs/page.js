@@ -1,6 +1,6 @@
 // The jobs page.
 
-import { ApiError, changeJob, deleteJob, fetchFragment } from "../base/api.js";
+import { ApiError, changeJob, clearJobs, deleteJob, fetchFragment } from "../base/api.js";
 import { copyWithFeedback } from "../base/clipboard.js";
 import { openView, questionView } from "../base/dialog.js";
 import { readPageData, requireElement, setText } from "../base/dom.js";
@@ -50,7 +50,8 @@ function compareJobs({ jobs }) {
 function applyChange(job, revision) {
   if (rows.change(job, revision)) return;
   const fits = watch.first_page && watch.statuses.includes(job.status) && (!watch.kind || watch.kind === job.kind);
-  if (!fits || unseen.has(job.id) || Date.parse(job.created_at) < rows.newest) return;
+  const isCleared = job.finished_at && Date.parse(job.finished_at) <= Date.parse(watch.cleared_until);
+  if (!fits || isCleared || unseen.has(job.id) || Date.parse(job.created_at) < rows.newest) return;
   unseen.add(job.id);
   showNews();
 }
@@ -85,6 +86,19 @@ async function reloadList() {
     drawProblem(errorView("The list could not be loaded.", error, reloadList));
   } finally {
     list.removeAttribute("aria-busy");
+  }
+}
+
+/** Clear the finished jobs, or undo that. @param {string|null} [until] */
+async function clearFinished(until) {
+  try {
+    const { previous } = await clearJobs(until);
+    await reloadList();
+    showParts(await rows.options.load([]));
+    if (until === undefined)
+      showToast("Finished jobs cleared.", "ok", { label: "Undo", run: () => clearFinished(previous) });
+  } catch (error) {
+    showToast(explainError(error), "bad");
   }
 }
 
@@ -155,5 +169,6 @@ list.addEventListener("click", (/** @type {MouseEvent} */ event) => {
   else performAct(row, act);
 });
 news.addEventListener("click", reloadList);
+requireElement("[data-clear]").addEventListener("click", () => clearFinished());
 const kinds = requireElement("[data-kinds]");
 kinds.addEventListener("change", () => kinds.requestSubmit());

@@ -611,7 +611,7 @@ function watchJob(job) {
   watched = job;
   percent = 0;
   live?.close();
-  const updates = watchJobs({ id: job, onJob: onJobChanged });
+  const updates = watchJobs({ id: job, onJob: onJobChanged, onGone: () => updates.close() });
   live = updates;
   let wasHeard = "";
 

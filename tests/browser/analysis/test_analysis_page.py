@@ -622,7 +622,7 @@ def test_data_is_saved_and_a_failed_cut_said(open_page: OpenPage, backstage: Bac
     page.keyboard.press("Escape")
 
     ended = {"id": "x", "status": "failed", "progress": 0, "message": "", "error": {"message": "The disk is full."}}
-    page.route(re.compile("/api/v1/jobs/[^?]*$"), lambda route: route.fulfill(json=ended))
+    page.route(f"**/api/v1/jobs/{reel_job}", lambda route: route.fulfill(json=ended))
     page.reload()
     expect(page.get_by_role("alert")).to_have_text("The reel was not changed. The disk is full.")
     page.get_by_role("link", name="Edit reel").click()

@@ -124,6 +124,61 @@ def test_each_status_has_icon_word_and_time_and_filters_narrow(open_page: OpenPa
     expect(row(page, jobs["Queued"])).to_be_visible()
 
 
+def test_finished_jobs_are_cleared_and_come_back(open_page: OpenPage, backstage: Backstage) -> None:
+    page = open_page("/jobs")
+    clear = page.get_by_role("button", name="Clear finished")
+    expect(clear).to_be_hidden()
+    done = backstage.make(owner=ACCOUNT, status="completed", name="Match 2041")
+    running = backstage.make(owner=ACCOUNT, status="processing", name="Match 2042")
+    page.reload()
+    wait_live(page)
+    clear.click()
+    expect(row(page, done)).to_have_count(0)
+    expect(row(page, running)).to_be_visible()
+    expect(clear).to_be_hidden()
+    expect(page.get_by_role("link", name="Finished 0")).to_be_visible()
+    expect(page.locator("[data-news]")).to_be_hidden()
+    page.get_by_role("link", name="Show cleared jobs").click()
+    expect(row(page, done)).to_be_visible()
+    expect(row(page, running)).to_have_count(0)
+
+    page.goto("/jobs")
+    wait_live(page)
+    backstage.complete(job=running)
+    expect(status(page, running)).to_have_text("Completed")
+    clear.click()
+    expect(page.get_by_role("heading", name="No jobs to show")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(row(page, running)).to_be_visible()
+    expect(row(page, done)).to_have_count(0)
+    expect(clear).to_be_visible()
+
+
+def test_the_bell_lists_what_ended_meanwhile_until_it_was_opened(open_page: OpenPage, backstage: Backstage) -> None:
+    for number in range(2):
+        backstage.make(owner=ACCOUNT, status="completed", name=f"Match {number}")
+    page = open_page("/compare")
+    bell = page.get_by_role("button", name="Results: 2 jobs ended")
+    expect(bell).to_have_text("2")
+    bell.focus()
+    page.keyboard.press("Enter")
+    menu = page.get_by_role("menu", name="Results")
+    expect(menu.get_by_role("menuitem")).to_have_text(
+        [re.compile("Align Match 1.*Completed"), re.compile("0"), "All jobs"]
+    )
+    expect(menu.get_by_role("menuitem").first).to_be_focused()
+    assert axe_findings(page) == []
+    page.keyboard.press("Escape")
+    bell = page.locator("[data-bell]")
+    expect(bell).to_be_focused()
+    expect(bell).to_have_accessible_name("Results")
+    page.reload()
+    bell.click()
+    expect(menu.get_by_role("menuitem")).to_have_text(["No new results. Show all jobs"])
+    menu.get_by_role("menuitem").click()
+    page.wait_for_url("**/jobs")
+
+
 def refuse_once(page: Page, pattern: str, seconds: int) -> list[float]:
     """Answer the first of these calls with 429; return when each was made."""
     calls: list[float] = []

@@ -675,11 +675,14 @@ def test_captions_and_chapters_are_used(open_page: OpenPage, video: dict[str, An
 def test_a_moderator_publishes_a_video_of_the_library_with_its_captions_and_chooses_its_picture(
     open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]
 ) -> None:
-    own = shelf.taken_in(program, recordings[0].path, title="The final", tags='["lan"]')["id"]
+    video = shelf.taken_in(program, recordings[0].path, title="The final", tags='["lan"]')
+    own = video["id"]
     captions = {"video_id": own, "kind": "captions", "language": "sl", "content": CAPTIONS}
     program.call("POST", "/api/v1/text-tracks", captions)
     page = open_page("/library", session=backstage.person_session(name="mira", role="moderator"))
-    backstage.change_video(video=own, owner_id=page.request.get("/api/v1/me").json()["id"])
+    moderator = page.request.get("/api/v1/me").json()["id"]
+    backstage.change_video(video=own, owner_id=moderator)
+    backstage.change(job=video["job_id"], owner_id=moderator)
     page.goto(f"/watch/{own}")
     wait_loaded(page)
     choose_action(page, "Publish to the catalogue…")
