@@ -23,7 +23,7 @@ from media_app.catalogue.models import CrdtOperation
 from media_app.catalogue.operations import Incoming, InvalidOperation
 from media_app.videos import text_rules
 from media_app.videos.models import Video, VideoQuerySet
-from media_app.videos.serializers import MessageSerializer, VideoSerializer, with_answer_data
+from media_app.videos.serializers import MessageSerializer, VideoSerializer, show_page, with_answer_data
 from vodplatform.accounts.models import User
 from vodplatform.accounts.viewsets import ApiViewSet, CanReadCatalogue
 from vodplatform.core.api.idempotency import idempotent
@@ -92,9 +92,7 @@ class VideoViewSet(CatalogueViewSet):
         form.is_valid(raise_exception=True)
         query = form.validated_data
         videos, total = page_of(request.user, query)
-        page, limit = query["page"], query["limit"]
-        pagination = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
-        return Response({"videos": [VideoSerializer.show(video) for video in videos], "pagination": pagination})
+        return Response(show_page(videos, query, total))
 
     @extend_schema(
         operation_id="videos_create",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count
@@ -17,11 +18,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from media_app.catalogue.crdt import FIELDS, OperationType
+from media_app.catalogue.listing import page_of
 from media_app.catalogue.models import SERVER, CrdtOperation, ReportReason
+from media_app.catalogue.serializers import CatalogueQuerySerializer
 from media_app.videos.models import IS_DELETED_FROM_CATALOGUE, MAX_TAG_LENGTH, MAX_TAGS, Video, VideoStatus
-from media_app.videos.serializers import MAX_DESCRIPTION
+from media_app.videos.pages import first_answer
+from media_app.videos.serializers import MAX_DESCRIPTION, show_page
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.core.api.fields import validate_query
 from vodplatform.core.errors import error_response
 
 CATEGORIES_SHOWN = 100
@@ -63,8 +68,17 @@ def catalogue(request: HttpRequest) -> HttpResponse:
             "reasons": [[value, label] for value, label in ReportReason.choices],
             **(_limits(user) if isinstance(user, User) and user.is_moderator else {}),
         },
+        **first_answer(request, _list),
     }
     return render(request, "catalogue/index.html", context)
+
+
+def _list(user: User | AnonymousUser, values: dict[str, str]) -> dict[str, Any]:
+    status = values.pop("status", "") if _is_moderator(user) else ""
+    chosen = {"hidden": "true"} if status == "hidden" else {"status": status}
+    query = validate_query(CatalogueQuerySerializer, values | chosen)
+    videos, total = page_of(user, query)
+    return show_page(videos, query, total)
 
 
 @require_safe

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.db.models.functions import Lower
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -17,16 +16,12 @@ from media_app.uploads.protocols.multipart import received_uploads
 from media_app.videos import serializers as s
 from media_app.videos import services
 from media_app.videos.fields import clean_tags, clean_title
+from media_app.videos.listing import list_library
 from media_app.videos.media_urls import shown
 from media_app.videos.models import Video, VideoQuerySet, VideoScope
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
-
-# Columns for each sort order of the library; videos with equal values are sorted newest first.
-ORDERS: dict[str, tuple[Any, ...]] = {
-    "newest": (), "title": (Lower("title"),), "longest": ("-duration",), "largest": ("-file_size",),
-}  # fmt: skip
 
 
 @extend_schema(tags=["Library"])
@@ -48,15 +43,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     )
     def list(self, request: Request) -> Response:
         """List the caller's own videos, newest first unless ``order`` is set; in the bin, last deleted first."""
-        query = self.read_query(s.LibraryQuerySerializer)
-        rows = Video.objects.in_bin() if query["bin"] else Video.objects.private()
-        videos = filter_videos(rows.filter(owner=self.user).with_state(), query)
-        page, limit, total = query["page"], query["limit"], videos.count()
-        newest = ("-deleted_at", "-id") if query["bin"] else ("-created_at", "-id")
-        videos = videos.order_by(*ORDERS[query["order"]], *newest)
-        found = s.with_answer_data(videos)[(page - 1) * limit : page * limit]
-        pagination = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
-        return Response({"videos": [s.VideoSerializer.show(video) for video in found], "pagination": pagination})
+        return Response(list_library(self.user, self.read_query(s.LibraryQuerySerializer)))
 
     @extend_schema(
         operation_id="library_upload",
@@ -176,13 +163,3 @@ def _metadata(form: Any) -> dict[str, Any]:
     if tags:
         found["tags"] = clean_tags(tags[0] if isinstance(tags, list) and len(tags) == 1 else tags)
     return found
-
-
-def filter_videos(videos: VideoQuerySet, query: dict[str, Any]) -> VideoQuerySet:
-    if "search" in query:
-        videos = videos.containing(query["search"])
-    if "status" in query:
-        videos = videos.filter(state=query["status"])  # type: ignore[misc]
-    if "tag" in query:
-        videos = videos.tagged(query["tag"])
-    return videos

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -16,12 +17,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+from rest_framework.exceptions import ValidationError
 
+from media_app.videos.listing import list_library
 from media_app.videos.models import Video, VideoScope, VideoStatus
 from media_app.videos.recordings import notes_of
+from media_app.videos.serializers import LibraryQuerySerializer, VideoSerializer, with_answer_data
 from media_app.videos.services import uses_of
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.core.api.fields import validate_query
 from vodplatform.core.errors import error_response
 from vodplatform.core.web.context_processors import navigation
 
@@ -34,6 +39,8 @@ STATUSES: dict[str, tuple[str, str]] = {
 }
 ORDERS = {"": "Newest first", "title": "Name", "longest": "Longest first", "largest": "Largest first"}
 TAGS_SHOWN = 30
+PAGE_LENGTH = 24  # number of videos that the scripts of the library and catalogue load at a time
+LIST_PARAMETERS = ("search", "status", "tag", "order", "category", "featured", "page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,32 @@ def _library(request: HttpRequest, template: str) -> HttpResponse:
         "search": request.GET.get("search", "")[:200],
         "bin_days": math.ceil(settings.BIN_DAYS),
     }
+    if template == "library/index.html":
+        context |= first_answer(request, _list)
     return render(request, template, context)
+
+
+def _list(user: User, values: dict[str, str]) -> dict[str, Any]:
+    in_bin = {"status": "", "bin": "true"} if values.get("status") == "bin" else {}
+    return list_library(user, validate_query(LibraryQuerySerializer, values | in_bin))
+
+
+def first_answer(request: HttpRequest, find: Callable[[Any, dict[str, str]], dict[str, Any]]) -> dict[str, Any]:
+    """Return the part of a template's context that holds the list of videos with the page's filters.
+
+    The page's script shows ``answer`` without a request of its own. Browsers without JavaScript show it as a table with
+    links to the other pages of the list (``previous`` and ``next``). find: returns the API's response for a user
+    and the parameters of the query string. If it refuses a parameter, ``answer`` is None, and the script asks the API.
+    """
+    values = {name: value for name, value in request.GET.items() if name in LIST_PARAMETERS}
+    try:
+        answer = find(request.user, values | {"limit": str(PAGE_LENGTH)})
+    except ValidationError:
+        return {"answer": None}
+    page, pages = answer["pagination"]["page"], answer["pagination"]["totalPages"]
+    around = {"previous": page - 1 if page > 1 else 0, "next": page + 1 if page < pages else 0}
+    links = {name: f"?{urlencode(values | {'page': number})}" for name, number in around.items() if number}
+    return {"answer": answer, **links}
 
 
 def _statuses(videos: QuerySet[Video], binned: int, current: str) -> list[Choice]:
@@ -112,7 +144,7 @@ def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
     Anonymous visitors are sent to the sign-in page even if the video does not exist.
     """
     user = request.user
-    video = Video.objects.visible_to(user).filter(pk=video_id).select_related("owner").first()
+    video = with_answer_data(Video.objects.visible_to(user)).filter(pk=video_id).select_related("owner").first()
     if video is None:
         if not user.is_authenticated:
             return redirect_to_login(request.get_full_path())
@@ -133,6 +165,7 @@ def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
     }
     uses = uses_of([video], user) if isinstance(user, User) else []
     context = {"video": video, "facts": facts, "listed": is_listed, "uses": uses, "notes": notes_of(video)}
+    context["video_url"] = VideoSerializer.show(video)["video_url"]
     context["bin_days"] = math.ceil(settings.BIN_DAYS)
     if is_listed:
         context["nav_items"] = navigation(request, "/catalogue")

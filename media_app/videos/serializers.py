@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -315,6 +315,16 @@ class RenditionAnswerSerializer(serializers.Serializer[dict[str, Any]]):
     ok = serializers.BooleanField()
     job_id = serializers.UUIDField(allow_null=True)
     rendition = RenditionSerializer(allow_null=True)
+
+
+def show_page(videos: Iterable[Video], query: dict[str, Any], total: int) -> dict[str, Any]:
+    """Return the response of a list: one page of videos, and the number of videos and pages.
+
+    query: the valid values of :class:`PageQuerySerializer`; videos: loaded by :func:`with_answer_data`.
+    """
+    page, limit = query["page"], query["limit"]
+    pagination = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
+    return {"videos": [VideoSerializer.show(video) for video in videos], "pagination": pagination}
 
 
 def with_answer_data(videos: VideoQuerySet) -> VideoQuerySet:

@@ -1,6 +1,6 @@
 // The infinite list of the library, catalogue and challenges pages, with filters in the URL.
 
-import { debounce, requireElement, setText } from "./dom.js";
+import { debounce, readPageData, requireElement, setText } from "./dom.js";
 import { formatCount } from "./format.js";
 import { matchKeys, listenForKeys } from "./keys.js";
 import { errorView } from "./notice.js";
@@ -26,6 +26,7 @@ const TRIES = 3;
  * @property {(part: (name: string) => string) => Record<string, any>} queryOf Reads the filters from the
  * URL's parameters.
  * @property {(query: any, page: {page: number, limit: number}, signal: AbortSignal) => Promise<Answer>} ask
+ * @property {Answer|null} [first] The first page, if the server has sent it with the HTML page.
  * @property {(item: any) => ListCard} card
  * @property {(card: any) => void} [added]
  * @property {(items: any[]) => any[]} [ofThisList] Removes items created after the first page was loaded.
@@ -328,7 +329,11 @@ export class EndlessList {
   async begin() {
     const left = history.state?.left;
     this.drawFilters();
-    await this.reload();
+    const first = this.options.first;
+    if (first?.pagination.page === 1 && first.pagination.limit === LIMIT) {
+      this.show(first);
+      this.drawMore();
+    } else await this.reload();
     if (!left) return;
     for (
       let before = -1;
@@ -347,6 +352,12 @@ export class EndlessList {
  */
 export function toAnswer({ videos, pagination }) {
   return { items: videos, pagination };
+}
+
+/** Read the first page of the list from the HTML page; null if the server could not list it. @returns {Answer|null} */
+export function readFirstAnswer() {
+  const answer = readPageData("answer");
+  return answer && toAnswer(answer);
 }
 
 /**

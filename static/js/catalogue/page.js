@@ -2,7 +2,7 @@
 
 import { ApiError } from "../base/api.js";
 import { requireElement, readPageData, setText } from "../base/dom.js";
-import { EndlessList, LIMIT, toAnswer, nothingFoundView } from "../base/infinite-list.js";
+import { EndlessList, LIMIT, nothingFoundView, readFirstAnswer, toAnswer } from "../base/infinite-list.js";
 import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
 import { explainError, showToast } from "../base/notice.js";
@@ -31,6 +31,7 @@ const list = new EndlessList({
   }),
   noun: "video",
   ask: async (query, page, signal) => toAnswer(await listCatalogue({ ...toQueryParameters(query), ...page }, signal)),
+  first: readFirstAnswer(),
   card: (video) => new Card(video, viewer, openMenu),
   added: (card) => {
     fresh.delete(card.video.id);

@@ -3,7 +3,7 @@
 import { ApiError, fetchFragment, readAccount } from "../base/api.js";
 import { debounce, requireElement, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
-import { EndlessList, LIMIT, toAnswer, nothingFoundView } from "../base/infinite-list.js";
+import { EndlessList, LIMIT, nothingFoundView, readFirstAnswer, toAnswer } from "../base/infinite-list.js";
 import { watchJobs } from "../base/job-updates.js";
 import { toggleMenu } from "../base/menu.js";
 import { showToast } from "../base/notice.js";
@@ -59,6 +59,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
   queryOf: (part) => ({ search: part("search"), status: part("status"), tag: part("tag"), order: part("order") }),
   noun: "video",
   ask: async (query, page, signal) => toAnswer(await listVideos(toQueryParameters(query, page), signal)),
+  first: readFirstAnswer(),
   card: (video) =>
     video.deleted_at
       ? new BinCard(video, {
