@@ -10,6 +10,8 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
+from django.db.models import F
+from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -29,6 +31,8 @@ from vodplatform.accounts.models import User
 
 PER_PAGE = 50
 MAX_SEARCH = 200
+# Expression that each sortable column of the list is sorted by.
+SORT_COLUMNS = {"name": Lower("name"), "creator": Lower("owner__username"), "changed": F("updated_at")}
 COPIES_COOKIE = "copies"  # cookie written by static/js/comparison/proxies.js
 
 
@@ -39,7 +43,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
     With ``?new``, render the choice of videos for a new one. With ``?new&start``, redirect to the user's comparison of
     these videos if there is one, so that no second alignment of the same videos starts. ``?search=`` filters by words.
-    ``?archived`` lists archived comparisons.
+    ``?archived`` lists archived comparisons. ``?order=`` names a column of ``SORT_COLUMNS``, with ``-`` for descending.
     """
     check_enabled()
     if "new" in request.GET:
@@ -50,7 +54,11 @@ def index(request: HttpRequest) -> HttpResponse:
     sessions = visible.with_role(user).with_mentions(user).filter(archived_at__isnull=not is_archived)
     sessions = sessions.found_by(search)
     sessions = sessions.select_related("owner").prefetch_related("vods__video")
-    page = Paginator(sessions.order_by("-updated_at", "-session_id"), PER_PAGE).get_page(request.GET.get("page"))
+    order = request.GET.get("order", "")
+    order = order if order.removeprefix("-") in SORT_COLUMNS else "-changed"
+    column = SORT_COLUMNS[order.removeprefix("-")]
+    sorting = [column.desc() if order.startswith("-") else column.asc(), "-updated_at", "-session_id"]
+    page = Paginator(sessions.order_by(*sorting), PER_PAGE).get_page(request.GET.get("page"))
     pictures = posters_of(list(page.object_list))
     rows = [
         {
@@ -65,6 +73,9 @@ def index(request: HttpRequest) -> HttpResponse:
         }
         for session in page.object_list
     ]
+    filters = {"search": search} if search else {}
+    if is_archived:
+        filters["archived"] = ""
     pages = {
         "previous": page.previous_page_number() if page.has_previous() else None,
         "next": page.next_page_number() if page.has_next() else None,
@@ -75,10 +86,21 @@ def index(request: HttpRequest) -> HttpResponse:
         "pages": pages,
         "search": search,
         "is_archived": is_archived,
-        "query": urlencode({"search": search} if search else {}) + ("&archived" if is_archived else ""),
+        "query": urlencode(filters | {"order": order}),
+        "order": order if "order" in request.GET else "",
+        "columns": {name: _column(name, order, filters) for name in SORT_COLUMNS},
         "has_any": bool(rows) or visible.exists(),
     }
     return render(request, "comparison/index.html", context)
+
+
+def _column(name: str, order: str, filters: dict[str, str]) -> dict[str, str]:
+    """Return a column header's link, which sorts by the column or reverses the order, and its ``aria-sort`` value."""
+    is_current, is_descending = order.removeprefix("-") == name, order.startswith("-")
+    # The first click on "Changed" lists the newest first; on the other columns, from A to Z.
+    following = (f"-{name}" if not is_descending else name) if is_current else {"changed": "-changed"}.get(name, name)
+    sort = ("descending" if is_descending else "ascending") if is_current else ""
+    return {"href": f"/compare?{urlencode(filters | {'order': following})}", "sort": sort}
 
 
 @require_POST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from unittest.mock import patch
 
@@ -16,8 +17,10 @@ from sessions_app.comparison import duplicating, services
 from sessions_app.comparison.admin import NOT_SHOWN, NOT_SHOWN_OF_VOD, ComparisonSessionAdmin, VodInline
 from sessions_app.comparison.duplicating import NOT_COPIED, NOT_COPIED_OF_VOD, duplicate_session
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
+from tests.contract.places import browser
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_session, make_video
+from tests.support.pages import html_of
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records.columns import column_names, column_values
@@ -233,3 +236,35 @@ def test_the_admin_shows_every_column_or_lists_it_as_not_shown() -> None:
 def test_a_column_that_does_not_exist_cannot_be_left_out() -> None:
     with pytest.raises(ValueError, match="ComparisonVod has no offsett"):
         column_names(ComparisonVod, {"offsett"})
+
+
+@pytest.mark.parametrize(("query", "listed"), [
+    ("", ["beta", "Alpha", "Gamma"]), ("order=-changed", ["beta", "Alpha", "Gamma"]),
+    ("order=changed", ["Gamma", "Alpha", "beta"]), ("order=name", ["Alpha", "beta", "Gamma"]),
+    ("order=-name", ["Gamma", "beta", "Alpha"]), ("order=creator", ["beta", "Alpha", "Gamma"]),
+    ("order=password", ["beta", "Alpha", "Gamma"]), ("order=name&search=a&archived", []),
+])  # fmt: skip
+def test_the_page_lists_comparisons_sorted_by_a_column(owner: User, query: str, listed: list[str]) -> None:
+    for name in ("Gamma", "Alpha", "beta"):
+        make_session(owner, name=name)
+    response = browser(owner).get(f"/compare?{query}", headers={"Accept": "text/html"})
+    assert [row["name"] for row in response.context["sessions"]] == listed
+
+
+def test_a_column_header_links_to_its_order_and_then_to_the_reverse(owner: User) -> None:
+    make_session(owner, name="Final")
+
+    def headers(query: str) -> dict[str, tuple[str, str]]:
+        page = html_of(browser(owner).get(f"/compare?{query}"))
+        found = re.findall(
+            r"<th[^>]*?(?:aria-sort=\"(\w+)\")?\s*>\s*<a class=\"sorts\" href=\"([^\"]*)\">([^<]*)", page
+        )
+        return {label: (sort, href.replace("&amp;", "&")) for sort, href, label in found}
+
+    assert headers("search=fin") == {
+        "Name": ("", "/compare?search=fin&order=name"), "Created by": ("", "/compare?search=fin&order=creator"),
+        "Changed": ("descending", "/compare?search=fin&order=changed"),
+    }  # fmt: skip
+    assert headers("order=name")["Name"] == ("ascending", "/compare?order=-name")
+    assert headers("order=-name")["Name"] == ("descending", "/compare?order=name")
+    assert headers("order=name")["Changed"] == ("", "/compare?order=-changed")
