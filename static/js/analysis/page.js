@@ -9,7 +9,7 @@ import { openDeleteDialog } from "./delete-dialog.js";
 import { Follower } from "./status-updates.js";
 import { openRequestForm } from "./request-form.js";
 import { Row } from "./analysis-row.js";
-import { Uploads } from "./upload-rows.js";
+import { showUploads } from "./uploads.js";
 import { isLive, KINDS, getStatus } from "./labels.js";
 import { emptyView, itemViews } from "./views.js";
 
@@ -46,7 +46,7 @@ const follower = new Follower({
   },
 });
 
-const uploads = new Uploads(requireElement("[data-uploads]"), facts.max_upload_bytes, onArrived);
+const uploads = showUploads(requireElement("[data-uploads]"), facts.max_upload_bytes, onArrived);
 
 const readKind = () => new URL(location.href).searchParams.get("kind") ?? "";
 

@@ -4,80 +4,42 @@ import { readAccount } from "../base/api.js";
 import { requireElement, setText } from "../base/dom.js";
 import { formatCount } from "../base/format.js";
 import { watchJobs } from "../base/job-updates.js";
-import { explainError, showToast } from "../base/notice.js";
+import { showToast } from "../base/notice.js";
 import { html, iconView, mount } from "../base/view.js";
-import {
-  formatBytes,
-  INGEST,
-  isFromPages,
-  listLiveUploads,
-  parseTags,
-  readVideo,
-  formatRoundBytes,
-} from "../videos/api.js";
+import { formatBytes, INGEST, parseTags, readVideo, formatRoundBytes } from "../videos/api.js";
 import { compareAddress, stayIfOffline } from "../videos/compare-link.js";
-import { askToCancel } from "./cancel-upload.js";
-import { ASK_AFTER, STATE_HOLDS, openUploadChannel, toUploadState } from "./tab-channel.js";
 import { takeChosen, pickFiles } from "./file-picker.js";
 import { acceptDrops, describeUnreadable } from "./drop-zone.js";
-import { deleteHandle, readHandle, listHandles } from "./file-handles.js";
-import { Row } from "./upload-row.js";
-import { describeTooLarge, startWaiting, Transfer } from "./transfer.js";
+import { describeTooLarge, Transfer } from "./transfer.js";
+import { UploadRows } from "./upload-rows.js";
 
-/**
- * @typedef {import("./file-picker.js").Chosen} Chosen
- * @typedef {import("./upload-row.js").RowAct} RowAct
- * @typedef {import("./tab-channel.js").Going} Going
- */
+/** @typedef {import("./file-picker.js").Chosen} Chosen */
 
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const UNDER_WAY = new Set(["waiting", "sending", "paused", "offline", "elsewhere", "processing"]);
 const NEEDS_YOU = new Set(["refused", "failed", "unfinished"]);
-const TITLE = document.title;
 
 /** @type {HTMLInputElement} */ const input = requireElement("#files");
 const pauseAll = requireElement("[data-pause-all]");
 const drawPauseAll = mount(pauseAll);
 
-/** Rows of the uploads, in the order of the list. @type {Map<Transfer, Row>} */ const rows = new Map();
-/** Latest state of uploads in other tabs, by upload id. @type {Map<string, {at: number, going: Going}>} */
-const elsewhere = new Map();
 /** Latest message of each job. @type {Map<string, any>} */ const heard = new Map();
 /** @type {import("../../../docs/openapi").Me|null} */ let account = null;
 /** Name of another user who signed in after this page loaded. Uploads pause: they would go to that user's library. */
 let stranger = "";
 
-const channel = openUploadChannel({
-  onAsk: publishState,
-  onAct: (id, act) => {
-    const transfer = listTransfers().find((one) => one.uploadId === id);
-    if (!transfer) return;
-    if (act === "cancelled") {
-      transfer.wasCancelled();
-      onStopped(transfer);
-    } else if (act === "pause" && transfer.isGoing) transfer.pause();
-    else if (act === "resume" && transfer.file) transfer.resume();
-  },
-  onState: (files) => {
-    for (const file of files) {
-      if (file.state === "stopped") elsewhere.delete(file.id);
-      else elsewhere.set(file.id, { at: Date.now(), going: file.state });
-      const transfer = listTransfers().find((one) => one.uploadId === file.id && !one.file);
-      if (!transfer) continue;
-      transfer.sent = Math.max(transfer.sent, file.sent);
-      transfer.sentElsewhere(isElsewhere(file.id), file.state);
-      if (file.state === "stopped") fetchUnfinished();
-    }
-  },
+const rows = new UploadRows({
+  list: requireElement("[data-list]"),
+  nextFocus: () => input,
+  purpose: "library",
+  onState: onStateChanged,
+  onDrawn: drawSummary,
+  replace: (_, chosen) => addFiles([chosen]),
+  onStopped: showStorage,
+  beforeRetry: showStorage,
+  isHeld: () => stranger !== "",
+  tags: () => parseTags(requireElement("#tags").value),
 });
-
-const listTransfers = () => [...rows.keys()];
-
-/** Milliseconds since another tab has reported an upload. @param {string} id */
-const getSilence = (id) => Date.now() - (elsewhere.get(id)?.at ?? 0);
-
-/** @param {string} id */
-const isElsewhere = (id) => getSilence(id) < STATE_HOLDS;
 
 // New files
 
@@ -85,9 +47,9 @@ const isElsewhere = (id) => getSilence(id) < STATE_HOLDS;
 async function addFiles(files) {
   await limitsKnown;
   for (const { file, handle } of files) {
-    const waiting = listTransfers().find((one) => ["unfinished", "elsewhere"].includes(one.state) && one.fits(file));
+    const waiting = rows.transfers.find((one) => ["unfinished", "elsewhere"].includes(one.state) && one.fits(file));
     if (waiting?.state === "unfinished") waiting.giveFile(file, handle);
-    else if (waiting || listTransfers().some((one) => isSame(one, file)))
+    else if (waiting || rows.transfers.some((one) => isSame(one, file)))
       showToast(`“${file.name}” is already in the list.`, "warn");
     else {
       const { name, size } = file;
@@ -96,7 +58,7 @@ async function addFiles(files) {
       const advice = "If the file is still being recorded or copied, add it again afterwards.";
       if (limit && size > limit) transfer.refuse("too_large", ...describeTooLarge(limit));
       else if (size === 0) transfer.refuse("empty", "Empty file", advice);
-      showTransfer(transfer);
+      rows.add(transfer);
     }
   }
 }
@@ -108,111 +70,7 @@ function isSame(transfer, file) {
 }
 
 /** @param {Transfer} transfer */
-function showTransfer(transfer) {
-  const row = new Row(transfer, (act) => performAct(transfer, act));
-  rows.set(transfer, row);
-  transfer.isElsewhere = isElsewhere;
-  transfer.addEventListener("change", () => onChanged(transfer));
-  requireElement("[data-list]").append(row.element);
-  onChanged(transfer);
-}
-
-/** @param {Transfer} transfer */
-function forgetTransfer(transfer) {
-  const row = rows.get(transfer);
-  if (!row) return;
-  const next = /** @type {HTMLElement|null} */ (row.element.nextElementSibling ?? row.element.previousElementSibling);
-  const hadFocus = row.element.contains(document.activeElement);
-  rows.delete(transfer);
-  row.element.remove();
-  if (hadFocus || document.activeElement === document.body) (next ?? input).focus();
-  drawSummary();
-  scheduleTransfers();
-}
-
-// Actions
-
-/** @param {Transfer} transfer @param {RowAct} act */
-async function performAct(transfer, act) {
-  if (act === "pause") transfer.pause();
-  else if (act === "resume" || act === "try") transfer.resume();
-  else if (act === "again") {
-    await showStorage();
-    if (!stranger) transfer.resume();
-  } else if (act === "cancel") askToCancel(transfer.name, transfer.sent, () => stopTransfer(transfer));
-  else if (act === "remove") forgetTransfer(transfer);
-  else if (act === "reopen") {
-    if (await transfer.reopen(true)) return;
-    transfer.handle = null;
-    rows.get(transfer)?.remark("The file could not be opened. Choose it again to continue.");
-  } else if (act === "choose") chooseFileFor(transfer);
-}
-
-/**
- * Let the user choose a file: for an unfinished upload, the same file again; after a refusal, another file.
- * @param {Transfer} transfer
- */
-async function chooseFileFor(transfer) {
-  const [chosen] = await pickFiles(false, describeUnreadable);
-  if (!chosen) return;
-  if (transfer.state === "refused") {
-    forgetTransfer(transfer);
-    return addFiles([chosen]);
-  }
-  if (transfer.fits(chosen.file)) return transfer.giveFile(chosen.file, chosen.handle);
-  const [other, own] = [chosen.file, transfer].map(({ name, size }) => `“${name}” (${formatBytes(size)})`);
-  rows.get(transfer)?.remark(`${other} is a different file. To continue this upload, choose ${own}.`);
-}
-
-/** @param {Transfer} transfer */
-async function stopTransfer(transfer) {
-  try {
-    if (await transfer.cancel()) onStopped(transfer);
-  } catch (error) {
-    showToast(`The upload of “${transfer.name}” could not be cancelled. ${explainError(error)}`, "bad");
-  }
-}
-
-/** @param {Transfer} transfer */
-function onStopped(transfer) {
-  publishEnd(transfer);
-  forgetTransfer(transfer);
-  showStorage();
-}
-
-// Queue
-
-function scheduleTransfers() {
-  if (!stranger) startWaiting(listTransfers(), parseTags(requireElement("#tags").value));
-}
-
-let drawing = false;
-/** @type {Set<Transfer>} */ const toDraw = new Set();
-/** @type {WeakMap<Transfer, string>} */ const was = new WeakMap();
-
-/** @param {Transfer} transfer */
-function onChanged(transfer) {
-  toDraw.add(transfer);
-  if (was.get(transfer) !== transfer.state) {
-    was.set(transfer, transfer.state);
-    onStateChanged(transfer);
-  }
-  if (drawing) return;
-  drawing = true;
-  // Limit redraws by a timer: progress events are frequent, and hidden pages get no animation frames.
-  setTimeout(() => {
-    drawing = false;
-    for (const one of toDraw) rows.get(one)?.draw();
-    toDraw.clear();
-    drawSummary();
-  }, 100);
-}
-
-/** @param {Transfer} transfer */
 function onStateChanged(transfer) {
-  queueMicrotask(scheduleTransfers);
-  if (["processing", "ready", "refused", "failed"].includes(transfer.state)) publishEnd(transfer);
-  else if (transfer.isGoing || transfer.state === "paused") publishState();
   if (transfer.error?.type === "stopped_elsewhere") showStorage();
   if (transfer.state === "processing" || transfer.state === "ready") {
     showStorage();
@@ -221,20 +79,10 @@ function onStateChanged(transfer) {
   }
 }
 
-function publishState() {
-  const files = listTransfers().filter((one) => one.uploadId && one.file && (one.isGoing || one.state === "paused"));
-  if (files.length) channel.tell(files.map((one) => toUploadState(one)));
-}
-
-/** @param {Transfer} transfer */
-function publishEnd(transfer) {
-  if (transfer.uploadId) channel.tell([toUploadState(transfer, "stopped")]);
-}
-
 // Summary
 
-function drawSummary() {
-  const transfers = listTransfers();
+/** @param {Transfer[]} transfers */
+function drawSummary(transfers) {
   requireElement("[data-panel]").hidden = transfers.length === 0;
   const count = (/** @type {(one: Transfer) => boolean} */ fits) => transfers.filter(fits).length;
   const ready = transfers.filter((one) => one.state === "ready");
@@ -254,8 +102,6 @@ function drawSummary() {
   compare.hidden = ids.length < 2 || ids.length > 3;
   compare.href = compareAddress(ids);
   setText(requireElement("span", compare), `Compare ${ids.length} videos`);
-  const [sent, size] = transfers.reduce(([s, z], one) => (one.isGoing ? [s + one.sent, z + one.size] : [s, z]), [0, 0]);
-  document.title = size ? `${Math.floor((sent / size) * 100)} % · ${TITLE}` : TITLE;
 }
 
 async function showStorage() {
@@ -270,7 +116,7 @@ async function showStorage() {
     if (!stranger)
       showToast(`This browser is now signed in as ${username}, so the uploads are paused. Reload the page.`, "bad");
     stranger = username;
-    for (const transfer of listTransfers()) if (transfer.isGoing) transfer.pause();
+    for (const transfer of rows.transfers) if (transfer.isGoing) transfer.pause();
     return;
   }
   const free = formatBytes(Math.max(0, limits.max_storage_bytes - usage.storage_bytes));
@@ -282,38 +128,6 @@ async function showStorage() {
 
 const limitsKnown = showStorage();
 
-// Unfinished uploads
-
-async function fetchUnfinished() {
-  let uploads;
-  // Read the handles before the list of uploads. Otherwise, the handle of an upload that starts meanwhile would seem
-  // unused and be deleted.
-  const kept = await listHandles();
-  try {
-    const known = await listLiveUploads();
-    // Delete the handles of uploads that no longer exist. Keep those of uploads for analyses, because another page
-    // resumes these uploads.
-    for (const id of kept) if (!known.some((upload) => upload.id === id)) deleteHandle(id);
-    uploads = known.filter((upload) => isFromPages(upload) && upload.purpose === "library");
-  } catch {
-    return;
-  }
-  const live = new Set(uploads.map((upload) => upload.id));
-  for (const transfer of listTransfers())
-    if (!transfer.file && !live.has(transfer.uploadId) && ["unfinished", "elsewhere"].includes(transfer.state))
-      forgetTransfer(transfer);
-  for (const upload of uploads.reverse()) {
-    const isOurs = () => listTransfers().some((one) => one.uploadId === upload.id || one.hasJustBegun(upload));
-    if (isOurs()) continue;
-    const transfer = Transfer.unfinished(upload);
-    transfer.handle = (await readHandle(upload.id)) ?? null;
-    transfer.sentElsewhere(isElsewhere(upload.id), elsewhere.get(upload.id)?.going);
-    if (isOurs()) continue;
-    showTransfer(transfer);
-    if (transfer.state === "unfinished") transfer.reopen(false);
-  }
-}
-
 // Processing on the server
 
 watchJobs({ onJob: onJobChanged });
@@ -322,7 +136,7 @@ watchJobs({ onJob: onJobChanged });
 function onJobChanged(job) {
   if (job.kind !== INGEST) return;
   heard.set(job.id, job);
-  for (const transfer of listTransfers()) {
+  for (const transfer of rows.transfers) {
     if (transfer.state !== "processing" && transfer.state !== "ready") continue;
     // Once the upload's video is loaded, its `job_id` is known. Until then, any ingest job may be the upload's job.
     const isItsOwn = transfer.video?.job_id === job.id;
@@ -374,41 +188,9 @@ requireElement("[data-panel]").addEventListener("click", (/** @type {any} */ eve
 
 pauseAll.addEventListener("click", () => {
   const pausing = pauseAll.dataset.act === "pause";
-  for (const transfer of listTransfers()) {
+  for (const transfer of rows.transfers) {
     if (pausing && transfer.isGoing) transfer.pause();
     else if (!pausing && transfer.state === "paused") transfer.resume();
   }
 });
-/** Resume the uploads that wait for a sign-in, or those that wait for something else. @param {boolean} ofSession */
-function resumeOffline(ofSession) {
-  for (const transfer of listTransfers())
-    if (transfer.state === "offline" && (transfer.lack === "session") === ofSession) transfer.resume();
-}
-
-window.addEventListener("offline", () => listTransfers().forEach((transfer) => transfer.networkLost()));
-window.addEventListener("online", () => resumeOffline(false));
-window.addEventListener("signedin", () => {
-  resumeOffline(true);
-  showStorage();
-});
-window.addEventListener("beforeunload", (event) => {
-  if (listTransfers().some((transfer) => transfer.isGoing)) event.preventDefault();
-});
-// Update the countdowns. Send the upload states to other tabs every second, because these states soon expire.
-setInterval(() => {
-  for (const [transfer, row] of rows) {
-    if (transfer.state === "offline") row.draw();
-    if (transfer.state !== "elsewhere") continue;
-    // Ask tabs that have not reported lately: the timers of hidden tabs are slow, but hidden tabs answer at once.
-    if (getSilence(transfer.uploadId) > ASK_AFTER) channel.ask();
-    if (!isElsewhere(transfer.uploadId)) {
-      transfer.sentElsewhere(false);
-      fetchUnfinished();
-    }
-  }
-  publishState();
-}, 1000);
-
-channel.ask();
-// Wait until other tabs have had time to report their running uploads.
-setTimeout(fetchUnfinished, 300);
+window.addEventListener("signedin", showStorage);

@@ -238,7 +238,7 @@ def test_a_late_answer_takes_nothing_away(open_page: OpenPage, put: Callable[...
 
     page.route(f"**{API}?*", hold)
     with check("the first answer"):
-        page.reload()
+        page.evaluate("window.dispatchEvent(new PopStateEvent('popstate'))")
         route, answer = wait_held()
         begin_video(page, "Round 7").get_by_role("button", name="Later").click()
         expect(card(page, "Round 7")).to_be_visible()

@@ -491,15 +491,17 @@ def test_cards_come_change_and_go_live(open_page: OpenPage, backstage: Backstage
 def test_the_list_is_loaded_again_after_each_failure(open_page: OpenPage, backstage: Backstage) -> None:
     backstage.video(owner=ACCOUNT, title="There")
     video, job = backstage.ingest(owner=ACCOUNT, title="Warm-up")
-    page = open_page("/account", quiet=False)
+    page = open_page("/library", quiet=False)
     page.route("**/api/v1/library?*", lambda route: route.fulfill(status=500, json=BROKEN))
-    page.goto("/library")
+    page.get_by_role("link", name="Ready").click()
     note = page.get_by_role("alert")
     expect_texts(note, "The list could not be loaded.", "request 7f3a")
     page.unroute("**/api/v1/library?*")
     note.get_by_role("button", name="Try again").click()
     expect(card(page, "There")).to_be_visible()
     expect(note).to_have_count(0)
+    page.go_back()
+    expect(card(page, "Warm-up")).to_be_visible()
 
     asked: list[str] = []
 
