@@ -7,6 +7,7 @@ from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
 from vodplatform.accounts.models import User
 from vodplatform.core.admin import ReadOnlyAdminWithActions
+from vodplatform.core.formatting import percent
 
 
 @admin.register(AnalysisSession)
@@ -31,7 +32,7 @@ class AnalysisSessionAdmin(ReadOnlyAdminWithActions):
 
     @admin.display(description="progress")
     def progress(self, session: AnalysisSession) -> str:
-        return f"{session.job.progress:.0f} %" if session.job else ""
+        return percent(session.job.progress) if session.job else ""
 
     @admin.display(description="summary")
     def summary(self, session: AnalysisSession) -> str:

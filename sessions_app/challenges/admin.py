@@ -32,6 +32,7 @@ from sessions_app.challenges.models import (
     MergeSessionQuerySet,
 )
 from vodplatform.core.admin import ReadOnlyAdminWithActions, ReadOnlyMixin
+from vodplatform.core.formatting import percent, tenths
 
 STATES = {
     "completed": "success", "failed": "danger", "processing": "info", "uploading": "warning", "queued": "info",
@@ -48,7 +49,7 @@ class ClipInline(ReadOnlyMixin, TabularInline):
 
 @admin.register(MergeSession)
 class MergeSessionAdmin(ReadOnlyAdminWithActions):
-    list_display = ["name", "owner", "state", "progress", "created_at", "completed_at", "took_seconds"]
+    list_display = ["name", "owner", "state", "progress", "created_at", "completed_at", "shown_duration"]
     list_filter = ["job__status", "compression_applied"]
     search_fields = ["=id", "title", "owner__username"]
     fields = (
@@ -76,7 +77,11 @@ class MergeSessionAdmin(ReadOnlyAdminWithActions):
 
     @admin.display(description="progress")
     def progress(self, session: MergeSession) -> str:
-        return f"{session.job.progress:.0f} %" if session.job else ""
+        return percent(session.job.progress) if session.job else ""
+
+    @admin.display(description="duration", ordering="took_seconds")
+    def shown_duration(self, session: MergeSession) -> str:
+        return "" if session.took_seconds is None else tenths(session.took_seconds)
 
     @admin.display(description="trouble")
     def trouble(self, session: MergeSession) -> str:

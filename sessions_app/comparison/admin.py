@@ -20,6 +20,7 @@ from sessions_app.comparison.models import (
 )
 from vodplatform.accounts.models import User
 from vodplatform.core.admin import AuditedModelAdmin, ModelAdmin, ReadOnlyMixin
+from vodplatform.core.formatting import clock
 from vodplatform.core.records.columns import column_names
 
 # columns that the admin site hides, because staff do not need them
@@ -100,8 +101,12 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
 
 @admin.register(SessionEvent)
 class SessionEventAdmin(ReadOnlyMixin, ModelAdmin):
-    list_display = ["created_at", "session", "kind", "vod", "time", "label", "origin", "created_by_name"]
+    list_display = ["created_at", "session", "kind", "vod", "shown_time", "label", "origin", "created_by_name"]
     list_filter = ["origin", "resolved"]
     search_fields = ["session__session_id", "session__name", "label", "body", "created_by_name"]
     list_select_related = ["session", "vod"]
     list_per_page = 50
+
+    @admin.display(description="time", ordering="time")
+    def shown_time(self, event: SessionEvent) -> str:
+        return clock(event.time)

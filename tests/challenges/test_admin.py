@@ -160,7 +160,9 @@ def test_reports_are_settled_with_an_outcome(client: Client, owner: User, modera
 class TestMerges:
     def test_their_pages_show_the_clips_and_how_far_it_is(self, desk: Client, owner: User) -> None:
         merge = make_merge(owner, title="Kept words", status="processing", progress=42)
+        MergeSession.objects.update(took_seconds=12.345)
         text = text_of(desk.get(MERGES))
+        assert "12.3 s" in text
         assert "Kept words" in text
         assert "42 %" in text
         assert "statement2.mp4" in text_of(desk.get(f"{MERGES}{merge.pk}/change/"))

@@ -113,8 +113,8 @@ async function showStorage() {
   if (!account) return;
   const { limits, usage, tier, username } = account;
   if (username !== document.body.dataset.user) {
-    if (!stranger)
-      showToast(`This browser is now signed in as ${username}, so the uploads are paused. Reload the page.`, "bad");
+    if (stranger === username) return;
+    showToast(`This browser is now signed in as ${username}, so the uploads are paused. Reload the page.`, "bad");
     stranger = username;
     for (const transfer of rows.transfers) if (transfer.isGoing) transfer.pause();
     return;
