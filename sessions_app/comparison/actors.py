@@ -330,11 +330,15 @@ def _may_change_session(job: Job) -> bool:
 
 
 def _subjects(jobs: Sequence[Job], verb: str, detail: Callable[[Job], str]) -> dict[UUID, JobSummary]:
-    wanted = {job.params["session_id"] for job in jobs}
-    sessions = ComparisonSession.objects.only("name").in_bulk(wanted)
+    """Return the sessions of jobs, without the names of sessions that the job's owner can no longer open."""
+    sessions: dict[tuple[UUID, str], ComparisonSession] = {}
+    for owner in User.objects.filter(pk__in={job.owner_id for job in jobs}):
+        wanted = {job.params["session_id"] for job in jobs if job.owner_id == owner.pk}
+        rows = ComparisonSession.objects.visible_to(owner).only("name").filter(pk__in=wanted)
+        sessions |= {(owner.pk, row.pk): row for row in rows}
     found = {}
     for job in jobs:
-        session = sessions.get(job.params["session_id"])
-        title = f"{verb} {session.name or 'a comparison'}" if session else f"{verb} a deleted comparison"
+        session = sessions.get((job.owner_id, job.params["session_id"]))
+        title = f"{verb} {session.name or 'a comparison'}" if session else f"{verb} an unavailable comparison"
         found[job.pk] = JobSummary(title, detail(job), f"/compare/{session.pk}" if session else "")
     return found

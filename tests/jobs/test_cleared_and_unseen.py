@@ -10,7 +10,7 @@ from django.test import Client
 from jobs_app.api import UNSEEN_LISTED
 from jobs_app.models import NEWS_AGE, Job, JobStatus
 from tests.support.api import Api
-from tests.support.factories import make_alignment, make_job, make_session
+from tests.support.factories import make_alignment, make_job, make_session, make_share
 from tests.support.pages import html_of
 from vodplatform.accounts.models import User
 
@@ -99,6 +99,25 @@ class TestUnseen:
         assert (found["id"], found["status"], found["title"]) == (str(job.pk), "completed", "Align Round 7")
         assert found["url"] == f"/compare/{session.session_id}?setup"
         assert body["until"] == found["finished_at"]
+
+    @pytest.mark.parametrize("kind", ["comparison.detect", "comparison.export"])
+    def test_a_former_editor_does_not_see_the_name_of_the_comparison(
+        self, other_api: Api, owner: User, other: User, client: Client, kind: str
+    ) -> None:
+        session = make_session(owner, name="Round 7")
+        share = make_share(session, other, role="editor")
+        params = {"session_id": session.pk, "kinds": ["shots"], "layout": "grid"}
+        job = make_job(other, "completed", kind=kind, params=params)
+        Job.objects.filter(pk=job.pk).update(finished_at=Now())
+        (shown,) = other_api.get(f"{URL}/unseen").json()["jobs"]
+        assert shown["title"].endswith(" Round 7")
+        assert shown["url"] == f"/compare/{session.pk}"
+        share.delete()
+        (shown,) = other_api.get(f"{URL}/unseen").json()["jobs"]
+        assert shown["title"].endswith(" an unavailable comparison")
+        assert shown["url"] == "/jobs"
+        client.force_login(other)
+        assert "Round 7" not in html_of(client.get("/jobs"))
 
     def test_only_own_jobs_that_completed_or_failed_lately(
         self, admin_api: Api, admin_person: User, owner: User
