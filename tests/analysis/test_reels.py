@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.files.storage import default_storage
@@ -17,6 +18,7 @@ from media_app.uploads import quota
 from media_app.videos.models import Rendition
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
+from sessions_app.analysis.pipelines import reel_effects
 from sessions_app.analysis.pipelines.reel import cut_moments
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Task
 from sessions_app.analysis.reels import check_moments, with_reel
@@ -126,6 +128,22 @@ class TestCutting:
         assert all(0 < value < 90 for value in [*light[:25], *light[62:83]])
         assert max(light[34], light[35], light[59], light[60], light[84], light[85]) < 0.7 * light[30]
         assert [path.name for path in tmp_path.iterdir() if path.suffix == ".png" or "plain" in path.name] == []
+
+    def test_many_cards_and_fades_need_no_more_inputs_and_filters_with_frames(
+        self, recording: Path, tmp_path: Path
+    ) -> None:
+        started = []
+        for count in (2, 50):
+            folder = tmp_path / str(count)
+            folder.mkdir()
+            moments = [[n * 0.4, n * 0.4 + 0.4] for n in range(count)]
+            edits = [{"title": f"Round {n}", "transition": "fade"} for n in range(count)]
+            with patch.object(reel_effects, "run", wraps=reel_effects.run) as run:
+                cut_moments(Task(recording, folder, {"moments": moments, "edits": edits}))
+            argv = run.call_args.args[0]
+            [graph] = [word for word in argv if "concat" in word]
+            started.append((argv.count("-i"), graph.count("fade=") - graph.count("afade="), graph.count("eq=")))
+        assert started == [(2, 0, 1), (2, 0, 1)]
 
     def test_what_is_no_video_is_told(self, tmp_path: Path) -> None:
         broken = tmp_path / "broken.mp4"

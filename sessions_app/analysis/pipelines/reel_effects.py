@@ -24,6 +24,9 @@ TEXT_WIDTH = 0.86  # maximum width of a line of a title, as a share of the pictu
 WEIGHT = 600  # weight of OpenCV's font
 HALF_FADE = FADE_SECONDS / 2
 NEAR = 5e-4  # seconds by which a moment is read early, because FFmpeg rounds times
+CARDS = "title-%02d.png"
+TERMS_AT_ONCE = 10
+BLACK_DISTANCE = 112  # distance of black (16) from the middle (128), around which FFmpeg's filter eq changes contrast
 MAX_DIFFERENCE_SECONDS = 0.2  # maximum difference between the wanted and the measured length of a reel
 
 
@@ -31,14 +34,19 @@ MAX_DIFFERENCE_SECONDS = 0.2  # maximum difference between the wanted and the me
 class Clip:
     """A moment or a title card of a reel.
 
-    source_start: seconds in the plain reel; None for a title card. card: picture file of a title card.
+    source_start: seconds in the plain reel, or in the video of the title cards. start: seconds in the new reel.
     """
 
     seconds: float
-    source_start: float | None = None
-    card: Path | None = None
+    source_start: float
+    start: float
+    is_card: bool = False
     fades_in: bool = False
     fades_out: bool = False
+
+    @property
+    def end(self) -> float:
+        return self.start + self.seconds
 
 
 def add_effects(
@@ -65,68 +73,98 @@ def add_effects(
 def _plan(
     source: Source, placed: Sequence[PlacedPart], edits: Sequence[Mapping[str, Any]], folder: Path
 ) -> tuple[list[Clip], list[PlacedPart]]:
-    facts, clips, moved, at = source.facts, list[Clip](), list[PlacedPart](), 0.0
+    facts, clips, moved, at, cards = source.facts, list[Clip](), list[PlacedPart](), 0.0, 0
+    seconds = float(_card_frames(facts.fps) / facts.fps)
     for one in placed:
         is_faded = edits[one.part].get("transition") == "fade"
         if clips and is_faded:
             clips[-1] = replace(clips[-1], fades_out=True)
         if title := edits[one.part].get("title"):
-            card = folder / f"title-{one.part}.png"
-            draw_title(card, title, facts.width, facts.height)
-            frames = max(1, round(TITLE_SECONDS * facts.fps))
-            clips.append(Clip(float(frames / facts.fps), card=card, fades_in=is_faded, fades_out=is_faded))
-            at += clips[-1].seconds
-        clips.append(Clip(one.end - one.start, one.start, fades_in=is_faded))
-        moved.append(replace(one, start=at, end=at + one.end - one.start))
-        at = moved[-1].end
+            draw_title(folder / (CARDS % cards), title, facts.width, facts.height)
+            clips.append(Clip(seconds, cards * seconds, at, is_card=True, fades_in=is_faded, fades_out=is_faded))
+            cards += 1
+            at = clips[-1].end
+        clips.append(Clip(one.end - one.start, one.start, at, fades_in=is_faded))
+        moved.append(replace(one, start=at, end=clips[-1].end))
+        at = clips[-1].end
     return clips, moved
 
 
+def _card_frames(fps: Fraction) -> int:
+    return max(1, round(TITLE_SECONDS * fps))
+
+
 def _joined(source: Source, clips: Sequence[Clip], threads: int) -> list[Node]:
-    has_sound = source.sound is not None
+    """Return the new reel's streams.
+
+    FFmpeg keeps several frames of each input and of each filter that changes frames. So all cards are one input, and
+    one filter fades all clips.
+    """
+    has_sound, fps = source.sound is not None, source.facts.fps
     reel = ffmpeg.input(f"file:{source.path}", threads=threads, **INPUT_OPTIONS)
-    count = sum(clip.card is None for clip in clips)
-    pictures = reel.video.filter("fps", fps=str(source.facts.fps)).filter_multi_output("split", count)
+    count = sum(not clip.is_card for clip in clips)
+    pictures = reel.video.filter("fps", fps=str(fps)).filter_multi_output("split", count)
     sounds = reel.audio.filter_multi_output("asplit", count) if has_sound else None
+    cards = _cards(fps, len(clips) - count) if count < len(clips) else None
     nodes: list[Node] = []
-    number = 0
+    moments = titles = 0
     for clip in clips:
-        if clip.card is not None:
-            picture = _card(clip.card, source.facts.fps, clip.seconds)
+        if clip.is_card and cards is not None:
+            picture = cards.stream(titles)
             sound = ffmpeg.input(f"anullsrc=r={SOUND_RATE}:cl=stereo:d={clip.seconds:.6f}", f="lavfi").audio
+            titles += 1
         else:
-            begin = clip.source_start or 0.0
-            picture = pictures.stream(number).filter(
-                "trim", start=f"{begin - NEAR:.6f}", end=f"{begin + clip.seconds - NEAR:.6f}"
-            )
-            picture = picture.filter("setpts", "PTS-STARTPTS")
+            picture = pictures.stream(moments)
             if sounds is not None:
-                sound = _sound(sounds.stream(number), begin, clip)
-            number += 1
-        nodes.append(_faded(picture, "fade", clip).filter("format", "yuv420p").filter("setsar", 1))
+                sound = _with_fades(_sound(sounds.stream(moments), clip), clip)
+            moments += 1
+        begin = clip.source_start
+        picture = picture.filter("trim", start=f"{begin - NEAR:.6f}", end=f"{begin + clip.seconds - NEAR:.6f}")
+        nodes.append(picture.filter("setpts", "PTS-STARTPTS").filter("format", "yuv420p").filter("setsar", 1))
         if has_sound:
             nodes.append(sound)
     joined = ffmpeg.concat(*nodes, v=1, a=int(has_sound)).node
-    return [joined[0], joined[1]] if has_sound else [joined[0]]
+    video = _faded(joined[0], clips)
+    return [video, joined[1]] if has_sound else [video]
 
 
-def _card(card: Path, fps: Fraction, seconds: float) -> Node:
-    return ffmpeg.input(str(card), f="image2", loop=1, framerate=str(fps), t=f"{seconds:.6f}").video
+def _cards(fps: Fraction, count: int) -> Node:
+    """Return the title cards, each as one output that contains all cards in a row."""
+    cards = ffmpeg.input(CARDS, f="image2", framerate=str(fps / _card_frames(fps)), start_number=0).video
+    # Convert each card before it is repeated.
+    cards = cards.filter("format", "yuv420p").filter("fps", fps=str(fps))
+    return cards.filter_multi_output("split", count)
 
 
-def _sound(node: Node, begin: float, clip: Clip) -> Node:
-    node = node.filter("atrim", start=f"{begin:.6f}", end=f"{begin + clip.seconds:.6f}")
+def _sound(node: Node, clip: Clip) -> Node:
+    node = node.filter("atrim", start=f"{clip.source_start:.6f}", end=f"{clip.source_start + clip.seconds:.6f}")
     node = node.filter("asetpts", "PTS-STARTPTS").filter("aresample", SOUND_RATE)
-    node = node.filter("aformat", channel_layouts="stereo").filter("apad").filter("atrim", end=f"{clip.seconds:.6f}")
-    return _faded(node, "afade", clip)
+    return node.filter("aformat", channel_layouts="stereo").filter("apad").filter("atrim", end=f"{clip.seconds:.6f}")
 
 
-def _faded(node: Node, kind: str, clip: Clip) -> Node:
+def _with_fades(node: Node, clip: Clip) -> Node:
     if clip.fades_in:
-        node = node.filter(kind, t="in", st=0, d=HALF_FADE)
+        node = node.filter("afade", t="in", st=0, d=HALF_FADE)
     if clip.fades_out:
-        node = node.filter(kind, t="out", st=f"{max(0.0, clip.seconds - HALF_FADE):.6f}", d=HALF_FADE)
+        node = node.filter("afade", t="out", st=f"{max(0.0, clip.seconds - HALF_FADE):.6f}", d=HALF_FADE)
     return node
+
+
+def _faded(node: Node, clips: Sequence[Clip]) -> Node:
+    """Return the picture with its fades.
+
+    A fade multiplies a frame's brightness and colour by the distance to the fade's middle, as a share of half a fade.
+    """
+    fades = [clip.start for clip in clips if clip.fades_in]  # each clip that fades out is before a clip that fades in
+    if not fades:
+        return node
+    terms = [f"between(t,{at - HALF_FADE:.6f},{at + HALF_FADE:.6f})*(1-abs(t-{at:.6f})/{HALF_FADE})" for at in fades]
+    # In groups, because FFmpeg refuses expressions that are nested too deeply, and each `+` adds a level.
+    groups = [f"({'+'.join(terms[n : n + TERMS_AT_ONCE])})" for n in range(0, len(terms), TERMS_AT_ONCE)]
+    share = f"max(0,1-({'+'.join(groups)}))"
+    return node.filter(
+        "eq", contrast=share, saturation=share, brightness=f"({share}-1)*{BLACK_DISTANCE}/255", eval="frame"
+    )
 
 
 def _options(source: Source, program: Ffmpeg) -> dict[str, Any]:
@@ -141,12 +179,12 @@ def draw_title(path: Path, title: str, width: int, height: int) -> None:
     """Write a picture with a title in the middle, in as many lines as the title needs."""
     size = max(12, round(min(height, width) * TEXT_HEIGHT))
     lines = _lines(title, size, round(width * TEXT_WIDTH))
-    picture = np.zeros((height, width, 3), np.uint8)
+    picture = np.zeros((height, width), np.uint8)
     step = round(size * 1.4)
     top = (height - step * len(lines)) // 2
     for number, line in enumerate(lines):
         at = ((width - _width(line, size)) // 2, top + number * step + size)
-        cv2.putText(picture, line, at, (255, 255, 255), cv2.FontFace("sans"), size, WEIGHT)
+        cv2.putText(picture, line, at, 255, cv2.FontFace("sans"), size, WEIGHT)
     if not cv2.imwrite(str(path), picture):
         raise OSError(f"{path.name} cannot be written")
 
