@@ -1,5 +1,6 @@
 """An account is deleted with all that it owns, after its data was downloaded, and nothing of others goes with it."""
 
+import contextlib
 import io
 import json
 import zipfile
@@ -123,6 +124,17 @@ def test_an_account_that_cannot_be_deleted_does_not_keep_others(
     assert set(User.objects.all()) == {owner, enabled}
 
 
+def test_a_long_download_of_another_account_does_not_refuse_this_one(browser: Client, other: User) -> None:
+    with account_data._place(other) as is_free:
+        assert is_free
+        assert browser.get("/account/data").status_code == 200
+        more = [make_user(f"account{number}") for number in range(account_data.WRITERS - 1)]
+        with contextlib.ExitStack() as places:
+            assert all(places.enter_context(account_data._place(user)) for user in more)
+            assert browser.get("/account/data").status_code == 429
+    assert account_data._writers == set()
+
+
 def test_the_data_is_that_of_the_account_without_secrets(
     browser: Client, owner: User, key: str, of_other: ComparisonSession
 ) -> None:
@@ -141,8 +153,9 @@ def test_the_data_is_that_of_the_account_without_secrets(
     assert not [query for query in queries if "ORDER BY" in query["sql"]]
     assert browser.get("/account/data", headers={"Sec-Fetch-Site": "cross-site"})["Location"] == "/account"
     assert browser.head("/account/data").status_code == 405
-    with account_data._writing:
+    with account_data._place(owner):
         assert browser.get("/account/data").status_code == 429
+    assert browser.get("/account/data").status_code == 200
     # Others may change an event after its writer has lost access.
     SessionShare.objects.all().delete()
     assert not dict(account_data.rows_of(owner))["comparison_replies"].filter(event__session=of_other).exists()

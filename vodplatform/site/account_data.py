@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import tempfile
 import threading
+import time
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -42,7 +45,9 @@ from vodplatform.core.records import audit
 from vodplatform.core.web.throttles import count_request
 
 ROWS_AT_ONCE = 10  # a row can take 2 MB of memory
-MAX_WAIT_SECONDS = 10  # seconds after which a client should try again while another account's file is written
+WRITERS = 3  # maximum number of files that are written at once, each for another account
+RETRY_SECONDS = 10  # seconds after which a client should try again if the server writes too many files
+SWITCH_SECONDS = 0.001  # pause after each row, in which another file's writer can take its turn
 # Columns that are secret, name staff, or are only of use to the program.
 LEFT_OUT = {
     "password", "digest", "lease_token", "lock_token", "settled_by_id", "withheld_by_id", "username_key",
@@ -50,7 +55,9 @@ LEFT_OUT = {
     "worker", "lease_until", "lock_until", "lock_wanted", "generation_id", "generations",
     "outcome",
 }  # fmt: skip
-_writing = threading.Lock()
+_writers: set[UUID] = set()  # ids of the accounts whose files are being written
+_guard = threading.Lock()  # protects `_writers`
+_computing = threading.Lock()  # held for one row: two writers at once would take the processors from other requests
 ABOUT = """These files contain what this server stores about the account: one JSON list per file, one row per line.
 
 The videos themselves are not included. Download them on the library page. The files contain your events and replies in
@@ -95,18 +102,36 @@ def write(user: User, file: IO[bytes]) -> None:
         archive.writestr("README.txt", ABOUT)
         for name, rows in rows_of(user):
             with archive.open(f"{name}.json", "w") as listing:
-                listing.writelines(_lines(rows))
+                _write_rows(listing, rows)
 
 
-def _lines(rows: QuerySet[Any]) -> Iterable[bytes]:
+def _write_rows(listing: IO[bytes], rows: QuerySet[Any]) -> None:
     columns = [field.attname for field in rows.model._meta.concrete_fields if field.attname not in LEFT_OUT]
     sign = "["
     # Not sorted, because SQLite would sort the complete rows in memory.
     for row in rows.order_by().values(*columns).iterator(ROWS_AT_ONCE):
         pause_for_others()
-        yield f"{sign}\n{json.dumps(row, cls=DjangoJSONEncoder, ensure_ascii=False)}".encode()
+        if len(_writers) > 1:
+            time.sleep(SWITCH_SECONDS)
+        with _computing:
+            listing.write(f"{sign}\n{json.dumps(row, cls=DjangoJSONEncoder, ensure_ascii=False)}".encode())
         sign = ","
-    yield b"\n]\n" if sign == "," else b"[]\n"
+    listing.write(b"\n]\n" if sign == "," else b"[]\n")
+
+
+@contextmanager
+def _place(user: User) -> Iterator[bool]:
+    """Reserve a place among the writers. Yield False if there is none, or if the account's file is being written."""
+    with _guard:
+        is_free = user.pk not in _writers and len(_writers) < WRITERS
+        if is_free:
+            _writers.add(user.pk)
+    try:
+        yield is_free
+    finally:
+        if is_free:
+            with _guard:
+                _writers.discard(user.pk)
 
 
 @require_GET
@@ -117,16 +142,13 @@ def download(request: HttpRequest) -> HttpResponseBase:
         return redirect("/account")
     if wait := count_request("account_data", str(user.pk)):
         return error_response("throttled", retry_after=wait)
-    # Two files at once would take the processors from all other requests.
-    if not _writing.acquire(blocking=False):
-        return error_response("throttled", retry_after=MAX_WAIT_SECONDS)
-    try:
+    with _place(user) as is_free:
+        if not is_free:
+            return error_response("throttled", retry_after=RETRY_SECONDS)
         folder = Path(settings.DATA_DIR) / "tmp"
         folder.mkdir(mode=0o700, exist_ok=True)
         file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by the response
         write(user, file)
         audit.record("user.data_downloaded", actor=user, target=user)
-    finally:
-        _writing.release()
     file.seek(0)
     return FileResponse(file, as_attachment=True, filename=f"{user.username}-{now():%Y-%m-%d}.zip")
