@@ -1,16 +1,19 @@
 """An account is deleted with all that it owns, after its data was downloaded, and nothing of others goes with it."""
 
+import asyncio
 import contextlib
 import io
 import json
 import zipfile
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.db.models.functions import Now
+from django.http import StreamingHttpResponse
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -135,12 +138,23 @@ def test_a_long_download_of_another_account_does_not_refuse_this_one(browser: Cl
     assert account_data._writers == set()
 
 
+async def _content_of(answer: StreamingHttpResponse) -> bytes:
+    return b"".join([piece async for piece in answer])
+
+
+def test_a_full_disk_refuses_the_download(browser: Client, settings: Any) -> None:
+    settings.DISK_RESERVE_BYTES = 1 << 60
+    assert browser.get("/account/data").json()["type"] == "disk_full"
+
+
 def test_the_data_is_that_of_the_account_without_secrets(
     browser: Client, owner: User, key: str, of_other: ComparisonSession
 ) -> None:
     assert Client(headers={"Accept": "text/html"}).get("/account/data")["Location"].startswith("/login")
     answer = browser.get("/account/data")
-    content = b"".join(answer.streaming_content)  # type: ignore[attr-defined]
+    assert isinstance(answer, StreamingHttpResponse)
+    assert answer.is_async  # otherwise, Django would read the complete file into memory
+    content = asyncio.run(_content_of(answer))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         found = {name: archive.read(name).decode() for name in archive.namelist()}
     assert {row["name"] for row in json.loads(found["comparisons.json"])} >= {"Grand final"}

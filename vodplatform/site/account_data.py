@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
 import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any, cast
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import Q, QuerySet
-from django.http import FileResponse, HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
+from django.utils.http import content_disposition_header
 from django.utils.timezone import now
 from django.views.decorators.http import require_GET
 
@@ -40,6 +38,8 @@ from sessions_app.comparison.models import (
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import ApiToken, Subscription, User
 from vodplatform.core.errors import error_response
+from vodplatform.core.files import disk
+from vodplatform.core.files.spooled import SpooledFile, pieces_of
 from vodplatform.core.pauses import pause_for_others
 from vodplatform.core.records import audit
 from vodplatform.core.web.throttles import count_request
@@ -142,13 +142,17 @@ def download(request: HttpRequest) -> HttpResponseBase:
         return redirect("/account")
     if wait := count_request("account_data", str(user.pk)):
         return error_response("throttled", retry_after=wait)
+    if not disk.has_room():
+        return error_response("disk_full")
     with _place(user) as is_free:
         if not is_free:
             return error_response("throttled", retry_after=RETRY_SECONDS)
-        folder = Path(settings.DATA_DIR) / "tmp"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # closed by the response
-        write(user, file)
+        file = SpooledFile.written_by(lambda opened: write(user, opened))
         audit.record("user.data_downloaded", actor=user, target=user)
-    file.seek(0)
-    return FileResponse(file, as_attachment=True, filename=f"{user.username}-{now():%Y-%m-%d}.zip")
+    headers = {
+        "Content-Type": "application/zip",
+        "Content-Length": str(file.size),
+        "Content-Disposition": content_disposition_header(True, f"{user.username}-{now():%Y-%m-%d}.zip"),
+    }
+    # Not a FileResponse: Django would read the complete file into memory to send it asynchronously.
+    return StreamingHttpResponse(pieces_of(file), headers=headers)

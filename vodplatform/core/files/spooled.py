@@ -7,8 +7,9 @@ import tempfile
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 
@@ -20,13 +21,22 @@ class SpooledFile:
     """An answer in an unnamed temporary file. ``size`` is in bytes."""
 
     def __init__(self, parts: Iterable[bytes]) -> None:
+        self._fill(lambda file: file.writelines(parts))
+
+    @classmethod
+    def written_by(cls, write: Callable[[IO[bytes]], object]) -> SpooledFile:
+        """Return the file that ``write`` has written."""
+        made = cls.__new__(cls)
+        made._fill(write)
+        return made
+
+    def _fill(self, write: Callable[[IO[bytes]], object]) -> None:
         folder = Path(settings.DATA_DIR) / "tmp"
         folder.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
-            for part in parts:
-                file.write(part)
+            write(file)
             file.flush()
-            self.size = file.tell()
+            self.size = os.fstat(file.fileno()).st_size
             descriptor = os.dup(file.fileno())
         self._descriptor = descriptor
         self._close = weakref.finalize(self, os.close, descriptor)
