@@ -6,7 +6,7 @@ import io
 import json
 import zipfile
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.core.files.storage import default_storage
@@ -151,8 +151,7 @@ def test_the_data_is_that_of_the_account_without_secrets(
     browser: Client, owner: User, key: str, of_other: ComparisonSession
 ) -> None:
     assert Client(headers={"Accept": "text/html"}).get("/account/data")["Location"].startswith("/login")
-    answer = browser.get("/account/data")
-    assert isinstance(answer, StreamingHttpResponse)
+    answer = cast(StreamingHttpResponse, browser.get("/account/data"))
     assert answer.is_async  # otherwise, Django would read the complete file into memory
     content = asyncio.run(_content_of(answer))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
