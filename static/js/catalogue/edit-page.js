@@ -1,6 +1,6 @@
 // The edit page of a catalogue video. The sync client merges text edits; other changes are sent at once.
 
-import { ApiError, makeWriteHeaders, fetchFragment } from "../base/api.js";
+import { ApiError, makeWriteHeaders, fetchFragment, readAccount } from "../base/api.js";
 import { copyText } from "../base/clipboard.js";
 import { debounce, requireElement, readPageData, setText } from "../base/dom.js";
 import { formatDuration, formatWhen } from "../base/format.js";
@@ -209,11 +209,12 @@ function drawLine() {
   const line = drawSaved();
   const { state, error } = client;
   const isRefused = state === "refused" && error;
-  if (gone || (isRefused && (error.type === "video_deleted" || error.status === 404))) drawDeleted();
+  if (gone || (isRefused && error.type === "video_deleted")) drawDeleted();
   else if (isRefused) {
     const title = "Your changes are stored in this browser, but could not be sent.";
     const told = new ApiError(error.sentence, { status: error.status, type: error.type });
     drawTrouble(errorView(title, told, () => client.retry()));
+    if (error.status === 404) checkDeleted();
   } else drawTrouble(null);
   if (error?.status === 401) window.dispatchEvent(new Event("signedout"));
   if (line.tone !== "run" && line.tone !== announced) {
@@ -311,6 +312,16 @@ function drawDeleted() {
       <a class="btn" href="/catalogue">Go to the catalogue</a>
     </div>
     ${unsent.length ? unsentView(unsent) : null}`);
+}
+
+/** Show after a 404 that the video is deleted, unless the session has ended: then hidden videos are not found, either. */
+async function checkDeleted() {
+  try {
+    await readAccount();
+  } catch {
+    return; // a banner reports the error
+  }
+  drawDeleted();
 }
 
 /** @returns {[string, string][]} */
@@ -438,7 +449,7 @@ async function reloadVideo() {
   try {
     drawVideo(await readCatalogueVideo(facts.id));
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) drawDeleted();
+    if (error instanceof ApiError && error.status === 404) checkDeleted();
     else if (error instanceof ApiError && error.status === 403)
       drawTrouble(errorView("You can no longer edit this video.", error));
     // Ignore the error: a banner reports it.

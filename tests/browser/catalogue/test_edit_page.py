@@ -216,6 +216,21 @@ def test_edits_of_a_deleted_video_can_be_read_and_are_sent_when_it_is_restored(
 
 
 @pytest.mark.services
+def test_a_hidden_video_is_not_called_deleted_when_the_session_ends(
+    edit: Callable[..., Page], backstage: Backstage, video: str
+) -> None:
+    backstage.change_catalogue(video=video, is_hidden=True)
+    page = edit(own=True, quiet=False)
+    expect_saved(page)
+    page.context.clear_cookies()
+    description_of(page).fill("Written after the session")
+    expect(page.get_by_text("Your session has ended. Nothing on this page is lost.")).to_be_visible()
+    expect(page.get_by_text("Your changes are stored in this browser, but could not be sent.")).to_be_visible()
+    expect(page.get_by_text("This video has been deleted.")).to_have_count(0)
+    expect(description_of(page)).to_be_editable()
+
+
+@pytest.mark.services
 def test_what_is_being_typed_is_never_written_over(edit: Callable[..., Page], backstage: Backstage, video: str) -> None:
     page = edit(own=True)
     title, note = title_of(page), note_of(page, "title")

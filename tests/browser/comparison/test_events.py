@@ -496,6 +496,15 @@ def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
     sent.continue_()
     # The browser is asked too: Playwright answers intercepted requests only then.
     wait_until(lambda: page.evaluate("true") and "Whole" in [event["label"] for event in events.all()])
+    # A name is typed on and corrected while the server refuses to save it.
+    name.fill("Refused")
+    sent = send_and_hold("**/events/*")
+    name.fill("Refused?")
+    name.fill("Refused")
+    sent.fulfill(status=503, json={})
+    expect(details(page).get_by_text("Draft", exact=True)).to_be_visible()
+    expect(name).to_have_value("Refused")
+    click(details(page), "Discard")
     page.locator("[data-lanes]").press("c")
     page.keyboard.type("Who")
     expect(comment(page)).to_have_value("Who")

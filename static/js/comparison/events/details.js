@@ -363,7 +363,9 @@ export class EventDetails {
     const saved = this.#saved[name];
     this.#invalid.delete(name);
     const base = this.#getDraft(name)?.base ?? saved;
-    this.drafts.set(this.#key(name), text === saved ? undefined : { text, base });
+    // While saving, `saved` may be a value that the server will refuse, so keep the draft.
+    const isSaved = text === saved && !this.#isSaving;
+    this.drafts.set(this.#key(name), isSaved ? undefined : { text, base });
     this.show(this.#one);
   }
 
