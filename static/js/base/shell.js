@@ -1,12 +1,15 @@
 // Controls of all pages: theme switch, account menu, and banners for a lost connection or an ended session.
 
 import "./bell.js";
+import { DraftFiles } from "./draft-files.js";
 import { listDrafts } from "./drafts.js";
 import { showToast } from "./notice.js";
 import { askAboutDrafts } from "./sign-out.js";
 import { signInAgain } from "./sign-in.js";
 
 const YEAR = 365 * 24 * 3600;
+const DRAFT_FILES = ["vod-challenges", "vod-pro"]; // names of the databases with the files of drafts
+const LONGEST_DELETION = 3000; // ms that signing out waits for the deletion of these files
 const SIGNED_IN = "vod-signed-in"; // localStorage key for the id of the user whose page was loaded last
 
 // If another tab signs in to a different account, reload, so that no text is sent in that account's name.
@@ -80,11 +83,19 @@ for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySel
         form.requestSubmit();
       });
     }
-    // At sign-out, delete the files of drafts, unless the user keeps drafts.
-    if (form.dataset.drafts !== "kept")
-      for (const name of ["vod-challenges", "vod-pro"]) globalThis.indexedDB?.deleteDatabase(name);
   });
 }
+
+// At sign-out, delete the files of the user's drafts, unless the user keeps drafts. Other users' files stay.
+document.addEventListener("submit", async (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (event.defaultPrevented || form.getAttribute("action") !== "/logout" || form.dataset.drafts === "kept") return;
+  event.preventDefault();
+  const deletions = DRAFT_FILES.map((name) => new DraftFiles(name).deleteAll(""));
+  // Sign out in any case: a broken storage may never answer.
+  await Promise.race([Promise.all(deletions), new Promise((resolve) => setTimeout(resolve, LONGEST_DELETION))]);
+  form.submit();
+});
 
 const offline = document.querySelector("[data-offline]");
 if (offline) {

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, PASSWORD, OpenPage
+from tests.browser.conftest import ACCOUNT, PASSWORD, OpenPage, evaluate_module
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 
@@ -40,6 +40,9 @@ def test_a_person_signs_in_and_out(open_page: OpenPage, program: Program) -> Non
 def test_drafts_are_asked_about_at_signing_out(open_page: OpenPage, program: Program, backstage: Backstage) -> None:
     page = open_page("/compare", session=backstage.person_session(name="ida"))
     kept = "Object.keys(localStorage).filter((name) => name.startsWith('vod-draft/'))"
+    store = "new m.IndexedDbStore('vod-challenges')"
+    for name in ("ida", "somebody"):
+        evaluate_module(page, "base/stores.js", f"await {store}.update(x, () => 'a file')", f"{name}/draft")
 
     def sign_out() -> None:
         page.get_by_label("account of ida").click()
@@ -59,6 +62,7 @@ def test_drafts_are_asked_about_at_signing_out(open_page: OpenPage, program: Pro
     dialog.get_by_role("button", name="Delete drafts").click()
     page.wait_for_url(f"{program.address}/")
     assert page.evaluate(kept) == ["vod-draft/somebody/comparison/1/new"]
+    assert evaluate_module(page, "base/stores.js", f"await {store}.keys('')") == ["somebody/draft"]
 
 
 def sign_up(page: Page, name: str, again: str = NEW_PASSWORD) -> None:

@@ -150,7 +150,7 @@ export class Draft {
     if (!this.mayKeep) return;
     typed.set("texts", undefined);
     this.mayKeep = false;
-    await deleteStoredDraft();
+    await stored.deleteAll("");
   }
 
   /**
@@ -201,9 +201,6 @@ export class Draft {
     };
   }
 }
-
-/** Delete the draft in this browser, and its clips. */
-export const deleteStoredDraft = () => stored.deleteAll("");
 
 /** Round seconds to milliseconds. @param {number} seconds */
 const toMilliseconds = (seconds) => Math.round(seconds * 1000) / 1000;

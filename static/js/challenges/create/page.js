@@ -10,7 +10,7 @@ import * as api from "./api.js";
 import { Part, Sender } from "./chunk-sender.js";
 import { chooseChunkSize, readNetwork } from "./chunk-size.js";
 import { askToConfirm } from "./confirm-dialog.js";
-import { Draft, deleteStoredDraft } from "./draft.js";
+import { Draft } from "./draft.js";
 import { Form } from "./form.js";
 import { Follower } from "./merge-status.js";
 import { Work } from "./progress-view.js";
@@ -617,11 +617,13 @@ window.addEventListener("beforeunload", (event) => {
 window.addEventListener("pagehide", () => draft.saveNow());
 for (const out of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('form[action="/logout"]'))) {
   out.addEventListener("submit", async (event) => {
-    event.preventDefault();
     stopWork();
-    if (out.dataset.drafts === "kept") await draft.saveNow();
-    draft.mayKeep = false;
-    if (out.dataset.drafts !== "kept") await deleteStoredDraft();
+    if (out.dataset.drafts !== "kept") {
+      draft.mayKeep = false;
+      return; // the shell deletes the draft and submits the form
+    }
+    event.preventDefault();
+    await draft.saveNow();
     out.submit();
   });
 }
