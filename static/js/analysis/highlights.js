@@ -89,8 +89,8 @@ export class HighlightsView {
     const drafts = openReelDrafts(session.sessionId);
     const draft = drafts.get("reel");
     // Follow the job of a draft only once, because the job may have been deleted.
-    if (draft?.job) drafts.set("reel", { moments: draft.moments });
-    const job = session.reel_job_id ?? draft?.job;
+    const job = session.reel_job_id ?? (draft?.isFollowed ? null : draft?.job);
+    if (draft?.job) drafts.set("reel", { ...draft, isFollowed: true });
     if (job) this.#followReel(job, drafts);
   }
 
@@ -147,7 +147,8 @@ export class HighlightsView {
     const progress = new JobProgress(requireElement("[data-reel-job]", this.root), "Creating the reel");
     const ended = await progress.follow(job);
     if (ended.status === "completed") {
-      drafts.set("reel", undefined);
+      // Keep a draft that has changed since the job was started.
+      if (drafts.get("reel")?.job === job) drafts.set("reel", undefined);
       toastAfterReload("The new reel is ready.");
       return location.reload();
     }

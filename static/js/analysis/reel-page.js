@@ -86,21 +86,40 @@ function startEditor(data) {
 
   /** Replace the moments. @param {ReelMoment[]} next @param {string} [name] Kind of the change. */
   function change(next, name = "") {
+    replace(next, name);
+    store();
+  }
+
+  /** Replace the moments without storing them. @param {ReelMoment[]} next @param {string} name Kind of the change. */
+  function replace(next, name) {
     const isSame = name && name === last.name && Date.now() - last.at < SAME_EDIT;
     if (!isSame) past = [...past, moments];
     last = { name, at: Date.now() };
     future = [];
     moments = next;
-    store();
+    requestKey = newKey();
   }
 
   const listStored = () => moments.map(({ key, ...moment }) => moment);
 
   function store() {
     drafts.set("reel", { moments: listStored() });
-    requestKey = newKey();
     draw();
   }
+
+  // Show what another tab changes in the draft: otherwise, the next change in this tab would undo it. Do not store it
+  // again, because the other tab may have changed more meanwhile.
+  drafts.addEventListener("change", () => {
+    const stored = drafts.get("reel")?.moments;
+    if (stored && JSON.stringify(stored) !== JSON.stringify(listStored())) {
+      const adopt = (/** @type {ReelMoment} */ one, /** @type {number} */ index) => {
+        const moment = edit.toReelMoment(one);
+        return { ...moment, key: moments[index]?.key ?? moment.key };
+      };
+      replace(stored.map(adopt), "other tab");
+    }
+    draw();
+  });
 
   /** @param {1|-1} by */
   function stepHistory(by) {
@@ -110,6 +129,7 @@ function startEditor(data) {
     else [past, future] = [[...past, moments], future.slice(0, -1)];
     last = { name: "", at: 0 };
     moments = next;
+    requestKey = newKey();
     store();
   }
 
@@ -191,9 +211,11 @@ function startEditor(data) {
     if (fault) return drawProblem(html`<p class="note bad" role="alert">${fault}</p>`);
     if (isSending) return;
     isSending = true;
+    const sent = moments;
     try {
-      const { job_id: job } = await cutReel(session.sessionId, moments, requestKey);
-      drafts.set("reel", { moments: listStored(), job });
+      const { job_id: job } = await cutReel(session.sessionId, sent, requestKey);
+      // The job deletes the draft, unless the user has changed the draft during the request.
+      if (moments === sent) drafts.set("reel", { moments: listStored(), job });
       return location.assign(`/analysis/${encodeURIComponent(session.sessionId)}`);
     } catch (error) {
       if (error instanceof ApiError && error.status >= 400 && error.status < 500) requestKey = newKey();

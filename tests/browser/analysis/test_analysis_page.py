@@ -566,6 +566,15 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     expect(total).to_contain_text("2 moments, 6.5 s with 1 title card")
     page.reload()
     expect(page.locator("[data-totals]")).to_contain_text("Draft saved")
+    # Another tab edits the same draft.
+    other = page.context.new_page()
+    other.goto(page.url)
+    there, here = [one.get_by_label("Title card before moment 2") for one in (other, page)]
+    there.fill("Overtime")
+    expect(here).to_have_value("Overtime")
+    page.get_by_role("button", name="Undo").click()
+    expect(there).to_have_value("")
+    other.close()
 
     # The preview shows the title card, and leaves out what lies between the moments.
     page.get_by_role("button", name="Preview of the reel").click()
@@ -628,6 +637,17 @@ def test_data_is_saved_and_a_failed_cut_said(open_page: OpenPage, backstage: Bac
     page.get_by_role("link", name="Edit reel").click()
     expect(page.get_by_role("slider", name="End of moment 1")).to_be_visible()
     expect_fine(page)
+
+    # A draft that has changed since a cut was started is kept when the cut ends.
+    title = page.get_by_label("Title card before moment 1")
+    title.fill("Overtime")
+    ended |= {"status": "completed", "error": None}
+    page.unroute(f"**/api/v1/jobs/{reel_job}")
+    page.route(f"**/api/v1/jobs/{reel_job}", lambda route: route.fulfill(json=ended), times=1)
+    page.goto(f"/analysis/{session}")
+    expect(page.locator("[data-said]")).to_have_text("The new reel is ready.")
+    page.get_by_role("link", name="Edit reel").click()
+    expect(title).to_have_value("Overtime")
 
 
 @pytest.mark.services
