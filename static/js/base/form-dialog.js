@@ -3,7 +3,7 @@
 import { ApiError } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { keepTypedText } from "./drafts.js";
-import { createErrorNote, joinSentences } from "./notice.js";
+import { createErrorNote, explainError, joinSentences, showToast } from "./notice.js";
 import { createRef, createRoot, html, iconView, nothing, ref } from "./view.js";
 
 /**
@@ -124,7 +124,7 @@ export function openFormDialog(about) {
   }
 
   function cancel() {
-    forget();
+    if (!isSending) forget(); // otherwise keep the draft: the server may refuse the form
     dialog.close();
   }
 
@@ -155,9 +155,11 @@ export function openFormDialog(about) {
       onDone(answer);
     } catch (error) {
       isSending = false;
+      const heading = typeof failed === "string" ? failed : failed(error);
+      if (!dialog.open) return showToast(`${heading} ${explainError(error)}`, "bad");
       const told = error instanceof ApiError && error.type === "invalid" ? (error.body?.errors ?? {}) : {};
       const named = names.filter((name) => told[name]);
-      if (!named.length) problem = createErrorNote(typeof failed === "string" ? failed : failed(error), error);
+      if (!named.length) problem = createErrorNote(heading, error);
       showErrors(Object.fromEntries(named.map((name) => [name, joinSentences(told[name])])));
     }
   }

@@ -12,7 +12,7 @@ from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.cards import expect_cards, open_menu, scroll_through, titles, type_while_narrowed
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording, evaluate_module
-from tests.browser.expecting import BROKEN, expect_fits, expect_reached, expect_texts, expect_visible, press
+from tests.browser.expecting import BROKEN, expect_fits, expect_reached, expect_texts, expect_visible, hold, press
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 from tests.support.waiting import wait_until
@@ -309,6 +309,21 @@ def test_names_are_checked_and_a_deleted_video_is_restored(
         page.get_by_role("button", name="Save").click()
         expect(page.get_by_role("dialog")).to_have_count(0)
         assert program.call("GET", f"/api/v1/library/{other}")["tags"] == ["newer"]
+    with check("a text that is refused after its dialog was closed is kept, and the page says so"):
+        description = page.get_by_label("Description", exact=True)
+        open_menu(page, "Keep me")
+        page.get_by_role("menuitem", name="Rename").click()
+        description.fill("Round 10")
+        held = hold(page, "**/api/v1/library/*", times=1)
+        page.get_by_role("button", name="Save").click()
+        page.get_by_role("button", name="Cancel").click()
+        wait_until(lambda: page.evaluate("true") and held)
+        held[0].fulfill(status=503, json={})
+        expect(page.locator("[data-toasts]")).to_contain_text("The changes could not be saved.")
+        open_menu(page, "Keep me")
+        page.get_by_role("menuitem", name="Rename").click()
+        expect(description).to_have_value("Round 10")
+        page.get_by_role("button", name="Cancel").click()
     dialog = ask_to_delete(page, "Keep me")
     expect(page.get_by_role("button", name="Cancel")).to_be_focused()
     expect(dialog).to_contain_text("can be restored. After that, 1.0 GiB of your storage is freed.")
