@@ -224,7 +224,7 @@ def test_a_hidden_video_is_not_called_deleted_when_the_session_ends(
     expect_saved(page)
     page.context.clear_cookies()
     description_of(page).fill("Written after the session")
-    expect(page.get_by_text("Your session has ended. Nothing on this page is lost.")).to_be_visible()
+    expect(page.get_by_text("Your session has ended.")).to_be_visible()
     expect(page.get_by_text("Your changes are stored in this browser, but could not be sent.")).to_be_visible()
     expect(page.get_by_text("This video has been deleted.")).to_have_count(0)
     expect(description_of(page)).to_be_editable()
