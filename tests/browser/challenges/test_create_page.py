@@ -326,6 +326,12 @@ def test_lost_answers_make_one_merge_and_challenge(open_page: OpenPage, program:
     assert (len(lost), len(retried)) == (2, 1)
     assert len(merges(program)) == 1
     assert program.call("GET", f"{CHALLENGES}?mine=1")["pagination"]["total"] == 1
+    # A change that was refused is not called saved.
+    page.route(f"**{CHALLENGES}/*", lambda route: route.fulfill(status=503, json={}), times=1)
+    page.get_by_role("textbox", name="Title", exact=True).fill("Three things")
+    page.get_by_role("button", name="Save as draft").click()
+    expect(page.get_by_role("alert")).to_contain_text("The challenge was not saved.")
+    expect(page.get_by_text("Saved as a draft")).to_have_count(0)
 
 
 @pytest.mark.services

@@ -487,7 +487,7 @@ async function saveDraft() {
     // After a refusal, use a new idempotency key: the server repeats its refusal for the same key. After a lost answer,
     // keep the key.
     if (REFUSED.has(status) && type !== "idempotency_running" && !draft.challengeId) draft.made = null;
-    review.drawSaved(Boolean(draft.challengeId));
+    review.drawSaved(draft.challengeId !== "" && !isUnsaved());
     review.tellProblem(errorView("The challenge was not saved.", error, saveDraft));
     return false;
   } finally {
