@@ -27,8 +27,17 @@ export class TagField {
     this.drawList = mount(this.list);
     this.forget = keepTypedText(`tag/${options.place}`, { tag: this.input });
     this.input.addEventListener("keydown", (event) => this.#pressed(event));
-    this.input.addEventListener("input", () => this.input.value.includes(",") && this.#take());
-    this.input.addEventListener("change", () => this.#take());
+    this.input.addEventListener("input", () => {
+      if (this.input.value.includes(",")) this.#take();
+      else showFieldError(this.input, this.error, "");
+    });
+    this.input.addEventListener("blur", () => this.#remind());
+  }
+
+  /** Tell a user who leaves the field that its tag is not added: half a word must not become a tag. */
+  #remind() {
+    if (cleanTag(this.input.value) && this.error.hidden)
+      showFieldError(this.input, this.error, "This tag is not added yet. Press Enter to add it.");
   }
 
   /** @param {KeyboardEvent} event */

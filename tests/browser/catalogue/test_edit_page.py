@@ -141,6 +141,13 @@ def test_what_is_typed_is_saved_with_its_history(edit: Callable[..., Page], back
     expect(page.locator("#tag-error")).to_have_text("The tag is too long. Use at most 64 characters.")
     expect(field).to_have_value("x" * 65)
     wait_row(backstage, video, tags=["mma", "one"])
+    # A click elsewhere does not add half a tag.
+    field.fill("hal")
+    description_of(page).click()
+    expect(page.locator("#tag-error")).to_have_text("This tag is not added yet. Press Enter to add it.")
+    expect(field).to_have_value("hal")
+    field.fill("")
+    expect(page.locator("#tag-error")).to_be_hidden()
     page.reload()
     expect_saved(page)
     expect(title_of(page)).to_have_value("Round 7, the end")
