@@ -326,12 +326,19 @@ def test_lost_answers_make_one_merge_and_challenge(open_page: OpenPage, program:
     assert (len(lost), len(retried)) == (2, 1)
     assert len(merges(program)) == 1
     assert program.call("GET", f"{CHALLENGES}?mine=1")["pagination"]["total"] == 1
-    # A change that was refused is not called saved.
+    # A change that was refused is not called saved, and is kept in the browser.
     page.route(f"**{CHALLENGES}/*", lambda route: route.fulfill(status=503, json={}), times=1)
-    page.get_by_role("textbox", name="Title", exact=True).fill("Three things")
+    title, saved = page.get_by_role("textbox", name="Title", exact=True), page.get_by_text("Saved as a draft")
+    title.fill("Three things")
     page.get_by_role("button", name="Save as draft").click()
     expect(page.get_by_role("alert")).to_contain_text("The challenge was not saved.")
-    expect(page.get_by_text("Saved as a draft")).to_have_count(0)
+    expect(saved).to_have_count(0)
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.reload()
+    expect(title).to_have_value("Three things")
+    expect(saved).to_have_count(0)
+    title.fill(TITLE)
+    expect(saved).to_be_visible()
 
 
 @pytest.mark.services

@@ -39,8 +39,10 @@ export class Draft {
   /** Ids of uploads whose speed was reported to the server. @type {string[]} */ told = [];
   /** Request that created the challenge. @type {Asked|null} */ made = null;
   challengeId = "";
+  /** JSON of the challenge's fields as last saved on the server. */ savedAs = "";
   /** False if the browser could not store the draft, so that a reload would lose it. */ isKept = true;
   /** False if saving would overwrite another draft in this browser. */ mayKeep = true;
+  /** True if the draft was deleted in this browser, so that it may be stored again. */ #isForgotten = false;
 
   /** @param {number} [count] Initial number of statements. */
   constructor(count = FIRST_STATEMENTS) {
@@ -124,19 +126,19 @@ export class Draft {
   async saveNow() {
     if (!this.mayKeep) return;
     typed.set("texts", this.#describe() || undefined);
-    const { title, level, lie, begun, mergeId, told, made, challengeId } = this;
+    const { title, level, lie, begun, mergeId, told, made, challengeId, savedAs } = this;
     const statements = this.statements.map(({ id, text, problem, clip }) => ({
       id,
       text,
       problem: clip ? problem : "",
       clip: clip && { ...clip, blob: null },
     }));
-    const kept = { title, level, lie, begun, mergeId, told, made, challengeId, statements };
+    const kept = { title, level, lie, begun, mergeId, told, made, challengeId, savedAs, statements };
     if (!(await stored.write(DRAFT, kept))) this.isKept = false;
   }
 
   leaveMerge() {
-    Object.assign(this, { begun: null, mergeId: "", told: [], made: null, challengeId: "" });
+    Object.assign(this, { begun: null, mergeId: "", told: [], made: null, challengeId: "", savedAs: "" });
     return this.saveNow();
   }
 
@@ -146,10 +148,23 @@ export class Draft {
     return texts.join("\n") || (this.clips.length ? "Clips of a new challenge" : "");
   }
 
+  /** True if the challenge on the server has other texts than the draft. */
+  get isUnsaved() {
+    return this.challengeId !== "" && this.savedAs !== "" && JSON.stringify(this.challengeFields()) !== this.savedAs;
+  }
+
+  /** Store the changes of a challenge that is on the server, until they are saved there. */
+  async saveChanges() {
+    if (this.isUnsaved) this.mayKeep ||= this.#isForgotten;
+    else if (this.savedAs) return this.forget();
+    await this.saveNow();
+  }
+
   async forget() {
     if (!this.mayKeep) return;
     typed.set("texts", undefined);
     this.mayKeep = false;
+    this.#isForgotten = true;
     await stored.deleteAll("");
   }
 

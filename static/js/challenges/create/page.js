@@ -67,7 +67,6 @@ let draft = new Draft();
 /** Object that retries the request that starts a merge. @type {Patience|null} */ let patience = null;
 /** Last known status of the merge. @type {Merge|null} */ let merge = null;
 /** Id of the statement that receives dropped files. @type {string} */ let aimedAt = "";
-/** JSON of the challenge's fields as last saved on the server. */ let savedAs = "";
 /** True once the browser goes to the page of the new challenge. */ let isOpening = false;
 
 /** @type {Record<import("./progress-view.js").WorkAct, () => unknown>} */
@@ -85,16 +84,12 @@ const work = new Work(stages.work, { onAct: (act) => acts[act](), onFiles: giveC
 const review = new Review(stages.review, facts, {
   onDone: finishReview,
   onChange: () => {
-    draft.saveNow();
-    if (draft.challengeId) review.drawSaved(!isUnsaved());
+    draft.saveChanges();
+    if (draft.challengeId) review.drawSaved(!draft.isUnsaved);
   },
   onThrowAway: askToThrowAway,
   renew: async () => (await api.readMerge(draft.mergeId)).merged_video?.merged_video_url ?? "",
 });
-
-/** Return whether the challenge on the server has other texts than this page shows. */
-const isUnsaved = () =>
-  draft.challengeId !== "" && savedAs !== "" && JSON.stringify(draft.challengeFields()) !== savedAs;
 
 /** @param {string} text */
 function announce(text) {
@@ -446,7 +441,7 @@ async function showReview(merge) {
   review.show(draft, merge);
   review.focus();
   announce("The clips are merged. Watch the video, then publish it or save it as a draft.");
-  if (draft.challengeId) review.drawSaved(true);
+  if (draft.challengeId) review.drawSaved(!draft.isUnsaved);
   else if (draft.title.trim() && draft.lie) await saveDraft();
 }
 
@@ -463,7 +458,7 @@ async function saveDraft() {
     if (!draft.challengeId) {
       const { id } = await api.createChallenge(body, key);
       draft.challengeId = id;
-      savedAs = JSON.stringify({
+      draft.savedAs = JSON.stringify({
         title: body.title,
         texts: body.statements.map((/** @type {any} */ one) => one.text ?? ""),
         lie_statement_index: body.lie_statement_index,
@@ -472,9 +467,10 @@ async function saveDraft() {
       await draft.forget();
     }
     const fields = draft.challengeFields();
-    if (JSON.stringify(fields) !== savedAs) {
+    if (JSON.stringify(fields) !== draft.savedAs) {
       await api.changeChallenge(draft.challengeId, fields);
-      savedAs = JSON.stringify(fields);
+      draft.savedAs = JSON.stringify(fields);
+      await draft.saveChanges(); // deletes the draft in this browser, unless the user has changed it again
     }
     review.drawSaved(true);
     return true;
@@ -487,7 +483,7 @@ async function saveDraft() {
     // After a refusal, use a new idempotency key: the server repeats its refusal for the same key. After a lost answer,
     // keep the key.
     if (REFUSED.has(status) && type !== "idempotency_running" && !draft.challengeId) draft.made = null;
-    review.drawSaved(draft.challengeId !== "" && !isUnsaved());
+    review.drawSaved(draft.challengeId !== "" && !draft.isUnsaved);
     review.tellProblem(errorView("The challenge was not saved.", error, saveDraft));
     return false;
   } finally {
@@ -612,7 +608,7 @@ const aim = (/** @type {DragEvent} */ { target }) => {
 window.addEventListener("drop", aim, { capture: true });
 window.addEventListener("beforeunload", (event) => {
   const isRecording = document.querySelector("dialog.recording:is([data-state=recording], [data-state=taken])");
-  if (sender?.isGoing || isRecording || (isUnsaved() && !isOpening)) event.preventDefault();
+  if (sender?.isGoing || isRecording || (draft.isUnsaved && !isOpening)) event.preventDefault();
 });
 window.addEventListener("pagehide", () => draft.saveNow());
 for (const out of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('form[action="/logout"]'))) {
