@@ -71,6 +71,30 @@ test("a field shows what is typed into it in another tab", () => {
   assert.deepEqual(Object.keys(localStorage), []);
 });
 
+test("a field shows what another tab has saved, and not an older value", () => {
+  globalThis.document = { body: { dataset: { userId: "anna" } } };
+  const items = {};
+  const told = []; // the values of the storage events that other tabs get
+  globalThis.localStorage = Object.defineProperties(items, {
+    getItem: { value: (name) => items[name] ?? null },
+    setItem: { value: (name, text) => told.push((items[name] = text)) },
+    removeItem: { value: (name) => told.push(null) && delete items[name] },
+  });
+  const tabs = [0, 1].map(() => Object.assign(new EventTarget(), { value: "old" }));
+  const [forget] = tabs.map((field) => keepTypedText("video/1", { title: field }));
+  for (const [isSaved, shown] of [
+    [false, "old"],
+    [true, "new"],
+  ]) {
+    tabs[0].value = "new";
+    tabs[0].dispatchEvent(new Event("input"));
+    forget(isSaved);
+    for (const newValue of told.splice(0))
+      window.dispatchEvent(Object.assign(new Event("storage"), { key: "vod-draft/anna/video/1/title", newValue }));
+    assert.equal(tabs[1].value, shown);
+  }
+});
+
 const DAY = 24 * 3600 * 1000;
 
 test("a draft is kept for its person and place until it is discarded", () => {

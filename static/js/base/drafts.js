@@ -154,10 +154,11 @@ export class Drafts extends EventTarget {
 
 /**
  * Store text typed into form fields, and restore it when the form opens again. Return a function that deletes the
- * stored text. The caller runs this function once the form is sent or cancelled.
+ * stored text. The caller runs this function once the form is sent or cancelled. With `isSaved`, the texts of the fields
+ * are now the saved values, also in the same form of other tabs.
  * @param {string} place
  * @param {Record<string, HTMLInputElement|HTMLTextAreaElement>} fields
- * @returns {() => void}
+ * @returns {(isSaved?: boolean) => void}
  */
 export function keepTypedText(place, fields) {
   const drafts = new Drafts(document.body.dataset.userId ?? "", place);
@@ -180,9 +181,16 @@ export function keepTypedText(place, fields) {
       if (field.value !== text) field.value = text;
     });
   }
-  return () => {
+  window.addEventListener("storage", ({ key, newValue }) => {
+    const name = key?.startsWith(drafts.prefix) ? key.slice(drafts.prefix.length) : "";
+    const { text, base } = JSON.parse(newValue ?? "null")?.value ?? {};
+    if (name in fields && text !== undefined && text === base) saved[name] = text;
+  });
+  return (isSaved = false) => {
     for (const [name, field] of Object.entries(fields)) {
       saved[name] = field.value;
+      // A draft that equals its base tells other tabs the saved value. They would show an older value otherwise.
+      if (isSaved) drafts.set(name, { text: field.value, base: field.value });
       drafts.set(name, undefined);
     }
   };

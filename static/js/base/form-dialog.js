@@ -150,7 +150,7 @@ export function openFormDialog(about) {
     draw();
     try {
       const answer = await send(values);
-      forget();
+      forget(fields.some(({ value }) => value !== undefined));
       dialog.close();
       onDone(answer);
     } catch (error) {
