@@ -77,7 +77,7 @@ test("a field shows what another tab has saved, and not an older value", () => {
   const told = []; // the values of the storage events that other tabs get
   globalThis.localStorage = Object.defineProperties(items, {
     getItem: { value: (name) => items[name] ?? null },
-    setItem: { value: (name, text) => told.push((items[name] = text)) },
+    setItem: { value: (name, text) => told.push(text) && Object.assign(items, { [name]: text }) },
     removeItem: { value: (name) => told.push(null) && delete items[name] },
   });
   const tabs = [0, 1].map(() => Object.assign(new EventTarget(), { value: "old" }));
