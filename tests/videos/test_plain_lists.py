@@ -78,6 +78,7 @@ def test_a_browser_without_javascript_reads_the_library_page_by_page(owner: User
     for number in range(PAGE_LENGTH + 1):
         make_video(owner, title=f"Round {number:02}")
     client = browser(owner)
+    assert re.search(r'name="search"\s+form="filters"', html_of(client.get("/library")))
     first = without_scripts(html_of(client.get("/library?order=title")))
     assert (first.count("/watch/"), "Previous page" in first) == (PAGE_LENGTH, False)
     found = re.search(r'href="(\?[^"]*)" rel="next"', first)
