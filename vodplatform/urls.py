@@ -33,6 +33,7 @@ urlpatterns = [
         ),
         name="api-errors",
     ),
+    path("help", TemplateView.as_view(template_name="help.html", http_method_names=["get", "head"]), name="help"),
     path("api/v1/me", profile.MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
     path("api/v1/health/processing", worker_health.ProcessingView.as_view()),
     path("account", profile.account, name="account"),

@@ -3,7 +3,7 @@
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.shelf import FOCUSED
-from tests.browser.test_accessibility import axe_findings
+from tests.browser.test_accessibility import axe_findings, unlisted_keys
 
 # The body of an answer with status 500.
 BROKEN = {"ok": False, "error": "Something broke.", "code": 500, "type": "server_error", "request_id": "7f3a"}
@@ -84,6 +84,7 @@ def expect_fits(page: Page) -> None:
 
 
 def expect_fine(page: Page) -> None:
-    """Check that axe finds nothing and nothing is wider than the window."""
+    """Check that axe finds nothing, no unlisted key is handled, and nothing is wider than the window."""
     assert axe_findings(page) == []
+    assert unlisted_keys(page) == []
     expect_fits(page)

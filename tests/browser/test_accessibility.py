@@ -42,6 +42,7 @@ PAGES = {
     "comparison": ("/compare/{id}", False),
     "documentation": ("/api/docs", True),
     "error types": ("/api/docs/errors", True),
+    "help": ("/help", True),
     "catalogue": ("/catalogue", False),
     "analyses": ("/analysis", False),
 }
@@ -88,6 +89,19 @@ def axe_findings(page: Page) -> list[str]:
     return found
 
 
+def unlisted_keys(page: Page) -> list[str]:
+    """The letters and digits that the page handles although its list of shortcuts has none of them."""
+    return list(
+        page.evaluate("""() => {
+        const data = document.querySelector('#shortcuts')?.textContent ?? '[]';
+        const listed = JSON.parse(data).flatMap(({ presses }) => presses);
+        const isHandled = (key) =>
+            !document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+        return [...'abcdefghijklmnopqrstuvwxyz0123456789'].filter((key) => !listed.includes(key) && isHandled(key));
+    }""")
+    )
+
+
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name in FEW else pytest.mark.services) for name in PAGES]
 )
@@ -128,6 +142,8 @@ def test_no_page_has_a_finding_or_is_wider_than_the_window(
     if name == "failed video":
         expect(page.get_by_role("alert")).to_be_visible()
     judge(page, "desk")
+    with check("keys"):
+        assert unlisted_keys(page) == []
     with check("text of twice the size (WCAG 2.2, 1.4.4)"):
         page.evaluate("document.documentElement.style.fontSize = '200%'")
         assert wider_than_the_window(page) == []

@@ -252,7 +252,7 @@ def test_an_unknown_host_is_refused_in_the_one_body(settings: Any, key: tuple[by
 # Pages, documents and doors: people's browsers may be sent there with anything in the address.
 OTHERS = [
     "/", "/health", "/health/live", "/health/ready", "/metrics",
-    "/api/schema", "/api/docs", "/api/docs/errors", "/api", "/api/none", "/login", "/logout",
+    "/api/schema", "/api/docs", "/api/docs/errors", "/help", "/api", "/api/none", "/login", "/logout",
     "/signup", "/account", "/account/password", "/jobs", "/compare", "/compare/none", "/api/v1/media/made/a.jpg",
     "/analysis", "/analysis/none", "/challenges", "/challenges/new", "/challenges/none", "/admin/", "/admin/login/",
     "/admin/logout/", "/admin/password_change/", "/admin/jobs/job/", "/admin/search/",

@@ -33,6 +33,7 @@ PAGES: dict[str, tuple[str, list[str]]] = {
     "api/schema": (OPEN, ["?format=json"]),
     "api/docs": (OPEN, ["?script="]),
     "api/docs/errors": (OPEN, []),
+    "help": (OPEN, []),
     "login": (OPEN, ["?next=/compare/{session_id}"]),
     "signup": (OPEN, ["?next=/compare/{session_id}"]),
     "account": (SIGNED_IN, []),

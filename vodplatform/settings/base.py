@@ -93,7 +93,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "vodplatform.core.web.context_processors.shell",
             ],
-            "builtins": ["vodplatform.core.templatetags.pausing", "vodplatform.core.templatetags.page_scripts"],
+            "builtins": [f"vodplatform.core.templatetags.{name}" for name in ("pausing", "page_scripts", "shortcuts")],
         },
     }
 ]

@@ -2,7 +2,7 @@
 
 import { requireElement, setText } from "../base/dom.js";
 import { formatClock, formatCount, formatHundredths, formatTenths } from "../base/format.js";
-import { matchKeys } from "../base/keys.js";
+import { bind } from "../base/keys.js";
 import { explainEnd, JobProgress } from "../base/job-progress.js";
 import { html, iconView, mount, nothing } from "../base/view.js";
 import { toMoment } from "./chosen-moments.js";
@@ -65,19 +65,9 @@ export class HighlightsView {
     numbers.addEventListener("toggle", () => drawNumbers(data.segments.map(numbersView)), { once: true });
     this.screen?.addEventListener("time", () => this.#follow());
     this.screen?.addEventListener("change", () => this.#mark());
-    const play = {
-      keys: "1 – 9",
-      label: "Play highlight 1 to 9",
-      match: (/** @type {KeyboardEvent} */ event) => !event.ctrlKey && /^[1-9]$/.test(event.key),
-      run: (/** @type {KeyboardEvent} */ event) => this.play(Number(event.key) - 1),
-    };
-    const change = {
-      keys: "S",
-      label: "Switch between the reel and the source video",
-      match: matchKeys("s"),
-      run: () => this.show(this.screen?.shown === REEL ? SOURCE : REEL),
-    };
-    bindKeys(this.screen, this.chart, (time) => this.seek(time), "segment", [
+    const play = bind("play-highlight", ({ key }) => this.play(Number(key) - 1));
+    const change = bind("switch", () => this.show(this.screen?.shown === REEL ? SOURCE : REEL));
+    bindKeys(this.screen, this.chart, (time) => this.seek(time), [
       ...(highlights.length ? [play] : []),
       ...(this.switch.hidden ? [] : [change]),
     ]);

@@ -3,7 +3,7 @@
 import { ApiError } from "../base/api.js";
 import { readPageData, requireElement, setText } from "../base/dom.js";
 import { formatClock, formatCount, formatHundredths, formatMoment, formatTenths } from "../base/format.js";
-import { matchKeys } from "../base/keys.js";
+import { bind } from "../base/keys.js";
 import { toggleMenu } from "../base/menu.js";
 import { errorView, showToast } from "../base/notice.js";
 import { html, iconView, live, mount, nothing, repeat } from "../base/view.js";
@@ -457,22 +457,15 @@ function startEditor(data) {
   requireElement("#order").addEventListener("change", (/** @type {any} */ { target }) => {
     if (target.value !== "own") change(sortMoments(target.value));
   });
-  const keyed = [
-    ["in", "I", "Set the start of the moment at the playhead", "i"],
-    ["out", "O", "Set the end of the moment at the playhead", "o"],
-    ["split", "S", "Split the moment at the playhead", "s"],
-    ["prev", "P", "Previous moment", "p"],
-    ["next", "N", "Next moment", "n"],
-    ["back", ",", "One frame back", ","],
-    ["forward", ".", "One frame forward", "."],
-  ].map(([name, keys, label, key]) => ({
-    keys,
-    label,
-    match: matchKeys(key),
-    run: acts[/** @type {"in"} */ (name)],
-    buttons: { [`[data-act=${name}]`]: keys },
-  }));
-  bindKeys(screen, chart, (time) => preview.seek(time), "segment", keyed);
+  bindKeys(screen, chart, (time) => preview.seek(time), [
+    bind("in", acts.in),
+    bind("out", acts.out),
+    bind("split", acts.split),
+    bind("previous", acts.prev),
+    bind("next", acts.next),
+    bind("back", acts.back),
+    bind("forward", acts.forward),
+  ]);
   screen.addEventListener("time", drawPlace);
   preview.addEventListener("change", mark);
   requireElement("[data-editor]").hidden = false;

@@ -2,7 +2,7 @@
 
 import { requireElement, setIcon, setText } from "../base/dom.js";
 import { formatClock, formatDuration } from "../base/format.js";
-import { enableShortcuts, labelButton, matchKeys } from "../base/keys.js";
+import { bind, enableShortcuts, labelButton } from "../base/keys.js";
 import { html, iconView, mount } from "../base/view.js";
 import { storeSound, restoreSound } from "../videos/playback-memory.js";
 import { Player } from "../videos/player.js";
@@ -171,29 +171,14 @@ export class Screen extends EventTarget {
 /**
  * Bind the keyboard shortcuts of a result page.
  * @param {Screen|null} screen @param {import("./time-chart.js").TimeChart} chart
- * @param {(time: number) => void} seek @param {string} stop @param {import("../base/keys.js").Binding[]} more
+ * @param {(time: number) => void} seek @param {import("../base/keys.js").Binding[]} more
  */
-export function bindKeys(screen, chart, seek, stop, more = []) {
-  const acts = screen && [
-    {
-      act: "toggle",
-      keys: "Space K",
-      label: "Play or pause",
-      match: matchKeys(" ", "k"),
-      run: () => screen.player.toggle(),
-    },
-    { act: "mute", keys: "M", label: "Mute or unmute", match: matchKeys("m"), run: () => screen.player.mute() },
-    { act: "fullscreen", keys: "F", label: "Full screen", match: matchKeys("f"), run: () => screen.fullscreen() },
+export function bindKeys(screen, chart, seek, more = []) {
+  const step = bind("step", (event) => seek(chart.stop(event.key === "ArrowRight" ? 1 : -1)));
+  const playing = screen && [
+    bind("toggle", () => screen.player.toggle()),
+    bind("mute", () => screen.player.mute()),
+    bind("fullscreen", () => screen.fullscreen()),
   ];
-  const [play, ...others] = (acts ?? []).map((binding) => ({
-    ...binding,
-    buttons: { [`[data-act=${binding.act}]`]: binding.keys.split(" ")[0] },
-  }));
-  const step = {
-    keys: "← →",
-    label: `Previous or next ${stop}`,
-    match: matchKeys("ArrowLeft", "ArrowRight"),
-    run: (/** @type {KeyboardEvent} */ event) => seek(chart.stop(event.key === "ArrowRight" ? 1 : -1)),
-  };
-  enableShortcuts([...(play ? [play] : []), step, ...more, ...others]);
+  enableShortcuts([step, ...more, ...(playing ?? [])]);
 }

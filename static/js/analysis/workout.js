@@ -56,7 +56,7 @@ export class WorkoutView {
     this.chart = this.#makeChart();
     this.screen?.addEventListener("time", () => this.#follow());
     this.screen?.addEventListener("change", () => this.seekBar?.update());
-    bindKeys(this.screen, this.chart, (time) => this.seek(time), "repetition");
+    bindKeys(this.screen, this.chart, (time) => this.seek(time));
     this.#follow();
   }
 

@@ -2,7 +2,7 @@
 
 import { debounce, readPageData, requireElement, setText } from "./dom.js";
 import { formatCount } from "./format.js";
-import { matchKeys, listenForKeys } from "./keys.js";
+import { bind, listenForKeys } from "./keys.js";
 import { errorView } from "./notice.js";
 import { html, iconView, mount } from "./view.js";
 
@@ -319,7 +319,7 @@ export class EndlessList {
       await this.reload();
       [...this.cards.values()][0]?.title.focus();
     });
-    listenForKeys([{ keys: "/", label: "Search", match: matchKeys("/"), run: () => this.find.focus() }]);
+    listenForKeys([bind("search", () => this.find.focus())]);
     window.addEventListener("pagehide", () =>
       history.replaceState({ left: { count: this.cards.size, y: scrollY } }, ""),
     );

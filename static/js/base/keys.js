@@ -1,15 +1,18 @@
-// Keyboard shortcuts, off while the user types. Keys, help and tooltips come from the same table.
+// Keyboard shortcuts, off while the user types. Keys, help and tooltips come from vodplatform/core/web/shortcuts.py.
 
-import { h, requireElement } from "./dom.js";
+import { h, readPageData, requireElement } from "./dom.js";
 
 /**
- * @typedef {object} Binding
- * @property {string} keys Key names for display, separated by spaces.
+ * A line of the table.
+ * @typedef {object} Shortcut
+ * @property {string} name Empty if the focused element handles the keys.
+ * @property {string[]} keys Key names for display.
  * @property {string} label
- * @property {(event: KeyboardEvent) => boolean} match
- * @property {(event: KeyboardEvent) => void} run
- * @property {Record<string, string>} [buttons] Maps the CSS selector of each equivalent button to the key
- * names in its tooltip.
+ * @property {string[]} presses Values of `getPress` that run the shortcut.
+ * @property {Record<string, string>} buttons Maps the CSS selector of each equivalent button to the key names in its
+ * tooltip.
+ *
+ * @typedef {Shortcut & {run: (event: KeyboardEvent) => void, when: (event: KeyboardEvent) => boolean}} Binding
  */
 
 const STORED = "vod-keys";
@@ -59,78 +62,78 @@ function isTypedByAltGr(event) {
   return event.getModifierState("AltGraph");
 }
 
+/** @returns {Shortcut[]} */
+const readShortcuts = () => readPageData("shortcuts");
+
 /**
- * @param {Binding[]} bindings
- * @param {AbortSignal} [signal]
+ * Bind an action to the shortcut with this name.
+ * @param {string} name
+ * @param {(event: KeyboardEvent) => void} run
+ * @param {(event: KeyboardEvent) => boolean} [when] Returns false for key presses that the shortcut leaves alone.
+ * @returns {Binding}
  */
-export function listenForKeys(bindings, signal) {
-  window.addEventListener(
-    "keydown",
-    (event) => {
-      if (event.defaultPrevented || event.metaKey || (event.altKey && !isTypedByAltGr(event)) || belongsToFocus(event))
-        return;
-      if (!areKeysOn() && event.key !== "?") return;
-      const binding = bindings.find((b) => b.match(event));
-      if (!binding) return;
-      event.preventDefault();
-      binding.run(event);
-    },
-    { signal },
-  );
+export function bind(name, run, when = () => true) {
+  const shortcut = readShortcuts().find((one) => one.name === name);
+  if (!shortcut) throw new Error(`The page's table has no shortcut ${name}.`);
+  return { ...shortcut, run, when };
 }
 
 /**
- * Return a function that recognises events of the given keys without Ctrl, also if Caps Lock is on.
- * @param {...string} keys
- * @returns {(event: KeyboardEvent) => boolean}
+ * Return the pressed key, in lower case, with Ctrl, and with Shift beside Ctrl: "k", "Space", "ArrowLeft", "Ctrl+z",
+ * "Ctrl+Shift+z".
+ * @param {KeyboardEvent} event
  */
-export function matchKeys(...keys) {
-  return (event) =>
-    (!event.ctrlKey || isTypedByAltGr(event)) && (keys.includes(event.key) || keys.includes(event.key.toLowerCase()));
+export function getPress(event) {
+  const isCharacter = event.key.length === 1;
+  const key = event.key === " " ? "Space" : isCharacter ? event.key.toLowerCase() : event.key;
+  if (!event.ctrlKey || isTypedByAltGr(event)) return key;
+  return `Ctrl+${event.shiftKey && isCharacter ? "Shift+" : ""}${key}`;
 }
 
-/**
- * Return a function that recognises events of the given keys, with or without Shift and Ctrl.
- * @param {...string} keys
- * @returns {(event: KeyboardEvent) => boolean}
- */
-export function matchKeysWithModifiers(...keys) {
-  return (event) => keys.includes(event.key);
-}
-
-/**
- * @param {string} letter
- * @returns {(event: KeyboardEvent) => boolean}
- */
-export function matchControlKey(letter) {
-  return (event) => event.ctrlKey && !event.shiftKey && !event.altKey && event.key.toLowerCase() === letter;
+/** @param {Binding[]} bindings */
+export function listenForKeys(bindings) {
+  window.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.metaKey || (event.altKey && !isTypedByAltGr(event)) || belongsToFocus(event))
+      return;
+    if (!areKeysOn() && event.key !== "?") return;
+    const press = getPress(event);
+    const binding = bindings.find(({ presses, when }) => presses.includes(press) && when(event));
+    if (!binding) return;
+    event.preventDefault();
+    binding.run(event);
+  });
 }
 
 /** Enable shortcuts, and list them in templates/parts/keys_dialog.html. @param {Binding[]} bindings */
 export function enableShortcuts(bindings) {
   const dialog = /** @type {HTMLDialogElement} */ (requireElement("[data-help]"));
   const help = () => dialog.showModal();
-  const buttons = { "[data-act=help]": "?" };
-  const all = [...bindings, { keys: "?", label: "Keyboard shortcuts", match: matchKeys("?"), run: help, buttons }];
+  const all = [...bindings, bind("help", help)];
   listenForKeys(all);
-  describeKeys(requireElement("[data-keys]", dialog), all);
-  for (const { buttons = {} } of all) for (const [selector, keys] of Object.entries(buttons)) nameKeys(selector, keys);
+  const names = new Set(["", ...all.map(({ name }) => name)]);
+  describeKeys(
+    requireElement("[data-keys]", dialog),
+    readShortcuts().filter(({ name }) => names.has(name)),
+  );
+  for (const { buttons } of all) for (const [selector, keys] of Object.entries(buttons)) nameKeys(selector, keys);
   const on = /** @type {HTMLInputElement} */ (requireElement("[data-keys-on]", dialog));
   on.checked = areKeysOn();
   on.addEventListener("change", () => setKeysOn(on.checked));
   requireElement("[data-close]", dialog).addEventListener("click", () => dialog.close());
+  // The second “?” opens the help page, whose link is in the dialog.
+  dialog.addEventListener("keydown", ({ key }) => key === "?" && requireElement("[data-help-page]", dialog).click());
   for (const button of document.querySelectorAll("[data-act=help]")) button.addEventListener("click", help);
 }
 
 /**
  * @param {HTMLElement} list
- * @param {Binding[]} bindings
+ * @param {Shortcut[]} shortcuts
  */
-function describeKeys(list, bindings) {
+function describeKeys(list, shortcuts) {
   list.replaceChildren(
-    ...bindings.flatMap((b) => [
-      h("dt", {}, ...b.keys.split(" ").flatMap((k, i) => [i ? " " : "", h("kbd", {}, k)])),
-      h("dd", { class: "muted" }, b.label),
+    ...shortcuts.flatMap(({ keys, label }) => [
+      h("dt", {}, ...keys.flatMap((k, i) => [i ? " " : "", k === "–" ? k : h("kbd", {}, k)])),
+      h("dd", { class: "muted" }, label),
     ]),
   );
 }

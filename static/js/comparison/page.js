@@ -13,7 +13,7 @@ import { SyncController } from "./playback/controller.js";
 import { Track } from "./playback/track.js";
 import { Actions } from "./actions.js";
 import { listenToButtons, markButton } from "./button-group.js";
-import { makeBindings } from "./shortcut-table.js";
+import { makeBindings } from "./shortcuts.js";
 import { Copies } from "./proxies.js";
 import { countKinds } from "./events/filters.js";
 import { EventsPanel } from "./events/panel.js";

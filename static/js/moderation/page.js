@@ -1,7 +1,7 @@
 // The moderation page.
 
 import { isComposing, keepTypedText } from "../base/drafts.js";
-import { matchKeys, enableShortcuts } from "../base/keys.js";
+import { bind, enableShortcuts } from "../base/keys.js";
 import { formatDay } from "../videos/api.js";
 
 const entries = /** @type {HTMLAnchorElement[]} */ ([...document.querySelectorAll("[data-queue] a")]);
@@ -86,27 +86,17 @@ const makeMove = (by) => () => {
   if (entry) location.assign(entry.href);
 };
 
-/** @param {string} key @param {string} act @param {string} label */
-const bindDecision = (key, act, label) => ({
-  keys: key,
-  label,
-  match: matchKeys(key.toLowerCase()),
-  run: () => decide(act),
-  buttons: { [`[data-do=${act}]`]: key },
-});
-
 enableShortcuts([
-  { keys: "J", label: "Next report", match: matchKeys("j"), run: makeMove(1) },
-  { keys: "K", label: "Previous report", match: matchKeys("k"), run: makeMove(-1) },
-  {
-    keys: "Space",
-    label: "Play or pause",
+  bind("next", makeMove(1)),
+  bind("previous", makeMove(-1)),
+  bind(
+    "toggle",
+    () => (player?.paused ? player.play().catch(() => {}) : player?.pause()),
     // If the player has the focus, it handles Space itself.
-    match: (event) => matchKeys(" ")(event) && event.target !== player,
-    run: () => (player?.paused ? player.play().catch(() => {}) : player?.pause()),
-  },
-  { keys: "R", label: "Enter a reason", match: matchKeys("r"), run: () => reason?.focus() },
-  bindDecision("D", "dismiss", "Dismiss: no violation"),
-  bindDecision("S", "settle", "Resolve: the problem is fixed; the content stays public"),
-  bindDecision("X", "take_down", "Take down"),
+    (event) => event.target !== player,
+  ),
+  bind("reason", () => reason?.focus()),
+  bind("dismiss", () => decide("dismiss")),
+  bind("settle", () => decide("settle")),
+  bind("take_down", () => decide("take_down")),
 ]);

@@ -3,7 +3,7 @@
 import { ApiError, cancelJob, changeJob, makeIdempotencyKey } from "../base/api.js";
 import { askToConfirm, askToDelete } from "../base/dialog.js";
 import { requireElement, readPageData, setIcon, setText } from "../base/dom.js";
-import { matchKeys, enableShortcuts } from "../base/keys.js";
+import { bind, enableShortcuts } from "../base/keys.js";
 import { watchJobs } from "../base/job-updates.js";
 import { createErrorNote, errorView, explainError, createThrottledNote, showToast } from "../base/notice.js";
 import { formatCount, formatMoment, formatPercent, formatWhen } from "../base/format.js";
@@ -765,20 +765,16 @@ export class Page {
     const step = (/** @type {KeyboardEvent} */ { key }) => this.stage.seek(this.stage.at + steps[key]);
     const jump = (/** @type {KeyboardEvent} */ { key }) => this.#jump(key === "[" ? -1 : 1);
     const view = (/** @type {KeyboardEvent} */ { key }) => this.stage.setView(VIEWS[key.toLowerCase()]);
-    /** @type {[string, string, string[], (event: KeyboardEvent) => void][]} */
-    const shortcuts = [
-      ["Space K", "Play or pause", [" ", "k"], () => this.stage.toggle()],
-      ["← →", `Back or forward ${JUMP} s`, ["ArrowLeft", "ArrowRight"], step],
-      [", .", `Back or forward ${FRAME} s`, [",", "."], step],
-      ["[ ]", "Go to the previous or next segment edge", ["[", "]"], jump],
-      ["S", "Add a segment at the playhead", ["s"], () => this.add()],
-      // The blocks of the timeline handle these keys.
-      ["← → Ctrl Shift", "Move the focused segment (Ctrl: move only its end; Shift: by 1 s)", [], () => {}],
-      ["Delete", "Delete the segment", ["Delete"], () => this.remove()],
-      ["L", "Loop the segment", ["l"], () => part("loop").click()],
-      ["B D W A", "Switch view: before, side by side, wipe or after", Object.keys(VIEWS), view],
+    return [
+      bind("toggle", () => this.stage.toggle()),
+      bind("jump", step),
+      bind("frame", step),
+      bind("edge", jump),
+      bind("add", () => this.add()),
+      bind("delete", () => this.remove()),
+      bind("loop", () => part("loop").click()),
+      bind("view", view),
     ];
-    return shortcuts.map(([keys, label, names, run]) => ({ keys, label, match: matchKeys(...names), run }));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { requireElement, setIcon, setText } from "../base/dom.js";
 import { formatDuration, formatFrameNumber, formatPosition } from "../base/format.js";
-import { matchKeys, matchKeysWithModifiers, labelButton, enableShortcuts } from "../base/keys.js";
+import { bind, labelButton, enableShortcuts } from "../base/keys.js";
 import { toggleMenu } from "../base/menu.js";
 import { showToast } from "../base/notice.js";
 import { readSpeed, readTheatre, storeSpeed, storeTheatre } from "../videos/playback-memory.js";
@@ -148,56 +148,22 @@ export class Controls {
   #keys(toggleCaptions) {
     const { player } = this;
     const by = (/** @type {number} */ seconds) => player.seek(player.time + seconds);
-    /** @typedef {(event: KeyboardEvent) => any} Handler */
-    /** @type {[string, string, Handler, Handler, Record<string, string>?][]} Keys, label, match, action, buttons. */
-    const shortcuts = [
-      ["Space K", "Play or pause", matchKeys(" ", "k"), () => player.toggle(), { toggle: "Space" }],
-      ["J L", "Back or forward 10 s", matchKeys("j", "l"), (e) => by(e.key.toLowerCase() === "l" ? JUMP : -JUMP)],
-      [
-        "← →",
-        "Back or forward 5 s; Shift: 1 s",
-        matchKeysWithModifiers("ArrowLeft", "ArrowRight"),
-        (e) => by((e.key === "ArrowRight" ? 1 : -1) * (e.shiftKey ? 1 : STEP)),
-      ],
-      [
-        ", .",
-        "Previous or next frame",
-        matchKeys(",", "."),
-        (e) => player.frame(e.key === "." ? 1 : -1),
-        { "frame-back": ",", "frame-on": "." },
-      ],
-      [
-        "0 – 9",
-        "Jump to 0 % – 90 %",
-        (e) => !e.ctrlKey && /^\d$/.test(e.key),
-        (e) => player.seek((Number(e.key) / 10) * player.duration),
-      ],
-      [
-        "Home End",
-        "Jump to start or end",
-        matchKeys("Home", "End"),
-        (e) => player.seek(e.key === "Home" ? 0 : player.duration),
-      ],
-      ["< >", "Play slower or faster", matchKeys("<", ">"), (e) => this.#shift(e.key === ">" ? 1 : -1)],
-      [
-        "↑ ↓",
-        "Volume up or down",
-        matchKeys("ArrowUp", "ArrowDown"),
-        (e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER),
-      ],
-      ["M", "Mute or unmute", matchKeys("m"), () => player.mute(), { mute: "M" }],
-      ["C", "Turn captions on or off", matchKeys("c"), toggleCaptions, { captions: "C" }],
-      ["Q", "Choose quality and speed", matchKeys("q"), () => this.#qualities(), { qualities: "Q" }],
-      ["P", "Picture-in-picture", matchKeys("p"), () => this.#togglePictureInPicture(), { "picture-in-picture": "P" }],
-      ["T", "Theatre mode", matchKeys("t"), () => this.#setTheatre(!this.isTheatre), { theatre: "T" }],
-      ["F", "Full screen", matchKeys("f"), () => this.fullscreen(), { fullscreen: "F" }],
-    ];
-    enableShortcuts(
-      shortcuts.map(([keys, label, match, run, acts = {}]) => {
-        const buttons = Object.fromEntries(Object.entries(acts).map(([act, key]) => [`[data-act=${act}]`, key]));
-        return { keys, label, match, run, buttons };
-      }),
-    );
+    enableShortcuts([
+      bind("toggle", () => player.toggle()),
+      bind("jump", ({ key }) => by(key.toLowerCase() === "l" ? JUMP : -JUMP)),
+      bind("step", ({ key, shiftKey }) => by((key === "ArrowRight" ? 1 : -1) * (shiftKey ? 1 : STEP))),
+      bind("frame", ({ key }) => player.frame(key === "." ? 1 : -1)),
+      bind("share", ({ key }) => player.seek((Number(key) / 10) * player.duration)),
+      bind("ends", ({ key }) => player.seek(key === "Home" ? 0 : player.duration)),
+      bind("speed", ({ key }) => this.#shift(key === ">" ? 1 : -1)),
+      bind("volume", ({ key }) => player.louder(key === "ArrowUp" ? LOUDER : -LOUDER)),
+      bind("mute", () => player.mute()),
+      bind("captions", toggleCaptions),
+      bind("qualities", () => this.#qualities()),
+      bind("picture-in-picture", () => this.#togglePictureInPicture()),
+      bind("theatre", () => this.#setTheatre(!this.isTheatre)),
+      bind("fullscreen", () => this.fullscreen()),
+    ]);
   }
 
   /** @param {1|-1} by */
