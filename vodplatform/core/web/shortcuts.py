@@ -174,7 +174,7 @@ PRO = (
     Shortcut("frame", ", .", "Back or forward 0.04 s"),
     Shortcut("edge", "[ ]", "Go to the previous or next segment edge"),
     Shortcut("add", "S", "Add a segment at the playhead"),
-    Shortcut("", "← → Ctrl Shift", "Move the focused segment (Ctrl: move only its end; Shift: by 1 s)"),
+    Shortcut("", "← →", "Move the focused segment; Shift: by 1 s; Ctrl: move only its end"),
     Shortcut("delete", "Delete", "Delete the segment"),
     Shortcut("loop", "L", "Loop the segment"),
     Shortcut("view", "B D W A", "Switch view: before, side by side, wipe or after"),
