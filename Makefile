@@ -115,8 +115,8 @@ examples: $(VENV)/.dev ## Send the API's examples, replace those that no longer 
 	@VOD_WRITE_EXAMPLES=1 $(PY) -m pytest -q -n 0 -k "not every_operation" tests/contract/test_examples.py
 	@$(MAKE) --no-print-directory schema
 
-pictures: $(VENV)/.dev ## The pictures of the coach's tutorial, taken anew (FOLDER=a new folder)
-	$(PY) scripts/pictures $(FOLDER)
+pictures: $(VENV)/.dev ## Take the pictures of README, tutorials and front page again
+	@$(PY) scripts/pictures
 
 cluster: $(VENV)/.dev ## Two web and two worker hosts with real servers, until Ctrl-C
 	@scripts/tools cluster
