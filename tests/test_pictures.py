@@ -21,7 +21,9 @@ def test_the_script_writes_exactly_the_pictures_that_pages_and_documents_show() 
     for path in (ROOT / "templates").rglob("*.html"):
         shown |= {f"static/{name}" for name in re.findall(r"static '(img/[^']+)'", path.read_text())}
     assert written == shown
-    stored = {str(path.relative_to(ROOT)) for name in ("docs/images", "static/img") for path in (ROOT / name).rglob("*.*")}
+    stored = {
+        str(path.relative_to(ROOT)) for name in ("docs/images", "static/img") for path in (ROOT / name).rglob("*.*")
+    }
     assert stored == shown
 
 

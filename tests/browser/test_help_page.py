@@ -20,7 +20,9 @@ def test_the_search_filters_shortcuts_while_typing(open_page: OpenPage, size: tu
     page.keyboard.press("/")
     page.keyboard.type("loop")
     expect(page.get_by_role("status").filter(has_text="3 shortcuts")).to_be_visible()
-    expect(rows).to_have_text([re.compile("Set the start or end"), re.compile("Clear loop"), re.compile("Loop the seg")])
+    expect(rows).to_have_text(
+        [re.compile("Set the start or end"), re.compile("Clear loop"), re.compile("Loop the seg")]
+    )
     expect(sections).to_have_count(2)
     field = page.get_by_label("Search the help")
     for text, words in (("watch theatre", "Theatre mode"), ("ctrl z compare", "Undo the last change")):

@@ -1,4 +1,4 @@
-"""The table of keyboard shortcuts: each shortcut is bound by its page's script, and no script handles another letter."""
+"""The table of keyboard shortcuts: the script of each page binds them, and handles no other letter."""
 
 import re
 from collections import Counter
