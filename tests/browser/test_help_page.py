@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import PHONE, OpenPage
+from tests.browser.backstage import Backstage
+from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
 from tests.browser.expecting import expect_fine
 from tests.support.program import Program
 
@@ -40,8 +41,8 @@ def test_the_search_filters_shortcuts_while_typing(open_page: OpenPage, size: tu
     expect(rows).to_have_count(everything)
 
 
-def test_without_scripts_the_help_page_shows_every_shortcut(browser: Browser, program: Program) -> None:
-    page = browser.new_page(java_script_enabled=False, base_url=program.address)
+def test_without_scripts_the_help_page_shows_every_shortcut(chromium: Browser, program: Program) -> None:
+    page = chromium.new_page(java_script_enabled=False, base_url=program.address)
     page.goto("/help")
     expect(page.get_by_role("table")).to_have_count(9)
     expect(page.get_by_role("row", name="Theatre mode")).to_be_visible()
@@ -49,7 +50,8 @@ def test_without_scripts_the_help_page_shows_every_shortcut(browser: Browser, pr
     page.close()
 
 
-def test_question_mark_twice_opens_the_help_page_in_a_new_tab(open_page: OpenPage) -> None:
+def test_question_mark_twice_opens_the_help_page_in_a_new_tab(open_page: OpenPage, backstage: Backstage) -> None:
+    backstage.subscribe(owner=ACCOUNT, tier="pro", days=10)
     page = open_page("/pro")
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
