@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vodplatform.core.templatetags.page_scripts import page_script
+from vodplatform.core.templatetags.page_scripts import base_styles, page_script
 from vodplatform.core.web import page_scripts
 
 SCRIPTS = {
@@ -28,11 +28,12 @@ def static(tmp_path: Path, settings: Any) -> Iterator[Path]:
         path = tmp_path / "static" / "js" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    page_scripts.assets_of.cache_clear()
-    page_scripts._bundles.cache_clear()
+    cached = (page_scripts.assets_of, page_scripts.base_styles, page_scripts._bundles)
+    for function in cached:
+        function.cache_clear()
     yield tmp_path / "static"
-    page_scripts.assets_of.cache_clear()
-    page_scripts._bundles.cache_clear()
+    for function in cached:
+        function.cache_clear()
 
 
 def test_modules_are_loaded_without_bundles(static: Path) -> None:
@@ -50,3 +51,18 @@ def test_a_bundle_is_loaded_until_a_script_changes(static: Path, is_changed: boo
         (static / "js/jobs/late.js").write_text("1;")
     bundle = (["/static/bundles/page-A.js"], ["/static/bundles/chunk-B.js"])
     assert (page_scripts.assets_of("js/jobs/page.js") == bundle) is not is_changed
+
+
+@pytest.mark.parametrize("is_changed", [False, True])
+def test_shared_styles_are_one_file_until_a_style_changes(static: Path, is_changed: bool) -> None:
+    for name in page_scripts.STYLES:
+        (static / name).parent.mkdir(parents=True, exist_ok=True)
+        (static / name).write_text("a { color: red }")
+    manifest = {"sources": page_scripts.digest_of(static), "pages": {}, "styles": "base-A.css"}
+    (static / "bundles").mkdir()
+    (static / "bundles" / "manifest.json").write_text(json.dumps(manifest))
+    if is_changed:
+        (static / "css/base/parts.css").write_text("a { color: blue }")
+    links = [f'<link rel="stylesheet" href="/static/{name}">' for name in page_scripts.STYLES]
+    bundled = '<link rel="stylesheet" href="/static/bundles/base-A.css">'
+    assert base_styles() == ("\n".join(links) if is_changed else bundled)
