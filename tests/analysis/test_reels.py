@@ -1,5 +1,6 @@
 """Reels of moments that a person chose: what may be asked, what the results say then, and the file that is cut."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from media_app.av.frames import VideoFile
 from media_app.av.source import Source
 from media_app.uploads import quota
 from media_app.videos.models import Rendition
-from sessions_app.analysis import services
+from sessions_app.analysis import reels, services
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.analysis.pipelines import reel_effects
 from sessions_app.analysis.pipelines.reel import cut_moments
+from sessions_app.analysis.pipelines.reel_limits import FADE_SECONDS, TITLE_SECONDS
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Task
 from sessions_app.analysis.reels import check_moments, with_reel
 from sessions_app.comparison.samples.rendering.barcode import decode_barcode, draw_barcode
@@ -28,6 +30,7 @@ from tests.analysis.test_sessions import BASE
 from tests.support.api import Api, refused
 from tests.support.factories import make_video
 from tests.support.footage import noise, write_pictures
+from tests.support.node import PROJECT_ROOT
 from tests.support.stored import files_in
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
@@ -47,6 +50,19 @@ CUT = (
 
 def spans(*moments: tuple[float, float]) -> list[dict[str, float]]:
     return [{"start_time": start, "end_time": end} for start, end in moments]
+
+
+@pytest.mark.pure
+def test_the_page_has_the_same_limits_as_the_server() -> None:
+    scripts = PROJECT_ROOT / "static/js/analysis"
+    text = "".join((scripts / name).read_text() for name in ("reel-draft.js", "chosen-moments.js"))
+    on_page = dict(re.findall(r"^(?:export )?const (\w+) = ([\d.]+);", text, re.MULTILINE))
+    limits = {
+        "TITLE_SECONDS": TITLE_SECONDS, "FADE_SECONDS": FADE_SECONDS, "MAX_TITLE": reels.MAX_TITLE,
+        "MOST": reels.MAX_MOMENTS, "LEAST": reels.MIN_SECONDS, "LONGEST": reels.MAX_REEL_SECONDS,
+        "NEAR": reels.TIME_TOLERANCE_SECONDS,
+    }  # fmt: skip
+    assert {name: float(on_page[name]) for name in limits} == limits
 
 
 @pytest.mark.pure
@@ -80,6 +96,11 @@ class TestResults:
         assert (second["origin"], second["description"], second["reel_start"]) == ("highlights", "Loud.", 2.5)
         assert data["summary"] == "2 moments, 7.5 s, 1 of them chosen by hand."
         assert (data["segments"], DATA["highlights"][0].get("origin")) == (DATA["segments"], None)
+
+    def test_the_length_of_the_reel_includes_its_title_cards(self) -> None:
+        placed = [{"part": 0, "source": [2.0, 4.5], "reel": [2.5, 5.0]}]
+        data = with_reel(DATA, [(2.0, 4.5)], placed, [{"title": "Final", "transition": "cut"}])
+        assert data["summary"] == "1 moment, 5 s, chosen by hand. The reel has 1 title card."
 
     @pytest.mark.parametrize(("start", "segment"), [(0.4, 0), (3.0, 0), (4.0, 1), (9.0, 1)])
     def test_a_moment_that_hardly_reaches_into_a_segment_is_not_of_it(self, start: float, segment: int) -> None:

@@ -3,8 +3,15 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { findTotalError, findNextBest, findRoomAround } from "./js/analysis/chosen-moments.js";
-import { describeMoment, moveItem, placeMoments, splitMoment, trimMoment } from "./js/analysis/reel-draft.js";
+import { findTotalError, findNextBest, findOffers, findRoomAround } from "./js/analysis/chosen-moments.js";
+import {
+  describeMoment,
+  findTimeError,
+  moveItem,
+  placeMoments,
+  splitMoment,
+  trimMoment,
+} from "./js/analysis/reel-draft.js";
 import { sourceToReelTime, reelToSourceTime, findHighlightsOf } from "./js/analysis/reel-times.js";
 import { explainShortReel } from "./js/analysis/short-reel.js";
 import { formatExerciseTitle, makeFileName, describeReach, formatSpan } from "./js/analysis/labels.js";
@@ -112,6 +119,17 @@ test("the next best is the segment with the highest score that is not in the ree
   assert.equal(findNextBest([{ start: 0, end: 30 }], segments, 30), null);
 });
 
+test("segments that reach the minimum score and are not in the reel are offered", () => {
+  const segments = [0.2, 0.9, 0.7].map((score, n) => ({ score, start_time: 10 * n, end_time: 10 * n + 10 }));
+  assert.deepEqual(findOffers([], segments, 0.7, 30), [
+    { start: 10, end: 20, score: 0.9 },
+    { start: 20, end: 30, score: 0.7 },
+  ]);
+  assert.deepEqual(findOffers([{ start: 11, end: 22 }], segments, 0.5, 30), [{ start: 22, end: 30, score: 0.7 }]);
+  assert.deepEqual(findOffers([{ start: 11, end: 24 }], segments, 0.5, 30), []);
+  assert.deepEqual(findOffers(spans([11, 12], [29, 30]), segments, 0.5, 30), [], "short moments inside segments");
+});
+
 test("a reel is neither empty nor too long", () => {
   assert.match(findTotalError(0, 0), /Add a moment/);
   assert.match(findTotalError(1, 601), /10 minutes/);
@@ -134,6 +152,21 @@ test("a moment is trimmed and moved between its neighbours, and split", () => {
   ]);
   assert.equal(splitMoment(moments, early, 19.8), null);
   assert.deepEqual(moveItem([1, 2, 3], 1, 2), [2, 3, 1]);
+});
+
+test("a time at which a moment cannot start or end is refused with the reason", () => {
+  const moments = spans([30, 40], [10, 20]);
+  const [late, early] = moments;
+  const find = (moment, edge, time) => findTimeError(moments, moment, edge, time, 59.9996);
+  assert.equal(find(late, "start", 20), "");
+  assert.equal(find(late, "start", 39.5), "");
+  assert.equal(find(late, "end", 60), "", "the end of the video is displayed as 1:00.000");
+  assert.match(find(late, "start", 39.6), /at least 0.5 s: the latest start is 0:39.500/);
+  assert.match(find(late, "end", 30.4), /at least 0.5 s: the earliest end is 0:30.500/);
+  assert.match(find(late, "end", 61), /The video ends at 1:00.000/);
+  assert.match(find(late, "start", 19.9), /cannot overlap: moment 2 is at 0:10.000–0:20.000/);
+  assert.match(find(late, "start", 5), /cannot overlap: moment 2/);
+  assert.match(find(early, "end", 50), /cannot overlap: moment 1/);
 });
 
 test("title cards move the moments of the reel, and a moment has the score of its segment", () => {

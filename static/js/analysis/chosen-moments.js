@@ -4,6 +4,8 @@
 
 export const MOST = 50;
 export const LEAST = 0.5; // minimum length of a moment, in seconds
+// share of a segment, or of a shorter moment, above which the segment counts as in the reel
+export const IN_REEL_SHARE = 0.25;
 const LONGEST = 600; // maximum length of a reel, in seconds
 
 /** @param {{start_time: number, end_time: number}} part @returns {Moment} */
@@ -34,6 +36,21 @@ export function findNextBest(moments, segments, duration) {
     if (found) return found;
   }
   return null;
+}
+
+/**
+ * Return the moments that can be added to the reel: segments that reach the minimum score and are not in the reel.
+ * @param {Moment[]} moments @param {import("./api.js").Segment[]} segments @param {number} least @param {number} duration
+ * @returns {(Moment & {score: number})[]}
+ */
+export function findOffers(moments, segments, least, duration) {
+  return segments.flatMap(({ start_time: from, end_time: to, score }) => {
+    const isTaken = moments.some(
+      ({ start, end }) => Math.min(end, to) - Math.max(start, from) > IN_REEL_SHARE * Math.min(to - from, end - start),
+    );
+    const found = score < least || isTaken ? null : findRoomAround(moments, (from + to) / 2, to - from, duration);
+    return found ? [{ ...found, score }] : [];
+  });
 }
 
 /**

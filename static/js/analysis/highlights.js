@@ -142,9 +142,11 @@ export class HighlightsView {
       toastAfterReload("The new reel is ready.");
       return location.reload();
     }
+    const isCancelled = ended.status === "cancelled";
+    const next = drafts.get("reel") ? "Your changes are saved as a draft: choose Edit reel to continue." : "";
     progress.draw(html`
-      <div class="note bad" role="alert">
-        ${iconView("alert")}<p>The reel was not changed. ${explainEnd(ended)}</p>
+      <div class="note${isCancelled ? "" : " bad"}" role="alert">
+        ${iconView(isCancelled ? "ban" : "alert")}<p>The reel was not changed. ${explainEnd(ended)} ${next}</p>
       </div>`);
   }
 

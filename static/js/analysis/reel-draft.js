@@ -1,6 +1,7 @@
 // Pure functions for the moments of an edited reel, and the draft of the reel in this browser.
 
 import { Drafts } from "../base/drafts.js";
+import { formatMoment } from "../base/format.js";
 import { LEAST } from "./chosen-moments.js";
 
 /**
@@ -15,6 +16,7 @@ import { LEAST } from "./chosen-moments.js";
 export const TITLE_SECONDS = 2.5; // length of a title card
 export const FADE_SECONDS = 0.5; // length of a fade through black
 export const MAX_TITLE = 80; // maximum number of characters of a title card
+const ROUNDING = 0.0005; // seconds by which a displayed time differs from the exact time
 const NEAR = 0.05; // seconds by which the times of the same moment may differ
 let lastKey = 0;
 
@@ -62,6 +64,24 @@ export function trimMoment(moments, moment, edge, time, duration) {
     next.end = next.start + end - start;
   }
   return moments.map((one) => (one === moment ? next : one));
+}
+
+/**
+ * Return why a moment cannot start or end at a time; empty if it can.
+ * @param {ReelMoment[]} moments @param {ReelMoment} moment @param {"start"|"end"} edge
+ * @param {number} time @param {number} duration
+ */
+export function findTimeError(moments, moment, edge, time, duration) {
+  const { start, end } = moment;
+  if (edge === "start" && time > end - LEAST + ROUNDING)
+    return `A moment lasts at least ${LEAST} s: the latest start is ${formatMoment(end - LEAST)}.`;
+  if (edge === "end" && time < start + LEAST - ROUNDING)
+    return `A moment lasts at least ${LEAST} s: the earliest end is ${formatMoment(start + LEAST)}.`;
+  if (time > duration + ROUNDING) return `The video ends at ${formatMoment(duration)}.`;
+  const [from, to] = edge === "start" ? [time, start] : [end, time];
+  const at = moments.findIndex((one) => one !== moment && one.start < to - ROUNDING && one.end > from + ROUNDING);
+  if (at < 0) return "";
+  return `Moments cannot overlap: moment ${at + 1} is at ${formatMoment(moments[at].start)}–${formatMoment(moments[at].end)}.`;
 }
 
 /**

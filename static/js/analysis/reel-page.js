@@ -2,13 +2,14 @@
 
 import { ApiError } from "../base/api.js";
 import { readPageData, requireElement, setText } from "../base/dom.js";
-import { formatClock, formatCount, formatHundredths, formatMoment, formatTenths } from "../base/format.js";
+import { formatClock, formatCount, formatHundredths, formatMoment, formatTenths, parseMoment } from "../base/format.js";
 import { bind } from "../base/keys.js";
 import { toggleMenu } from "../base/menu.js";
 import { errorView, showToast } from "../base/notice.js";
+import { followPointer } from "../base/pointer.js";
 import { html, iconView, live, mount, nothing, repeat } from "../base/view.js";
 import { cutReel, newKey, readResults, readSession } from "./api.js";
-import { findNextBest, findRoomAround, findTotalError, MOST, toMoment } from "./chosen-moments.js";
+import { findNextBest, findOffers, findRoomAround, findTotalError, LEAST, MOST, toMoment } from "./chosen-moments.js";
 import { formatRange } from "./labels.js";
 import * as edit from "./reel-draft.js";
 import { ReelPreview } from "./reel-preview.js";
@@ -35,6 +36,12 @@ const drawTotals = mount(requireElement("[data-totals]"));
 const drawProblem = mount(requireElement("[data-problem]"));
 const drawList = mount(requireElement("[data-moments]"));
 const drawParts = mount(requireElement("[data-parts]"));
+const NO_MOMENTS = html`
+  <li class="nothing muted">
+    The reel has no moments. Add the best segment, or a moment at the playhead. In the chart, + adds a segment that
+    reaches the minimum score.
+  </li>`;
+const NEEDS_MOMENT = "[data-films] [value=preview], [data-act=in], [data-act=out], [data-act=split]";
 const getKey = (/** @type {ReelMoment} */ { key }) => key;
 
 try {
@@ -57,6 +64,8 @@ function startEditor(data) {
   let requestKey = newKey();
   let isSending = false;
   let isDragged = false;
+  /** The wrong time that was typed last. @type {{key: number, edge: string, typed: string, text: string}|null} */
+  let wrongTime = null;
 
   const read = () => readSession(session.sessionId);
   const screen = /** @type {import("./result-player.js").Screen} */ (
@@ -65,7 +74,7 @@ function startEditor(data) {
   screen.player.know(fps, false);
   const preview = new ReelPreview(screen, () => moments);
   const makeLanes = makeScoreLanes(data);
-  const least = Number(session.params.min_score ?? 0);
+  let least = Number(session.params.min_score ?? 0);
   const getCurrent = () => moments.find(({ key }) => key === current);
   const getNumber = (/** @type {ReelMoment} */ moment) => moments.indexOf(moment) + 1;
   const describe = (/** @type {ReelMoment} */ moment) => edit.describeMoment(moment, data);
@@ -81,18 +90,28 @@ function startEditor(data) {
       const shown = moments.map(({ start, end }) => ({ start_time: start, end_time: end }));
       return makeLanes((one) => findHighlightsOf(/** @type {any} */ (shown), one).length > 0, least);
     },
-    overlay: (drawn) => repeat(moments, getKey, (moment) => bandView(moment, drawn)),
+    overlay: (drawn) => [
+      findOffers(moments, segments, least, duration).map((offer) => offerView(offer, drawn)),
+      repeat(moments, getKey, (moment) => bandView(moment, drawn)),
+    ],
   });
 
-  /** Replace the moments. @param {ReelMoment[]} next @param {string} [name] Kind of the change. */
-  function change(next, name = "") {
-    replace(next, name);
+  /**
+   * Replace the moments.
+   * @param {ReelMoment[]} next @param {string} [name] Kind of the change.
+   * @param {number} [together] Time in ms within which changes of this kind are undone together.
+   */
+  function change(next, name = "", together = SAME_EDIT) {
+    replace(next, name, together);
     store();
   }
 
-  /** Replace the moments without storing them. @param {ReelMoment[]} next @param {string} name Kind of the change. */
-  function replace(next, name) {
-    const isSame = name && name === last.name && Date.now() - last.at < SAME_EDIT;
+  /**
+   * Replace the moments without storing them.
+   * @param {ReelMoment[]} next @param {string} name @param {number} [together] As for `change`.
+   */
+  function replace(next, name, together = SAME_EDIT) {
+    const isSame = name && name === last.name && Date.now() - last.at < together;
     if (!isSame) past = [...past, moments];
     last = { name, at: Date.now() };
     future = [];
@@ -104,6 +123,7 @@ function startEditor(data) {
 
   function store() {
     drafts.set("reel", { moments: listStored() });
+    wrongTime = null;
     draw();
   }
 
@@ -135,6 +155,7 @@ function startEditor(data) {
 
   /** @param {ReelMoment} moment @param {boolean} [seeks] */
   function select(moment, seeks = true) {
+    if (current !== moment.key) wrongTime = null;
     current = moment.key;
     if (!seeks) return draw();
     if (preview.isOn) preview.goTo(moments.indexOf(moment));
@@ -142,12 +163,16 @@ function startEditor(data) {
     draw();
   }
 
-  /** @param {ReelMoment} moment @param {Edge} edge @param {number} time */
-  function trim(moment, edge, time) {
+  /**
+   * @param {ReelMoment} moment @param {Edge} edge @param {number} time
+   * @param {string} [drag] Name of the drag, which is undone as one change.
+   */
+  function trim(moment, edge, time, drag) {
     const now = moments.find(({ key }) => key === moment.key);
     if (!now) return;
     current = now.key;
-    change(edit.trimMoment(moments, now, edge, time, duration), `${edge} ${now.key}`);
+    const next = edit.trimMoment(moments, now, edge, time, duration);
+    change(next, drag ?? `${edge} ${now.key}`, drag ? Infinity : SAME_EDIT);
     const { start, end } = getCurrent() ?? now;
     screen.seek(edge === "end" ? Math.max(start, end - 1 / fps) : start);
   }
@@ -157,16 +182,27 @@ function startEditor(data) {
     const moment = getCurrent();
     if (!moment) return;
     const { time } = screen.player;
-    const next = edit.trimMoment(moments, moment, edge, time, duration);
-    if (Math.abs(next[moments.indexOf(moment)][edge] - time) < 1 / fps) return change(next);
-    const words =
-      edge === "start" ? "before its end, and not in another moment" : "after its start, and not in another moment";
-    showToast(`Moment ${getNumber(moment)} must ${edge} at least 0.5 s ${words}.`, "warn");
+    const problem = edit.findTimeError(moments, moment, edge, time, duration);
+    if (problem) return showToast(`The ${edge} of moment ${getNumber(moment)} was not changed. ${problem}`, "warn");
+    change(edit.trimMoment(moments, moment, edge, time, duration));
   }
 
-  /** @param {import("./chosen-moments.js").Moment|null} found @param {string} problem */
-  function add(found, problem) {
-    if (!found || moments.length >= MOST) return showToast(problem, "warn");
+  /** @param {ReelMoment} moment @param {"start"|"end"} edge @param {string} typed */
+  function setTime(moment, edge, typed) {
+    const time = parseMoment(typed);
+    const text =
+      time === null
+        ? "Enter a time such as 0:38.600 or 38.6."
+        : edit.findTimeError(moments, moment, edge, time, duration);
+    if (time !== null && !text) return trim(moment, edge, time);
+    wrongTime = { key: moment.key, edge, typed, text };
+    draw();
+  }
+
+  /** @param {import("./chosen-moments.js").Moment|null} found @param {string} [problem] */
+  function add(found, problem = "") {
+    if (moments.length >= MOST) return showToast(`A reel can have at most ${MOST} moments. Remove some.`, "warn");
+    if (!found) return showToast(problem, "warn");
     const moment = edit.toReelMoment(found);
     const { length } = moments;
     // A new moment comes before the first moment that is later in the video.
@@ -179,7 +215,7 @@ function startEditor(data) {
     const moment = getCurrent();
     const next = moment && edit.splitMoment(moments, moment, screen.player.time);
     if (next) change(next);
-    else showToast("Go to a place inside the selected moment, at least 0.5 s from its ends.", "warn");
+    else showToast(`Go to a place inside the selected moment, at least ${LEAST} s from its ends.`, "warn");
   }
 
   /** @param {ReelMoment} moment @param {number} to */
@@ -227,12 +263,14 @@ function startEditor(data) {
   /** Drag an edge, or a moment, in the chart. @param {PointerEvent} event @param {ReelMoment} moment @param {Edge} edge */
   function drag(event, moment, edge) {
     if (event.button !== 0) return;
-    const target = /** @type {HTMLElement} */ (event.currentTarget);
     const from = edge === "end" ? moment.end : moment.start;
-    const move = (/** @type {PointerEvent} */ { clientX }) =>
-      clientX !== event.clientX &&
-      trim(moment, edge, from + ((clientX - event.clientX) / chart.lanes.clientWidth) * duration);
-    followPointer(event, target, move);
+    const name = `drag ${event.timeStamp}`;
+    let hasMoved = false;
+    const move = (/** @type {PointerEvent} */ { clientX }) => {
+      hasMoved ||= Math.abs(clientX - event.clientX) > DRAG_PIXELS;
+      if (hasMoved) trim(moment, edge, from + ((clientX - event.clientX) / chart.lanes.clientWidth) * duration, name);
+    };
+    followPointer(event, move, (isReleased) => !isReleased && last.name === name && stepHistory(-1));
   }
 
   /** @param {KeyboardEvent} event @param {ReelMoment} moment @param {Edge} edge */
@@ -266,6 +304,26 @@ function startEditor(data) {
           @click=${() => select(moment)}><b>${n}</b></button>
         ${isCurrent ? [edgeView("start"), edgeView("end")] : null}
       </div>`;
+  }
+
+  /** @param {ReturnType<typeof findOffers>[number]} offer @param {TimeChart} drawn */
+  function offerView({ start, end, score }, drawn) {
+    const words = `Add ${formatRange(start, end)}, score ${formatHundredths(score)}`;
+    return html`
+      <div class="span offered" .style=${`--x: ${drawn.share(start)}; --w2: ${drawn.share(end - start)}`}>
+        <button type="button" aria-label=${words} title=${words} @click=${() => add({ start, end })}>+</button>
+      </div>`;
+  }
+
+  /** @param {ReelMoment} moment @param {"start"|"end"} edge */
+  function timeView(moment, edge) {
+    const wrong = wrongTime?.key === moment.key && wrongTime.edge === edge ? wrongTime : null;
+    return html`
+      <input class="input mono" type="text" autocomplete="off" spellcheck="false"
+        aria-label="${edge === "start" ? "Start" : "End"} time of moment ${getNumber(moment)}"
+        aria-invalid=${String(Boolean(wrong))} aria-describedby=${wrong ? "wrong-time" : nothing}
+        .value=${live(wrong?.typed ?? formatMoment(moment[edge]))}
+        @change=${(/** @type {any} */ { target }) => setTime(moment, edge, target.value)} />`;
   }
 
   /** @param {ReelMoment} moment */
@@ -306,9 +364,13 @@ function startEditor(data) {
           <button class="segment-number" type="button" aria-label="${n}: go to moment, ${getRange(moment)}"
             @click=${() => select(moment)}>${n}</button>
           ${pictureView(picture)}
-          <div class="words">
+          <div class="words" @click=${() => moment.key === current || select(moment)}>
             <p class="truncate" title=${description} dir="auto">${description}</p>
-            <p class="mono text-small faint">${formatMoment(moment.start)}–${formatMoment(moment.end)}</p>
+            ${
+              moment.key === current
+                ? html`<p class="times">${timeView(moment, "start")}–${timeView(moment, "end")}</p>`
+                : html`<p class="mono text-small faint">${formatMoment(moment.start)}–${formatMoment(moment.end)}</p>`
+            }
           </div>
           <p class="mono length">${formatTenths(moment.end - moment.start)}<br />
             <span class="text-small faint">${formatHundredths(score)}</span></p>
@@ -318,13 +380,17 @@ function startEditor(data) {
           <button class="btn icon-only quiet" type="button" aria-label="Remove moment ${n}" title="Remove"
             @click=${() => remove(moment)}>${iconView("x")}</button>
         </div>
+        ${
+          wrongTime?.key === moment.key
+            ? html`<p class="field-error" id="wrong-time" role="alert">${iconView("alert")}${wrongTime.text}</p>`
+            : null
+        }
       </li>`;
   }
 
   /** Drag a row of the list to another place. @param {PointerEvent} event @param {ReelMoment} moment */
   function dragRow(event, moment) {
     if (event.button !== 0) return;
-    const hold = /** @type {HTMLElement} */ (event.currentTarget);
     const rows = /** @type {HTMLElement[]} */ ([...requireElement("[data-moments]").children]);
     const at = moments.indexOf(moment);
     let to = at;
@@ -341,10 +407,12 @@ function startEditor(data) {
         row.toggleAttribute("data-drop", index === to);
         row.toggleAttribute("data-drop-after", to === rows.length && index === to - 1);
       }
+      rows[Math.min(to, rows.length - 1)].scrollIntoView({ block: "nearest" });
     };
-    followPointer(event, hold, move, (isDropped) => {
+    followPointer(event, move, (isDropped) => {
       for (const row of rows) for (const name of ["dragged", "drop", "drop-after"]) row.removeAttribute(`data-${name}`);
-      if (isDropped && isDragged && to !== at && to !== at + 1) reorder(moment, to > at ? to - 1 : to);
+      if (isDropped && isDragged && moments.includes(moment) && to !== at && to !== at + 1)
+        reorder(moment, to > at ? to - 1 : to);
       setTimeout(() => {
         isDragged = false; // after the click that follows the release
       });
@@ -365,12 +433,14 @@ function startEditor(data) {
           ${new Date(stored.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}</span></span>`
       }`);
     drawProblem(null);
-    drawList(repeat(moments, getKey, rowView));
+    if (!getCurrent()) current = moments[0]?.key ?? 0;
+    drawList(moments.length ? repeat(moments, getKey, rowView) : NO_MOMENTS);
     chart.draw();
     const order = requireElement("#order");
     order.value = ["time", "score"].find((by) => sortMoments(by).every((one, n) => one === moments[n])) ?? "own";
     requireElement("[data-act=undo]").disabled = !past.length;
     requireElement("[data-act=redo]").disabled = !future.length;
+    for (const button of document.querySelectorAll(NEEDS_MOMENT)) button.toggleAttribute("disabled", !moments.length);
     requireElement("[data-act=found]").hidden = !data.found;
     requireElement("[data-act=discard]").hidden = !stored;
     drawPlace();
@@ -408,6 +478,7 @@ function startEditor(data) {
   function mark() {
     for (const button of requireElement("[data-films]").querySelectorAll("button"))
       button.setAttribute("aria-pressed", String((button.value === "preview") === preview.isOn));
+    requireElement("[data-source-time]").hidden = !preview.isOn;
     drawPlace();
   }
 
@@ -457,6 +528,15 @@ function startEditor(data) {
   requireElement("#order").addEventListener("change", (/** @type {any} */ { target }) => {
     if (target.value !== "own") change(sortMoments(target.value));
   });
+  const minimum = requireElement("[data-minimum]");
+  const showMinimum = () => setText(requireElement("[data-minimum-value]"), formatHundredths(least));
+  minimum.value = String(least);
+  minimum.addEventListener("input", () => {
+    least = Number(minimum.value);
+    showMinimum();
+    chart.draw();
+  });
+  showMinimum();
   bindKeys(screen, chart, (time) => preview.seek(time), [
     bind("in", acts.in),
     bind("out", acts.out),
@@ -465,31 +545,12 @@ function startEditor(data) {
     bind("next", acts.next),
     bind("back", acts.back),
     bind("forward", acts.forward),
+    bind("undo", acts.undo),
+    bind("redo", acts.redo),
   ]);
   screen.addEventListener("time", drawPlace);
   preview.addEventListener("change", mark);
   requireElement("[data-editor]").hidden = false;
   draw();
   if (moments[0]) preview.seek(moments[0].start);
-}
-
-/**
- * Follow a pressed pointer until its release.
- * @param {PointerEvent} event @param {HTMLElement} target @param {(event: PointerEvent) => void} onMove
- * @param {(isReleased: boolean) => void} [onEnd]
- */
-function followPointer(event, target, onMove, onEnd = () => {}) {
-  const end = new AbortController();
-  const { signal } = end;
-  target.setPointerCapture(event.pointerId);
-  target.addEventListener("pointermove", onMove, { signal });
-  for (const name of /** @type {const} */ (["pointerup", "pointercancel"]))
-    target.addEventListener(
-      name,
-      () => {
-        end.abort();
-        onEnd(name === "pointerup");
-      },
-      { signal },
-    );
 }

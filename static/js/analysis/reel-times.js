@@ -1,5 +1,7 @@
 // Conversion between times of a source video and times of its reel.
 
+import { IN_REEL_SHARE } from "./chosen-moments.js";
+
 /** @typedef {import("./api.js").Highlight} Highlight */
 
 const EDGE = 0.02; // tolerance for comparing inexact times, in seconds
@@ -49,6 +51,6 @@ export function findHighlightsOf(highlights, segment) {
   return highlights.flatMap((one, n) => {
     const shared = Math.min(one.end_time, segment.end_time) - Math.max(one.start_time, segment.start_time);
     const isOwn = one.segment !== undefined && one.segment === segment.index && shared > 0;
-    return isOwn || shared > 0.25 * Math.min(length, one.end_time - one.start_time) ? [n + 1] : [];
+    return isOwn || shared > IN_REEL_SHARE * Math.min(length, one.end_time - one.start_time) ? [n + 1] : [];
   });
 }

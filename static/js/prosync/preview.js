@@ -2,7 +2,7 @@
 
 import { requireElement, setIcon, setText } from "../base/dom.js";
 import { formatMoment } from "../base/format.js";
-import { followPointer } from "./pointer.js";
+import { followPointer } from "../base/pointer.js";
 
 /** @typedef {"before"|"beside"|"wipe"|"after"} View */
 

@@ -5,7 +5,7 @@ import { formatMoment, formatDuration as spoken } from "../base/format.js";
 import { Sprite } from "../base/sprite.js";
 import { makeTicks } from "../base/timeline.js";
 import { guard, html, iconView, mount, repeat } from "../base/view.js";
-import { followPointer } from "./pointer.js";
+import { followPointer } from "../base/pointer.js";
 import { getState } from "./status-text.js";
 import { dragSegment, sortSegments } from "./segments.js";
 import { waveView } from "./waveforms.js";
@@ -197,8 +197,10 @@ export class Timeline {
         last = dragSegment(segments, origin, what, by, duration);
         this.page.change(id, last, false);
       },
-      () => {
-        if (last.start !== origin.start || last.end !== origin.end) this.page.change(id, last, true);
+      (isReleased) => {
+        const { start, end } = origin;
+        if (!isReleased) return this.page.change(id, { start, end }, false);
+        if (last.start !== start || last.end !== end) this.page.change(id, last, true);
       },
     );
   }

@@ -520,6 +520,7 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     page = open_page(f"/analysis/{session}")
     page.get_by_role("link", name="Edit reel").click()
     rows = page.get_by_role("list", name="Moments in the reel").get_by_role("listitem")
+    start_time, end_time = page.get_by_label("Start time of moment 1"), page.get_by_label("End time of moment 1")
     total = page.locator("[data-totals]")
     expect(rows).to_have_count(2)
     expect(total).to_have_text("2 moments, 4 s")
@@ -529,7 +530,7 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     end = page.get_by_role("slider", name="End of moment 1")
     end.press("Shift+ArrowLeft")
     expect(end).to_have_attribute("aria-valuetext", "0:03.000")
-    expect(rows.nth(0)).to_contain_text("0:02.000–0:03.000")
+    expect(end_time).to_have_value("0:03.000")
     expect(page.get_by_role("button", name="1: moment, 0:02.000 to 0:03.000")).to_be_visible()
     box: Any = end.bounding_box()
     page.mouse.move(box["x"] + 4, box["y"] + 40)
@@ -543,9 +544,9 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     page.get_by_role("heading", level=1).press("o")
     expect(end).to_have_attribute("aria-valuetext", "0:04.000")
     page.get_by_role("button", name="Undo").click()
-    expect(rows.nth(0)).to_contain_text("0:02.000–0:06.000")
+    expect(end_time).to_have_value("0:06.000")
     page.get_by_role("button", name="Redo").click()
-    expect(rows.nth(0)).to_contain_text("0:02.000–0:04.000")
+    expect(end_time).to_have_value("0:04.000")
 
     # A moment is moved by keys, and back by dragging. The draft is still there after a reload.
     rows.nth(0).get_by_role("button", name="Move moment 1", exact=True).press("ArrowDown")
@@ -559,7 +560,7 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     page.mouse.down()
     page.mouse.move(from_["x"] + 8, to["y"] + 2, steps=3)
     page.mouse.up()
-    expect(rows.nth(0)).to_contain_text("0:02.000")
+    expect(start_time).to_have_value("0:02.000")
     rows.nth(0).get_by_role("button", name="Move moment 1", exact=True).press("ArrowDown")
     rows.nth(0).get_by_label("Title card before moment 1").fill("Last round")
     rows.nth(1).get_by_role("button", name="Cut before moment 2").click()
@@ -602,7 +603,133 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
     rows.nth(0).get_by_role("button", name="Remove moment 1").click()
     expect(rows).to_have_count(1)
     page.get_by_role("button", name="Reset to detected moments").click()
-    expect(rows.nth(0)).to_contain_text("0:02.000–0:04.000")
+    expect(start_time).to_have_value("0:02.000")
+
+
+def open_editor(open_page: OpenPage, backstage: Backstage, video: dict[str, Any], **how: Any) -> Page:
+    """Open the reel editor with moments at 2 s and 6 s of 2 s each, and four segments of 2.5 s."""
+    data = found("highlights", None)
+    moments = [
+        data["highlights"][n] | {"start_time": start, "end_time": start + 2.0, "segment": 0}
+        for n, start in enumerate((2.0, 6.0))
+    ]
+    segments = [
+        data["segments"][n] | {"start_time": 2.5 * n, "end_time": 2.5 * (n + 1), "score": score}
+        for n, score in enumerate((0.1, 0.8, 0.9, 0.4))
+    ]
+    data |= {"highlights": moments, "segments": segments, "duration": video["duration_exact"]}
+    session, _ = make(backstage, "completed", fields={"data": data, "video_id": video["id"]})
+    page = open_page(f"/analysis/{session}/reel", **how)
+    expect(page.get_by_role("slider", name="End of moment 1")).to_be_visible()
+    return page
+
+
+def press_middle(page: Page, element: Locator, top: float = 40) -> tuple[float, float]:
+    """Press the mouse in the middle of an element, ``top`` pixels below its upper edge. Return the place."""
+    element.scroll_into_view_if_needed()
+    box: Any = element.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + top
+    page.mouse.move(x, y)
+    page.mouse.down()
+    return x, y
+
+
+def test_a_drag_in_the_reel_editor_is_one_change_and_escape_cancels_it(
+    open_page: OpenPage, backstage: Backstage, video: dict[str, Any]
+) -> None:
+    page = open_editor(open_page, backstage, video)
+    end = page.get_by_role("slider", name="End of moment 1")
+    rows = page.get_by_role("list", name="Moments in the reel").get_by_role("listitem")
+
+    # A click that moves by two pixels selects a moment and changes nothing.
+    x, y = press_middle(page, page.get_by_role("button", name="1: moment,"), 60)
+    page.mouse.move(x + 2, y)
+    page.mouse.up()
+    expect(page.locator("[data-totals]")).to_have_text("2 moments, 4 s")
+
+    # Dragging with a pause is undone as one change.
+    x, y = press_middle(page, end)
+    page.mouse.move(x + 20, y)
+    page.evaluate("() => { const now = Date.now; Date.now = () => now() + 5000; }")
+    page.mouse.move(x + 60, y)
+    page.mouse.up()
+    expect(end).not_to_have_attribute("aria-valuetext", "0:04.000")
+    page.get_by_role("heading", level=1).press("Control+z")
+    expect(end).to_have_attribute("aria-valuetext", "0:04.000")
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    page.get_by_role("heading", level=1).press("Control+Shift+Z")
+    expect(end).not_to_have_attribute("aria-valuetext", "0:04.000")
+    page.get_by_role("button", name="Undo").click()
+
+    x, y = press_middle(page, end)
+    page.mouse.move(x + 60, y)
+    expect(end).not_to_have_attribute("aria-valuetext", "0:04.000")
+    page.keyboard.press("Escape")
+    page.mouse.move(x + 90, y)
+    page.mouse.up()
+    expect(end).to_have_attribute("aria-valuetext", "0:04.000")
+
+    # Escape also cancels dragging a row. Nothing stays of a row whose moment is removed while it is dragged.
+    hold = page.get_by_role("button", name="Move moment 1", exact=True)
+    x, y = press_middle(page, hold, 10)
+    page.mouse.move(x, y + 100, steps=3)
+    expect(page.locator("[data-dragged]")).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.mouse.up()
+    expect(page.locator("[data-dragged], [data-drop], [data-drop-after]")).to_have_count(0)
+    expect(page.get_by_label("Start time of moment 1")).to_have_value("0:02.000")
+    x, y = press_middle(page, hold, 10)
+    page.mouse.move(x, y + 100, steps=3)
+    page.get_by_role("button", name="Remove moment 1").evaluate("(button) => button.click()")
+    page.mouse.move(x, y + 150, steps=3)
+    page.mouse.up()
+    expect(rows).to_have_count(1)
+    expect(page.locator("[data-dragged], [data-drop], [data-drop-after]")).to_have_count(0)
+
+    # If undo removes the selected moment, another moment is selected.
+    page.get_by_role("button", name="Add best segment").click()
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("slider", name="Start of moment 1")).to_be_visible()
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE, (844, 390)], ids=["desk", "phone", "landscape"])
+def test_times_are_typed_and_segments_above_the_minimum_score_are_added(
+    open_page: OpenPage, backstage: Backstage, video: dict[str, Any], size: tuple[int, int]
+) -> None:
+    page = open_editor(open_page, backstage, video, size=size)
+    end, alert = page.get_by_label("End time of moment 1"), page.get_by_role("alert")
+    for typed, problem in (
+        ("soon", "Enter a time such as 0:38.600 or 38.6."),
+        ("2.1", "A moment lasts at least 0.5 s: the earliest end is 0:02.500."),
+        ("7", "Moments cannot overlap: moment 2 is at 0:06.000–0:08.000."),
+    ):
+        end.fill(typed)
+        end.press("Enter")
+        expect(alert).to_have_text(problem)
+        expect(end).to_have_value(typed)
+        expect(end).to_have_attribute("aria-describedby", "wrong-time")
+        expect(page.locator("[data-totals]")).to_have_text("2 moments, 4 s")
+    expect_fine(page)
+    end.fill("0:03,25")
+    end.press("Enter")
+    expect(alert).to_have_count(0)
+    expect(end).to_have_value("0:03.250")
+    expect(page.get_by_role("slider", name="End of moment 1")).to_have_attribute("aria-valuetext", "0:03.250")
+
+    minimum, offers = page.get_by_label("Minimum score"), page.get_by_role("button", name=re.compile("^Add .*, score"))
+    expect(offers).to_have_count(0)
+    minimum.fill("0.4")
+    expect(offers).to_have_count(1)
+    offers.press("Enter")
+    expect(page.locator("[data-totals]")).to_contain_text("3 moments")
+
+    for number in range(3, 0, -1):
+        page.get_by_role("button", name=f"Remove moment {number}").click()
+    expect(page.get_by_text("The reel has no moments.")).to_be_visible()
+    expect(page.get_by_role("button", name="Preview of the reel")).to_be_disabled()
+    expect(page.get_by_role("button", name="Set in")).to_be_disabled()
+    expect_fine(page)
 
 
 @pytest.mark.services
@@ -634,6 +761,10 @@ def test_data_is_saved_and_a_failed_cut_said(open_page: OpenPage, backstage: Bac
     page.route(f"**/api/v1/jobs/{reel_job}", lambda route: route.fulfill(json=ended))
     page.reload()
     expect(page.get_by_role("alert")).to_have_text("The reel was not changed. The disk is full.")
+    ended |= {"status": "cancelled", "error": None}
+    page.reload()
+    expect(page.get_by_role("alert")).to_have_text("The reel was not changed. The job was cancelled.")
+    expect(page.locator(".note.bad")).to_have_count(0)
     page.get_by_role("link", name="Edit reel").click()
     expect(page.get_by_role("slider", name="End of moment 1")).to_be_visible()
     expect_fine(page)

@@ -219,6 +219,16 @@ def test_segments_move_up_to_their_neighbours(open_page: OpenPage, files: dict[s
         x = lane["x"] + 5 * second + 30
         drag(page, (x, y), (x + second, y), (x + second, y - 300), (x + 0.5 * second, y - 300))
         expect(start).to_have_value(re.compile(r"0:05\.(49|50)\d"))
+    with check("Escape cancels a drag"):
+        kept, block = start.input_value(), segments(page).nth(1).bounding_box()
+        assert block
+        page.mouse.move(block["x"] + block["width"] / 2, y)
+        page.mouse.down()
+        page.mouse.move(block["x"] + block["width"] / 2 + second, y)
+        expect(start).not_to_have_value(kept)
+        page.keyboard.press("Escape")
+        page.mouse.up()
+        expect(start).to_have_value(kept)
     segments(page).nth(1).press("Delete")
     expect(segments(page)).to_have_count(1)
     page.get_by_role("button", name="Undo").click()

@@ -147,11 +147,14 @@ REEL = (
     Shortcut("next", "N", "Next moment", buttons=_acts(next="N")),
     Shortcut("back", ",", "One frame back", buttons=_acts(back=",")),
     Shortcut("forward", ".", "One frame forward", buttons=_acts(forward=".")),
+    Shortcut("undo", "Ctrl Z", "Undo", buttons=_acts(undo="Ctrl Z")),
+    Shortcut("redo", "Ctrl Shift Z", "Redo (also Ctrl Y)", "Ctrl Y", buttons=_acts(redo="Ctrl Shift Z")),
     MUTE,
     FULLSCREEN,
     Shortcut("", "← →", "Move the focused moment or edge by one frame; Shift: 1 s"),
     Shortcut("", "Alt ↑ ↓", "Move the focused moment of the list up or down"),
     Shortcut("", "Delete", "Remove the focused moment"),
+    Shortcut("", "Escape", "Cancel a drag"),
     HELP,
 )
 

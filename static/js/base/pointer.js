@@ -1,6 +1,8 @@
 /**
- * Follow a pressed pointer until it is released. Capture it for the pressed element.
- * @param {PointerEvent} event @param {(event: PointerEvent) => void} onMove @param {() => void} [onEnd]
+ * Follow a pressed pointer until it is released, or until Escape or the browser cancels the drag. Capture the pointer
+ * for the pressed element.
+ * @param {PointerEvent} event @param {(event: PointerEvent) => void} onMove
+ * @param {(isReleased: boolean) => void} [onEnd]
  */
 export function followPointer({ currentTarget, pointerId }, onMove, onEnd = () => {}) {
   const element = /** @type {HTMLElement} */ (currentTarget);
@@ -14,11 +16,22 @@ export function followPointer({ currentTarget, pointerId }, onMove, onEnd = () =
   };
   const end = (/** @type {PointerEvent} */ event) => {
     if (event.pointerId !== pointerId) return;
+    stop(event.type === "pointerup");
+  };
+  const stop = (/** @type {boolean} */ isReleased) => {
     over.abort();
-    onEnd();
+    if (element.hasPointerCapture(pointerId)) element.releasePointerCapture(pointerId);
+    onEnd(isReleased);
+  };
+  const cancel = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    event.stopPropagation();
+    stop(false);
   };
   capture();
   window.addEventListener("pointermove", move, { signal });
   window.addEventListener("pointerup", end, { signal });
   window.addEventListener("pointercancel", end, { signal });
+  window.addEventListener("keydown", cancel, { signal, capture: true });
 }
