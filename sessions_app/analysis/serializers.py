@@ -148,7 +148,10 @@ class MomentSerializer(serializers.Serializer[Data]):
 
 
 class AnalysisReelSerializer(serializers.Serializer[Data]):
-    """Moments of a new reel: each at least 0.5 s, with title cards at most 600 s together, without overlaps."""
+    """The moments of a new reel. Each lasts at least 0.5 s, and they must not overlap.
+
+    Together with the title cards, they last at most 600 s.
+    """
 
     moments = BoundedListField(child=MomentSerializer(), min_length=1, max_length=MAX_MOMENTS)
     order = serializers.ChoiceField(

@@ -83,7 +83,7 @@ class MergeSessionAdmin(ReadOnlyAdminWithActions):
     def shown_duration(self, session: MergeSession) -> str:
         return "" if session.took_seconds is None else tenths(session.took_seconds)
 
-    @admin.display(description="trouble")
+    @admin.display(description="error")
     def trouble(self, session: MergeSession) -> str:
         return str(((session.job.error if session.job else None) or {}).get("message", "–"))
 

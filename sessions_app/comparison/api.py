@@ -26,7 +26,7 @@ from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
 UNUSABLE_SHOWN = 20
-MAX_CHANGES = 1_000  # how many changes of offsets a response lists, unless the request has a ``limit``
+MAX_CHANGES = 1_000  # maximum number of offset changes in a response, unless the request has a ``limit``
 
 
 @extend_schema(tags=[TAG])

@@ -32,7 +32,7 @@ class ProJobQuerySet(models.QuerySet["ProJob"]):
     def with_state(self) -> ProJobQuerySet:
         made = Rendition.objects.order_by("kind", "name")
         rows = self.select_related("job", "video").prefetch_related(Prefetch("video__renditions", made))
-        rows._iterable_class = PausedIterable  # pauses for other requests: the rows' long lists are slow to decode
+        rows._iterable_class = PausedIterable  # lets other requests run while long lists are decoded
         return rows
 
 

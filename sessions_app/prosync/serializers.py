@@ -44,9 +44,10 @@ class NewProJobSerializer(serializers.Serializer[Data]):
     )
     options = serializers.CharField(
         required=False,
-        help_text="A JSON object: `sync_mode` cut_off (default), loop, bounce, silence or remap; `model`; "
-        "`remove_text` true or `{regions?: [{x, y, width, height}], start?, end?}`, boxes as fractions of the "
-        "displayed picture from 0 to 1, times in seconds of the video.",
+        help_text="A JSON object with the optional fields `sync_mode` (`cut_off`, `loop`, `bounce`, `silence` or "
+        "`remap`; by default `cut_off`), `model` and `remove_text`. `remove_text` is true or `{regions?: [{x, y, "
+        "width, height}], start?, end?}`. Boxes are fractions (0 to 1) of the displayed picture, times are seconds of "
+        "the video.",
     )
     name = serializers.CharField(required=False, max_length=255)
 
@@ -57,7 +58,7 @@ def sound_addresses(row: ProJob) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class BegunProJob:
-    """max_segments: the plan's segment limit."""
+    """A pro job that was just started. max_segments: segment limit of the owner's plan."""
 
     row: ProJob
     max_segments: int
@@ -152,7 +153,7 @@ class ProOutcomeSerializer(serializers.Serializer[Data]):
 
 
 class ProResultSerializer(serializers.Serializer[Data]):
-    """The result of a Pro segments job: the job's id and its number of segments."""
+    """The result of a pro job: its id and its number of segments."""
 
     job_id = serializers.UUIDField()
     segments = serializers.IntegerField()

@@ -23,7 +23,7 @@ def segments_of(duration: float, length: float) -> int:
     return max(1, int(np.ceil((duration - 0.05) / length)))
 
 
-def build_results(  # noqa: PLR0917 - each stage gives one
+def build_results(  # noqa: PLR0917 - one argument per stage of the analysis
     params: Mapping[str, Any], known: PassState, final: Sequence[Interval], placed: Mapping[int, PlacedPart],
     edges: Sequence[Edge], method: str, below: Sequence[Interval] = (),
 ) -> dict[str, Any]:  # fmt: skip

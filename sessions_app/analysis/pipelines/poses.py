@@ -1,6 +1,7 @@
 """Joints of a person, found by MediaPipe's BlazePose (Bazarevsky et al., 2020).
 
-MediaPipe's dependencies (``requirements/pose.txt``) conflict with this project's, so they have a folder of their own.
+MediaPipe's dependencies (``requirements/pose.txt``) conflict with this project's, so they are installed in a separate
+folder.
 """
 
 from __future__ import annotations

@@ -97,8 +97,8 @@ def _card_frames(fps: Fraction) -> int:
 def _joined(source: Source, clips: Sequence[Clip], threads: int) -> list[Node]:
     """Return the new reel's streams.
 
-    FFmpeg keeps several frames of each input and of each filter that changes frames. So all cards are one input, and
-    one filter fades all clips.
+    To save memory, all title cards are one input, and one filter fades all clips: FFmpeg buffers several frames for
+    each input, and for each filter that changes frames.
     """
     has_sound, fps = source.sound is not None, source.facts.fps
     reel = ffmpeg.input(f"file:{source.path}", threads=threads, **INPUT_OPTIONS)
@@ -129,7 +129,7 @@ def _joined(source: Source, clips: Sequence[Clip], threads: int) -> list[Node]:
 
 
 def _cards(fps: Fraction, count: int) -> Node:
-    """Return the title cards, each as one output that contains all cards in a row."""
+    """Return a node with one output per title card. Each output contains all cards in a row; the caller trims it."""
     cards = ffmpeg.input(CARDS, f="image2", framerate=str(fps / _card_frames(fps)), start_number=0).video
     # Convert each card before it is repeated.
     cards = cards.filter("format", "yuv420p").filter("fps", fps=str(fps))
@@ -153,7 +153,8 @@ def _with_fades(node: Node, clip: Clip) -> Node:
 def _faded(node: Node, clips: Sequence[Clip]) -> Node:
     """Return the picture with its fades.
 
-    A fade multiplies a frame's brightness and colour by the distance to the fade's middle, as a share of half a fade.
+    A frame's brightness and colour are multiplied by its share of the way from the black middle of the fade (0) to the
+    fade's start or end (1).
     """
     fades = [clip.start for clip in clips if clip.fades_in]  # each clip that fades out is before a clip that fades in
     if not fades:

@@ -74,7 +74,7 @@ def small(frame: VideoFrame) -> NDArray[np.uint8]:
     return np.asarray(picture.to_ndarray(), np.uint8)
 
 
-def survey(  # noqa: PLR0915 - one loop, and what it keeps
+def survey(  # noqa: PLR0915 - one loop and the functions that it calls
     path: str | os.PathLike[str], duration: float, on_progress: Progress | None = None
 ) -> SignalPass:
     """Measure a file's signals. duration: seconds. Raises :class:`media_app.av.container.MediaError`."""

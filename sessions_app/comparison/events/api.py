@@ -215,8 +215,9 @@ class EventViewSet(EventReadsViewSet):
         parser_classes=[ListJSONParser, MultiPartParser],
     )
     def import_events(self, request: Request, session_id: str) -> Response:
-        """Add the events of a list or a file. If one is invalid, none is added. Errors name the line.
+        """Add the events of a list or a file. If one is invalid, none is added.
 
+        Errors name the number of the event. Numbers start at 1; in a CSV file, they start at 2, after the header line.
         A JSON body is an object with the list in ``events``, or the list itself.
         """
         session = self.get_object_to_change()

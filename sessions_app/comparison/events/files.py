@@ -82,7 +82,7 @@ def to_json(rows: Iterable[SessionEvent]) -> Iterator[str]:
 def from_csv(file: IO[bytes]) -> list[Data]:
     """Read events from a UTF-8 table with a header line. Columns are separated by commas, semicolons or tabs.
 
-    Ignore unknown columns. Raises ``invalid`` with errors by line number.
+    Ignore unknown columns and empty lines. Raises ``invalid`` with errors by event number, starting at 2.
     """
     lines = _lines(io.TextIOWrapper(file, "utf-8-sig", newline=""))
     try:
@@ -139,7 +139,7 @@ def from_json(raw: bytes) -> list[Data]:
 
 
 def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
-    """Raise ``invalid`` with errors by event number, counted from ``first_line``."""
+    """Return the validated events. Raises ``invalid`` with errors by event number, starting at ``first_line``."""
     if not isinstance(rows, list):
         raise refusal({"events": ["Send a list of events."]})
     if not rows:

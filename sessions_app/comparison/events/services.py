@@ -354,7 +354,7 @@ def _is_author(row: SessionEvent | EventReply, by: Viewer) -> bool:
 
 
 def _written_by(session: ComparisonSession, by: Viewer) -> int:
-    """Visitors of links count as one author, because they can change their identity."""
+    """Return the number of the author's events. All link visitors count as one author: they can change identity."""
     if isinstance(by, LinkVisitor):
         return session.events.filter(visitor_id__isnull=False).count()
     return session.events.filter(created_by=by).count()
@@ -382,7 +382,7 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
     event_columns, reply_columns = _columns(SessionEvent, "session_id", "vod_id"), _columns(EventReply, "event_id")
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {event} (id, session_id, vod_id, {', '.join(event_columns)})"  # noqa: S608 - our own names
+            f"INSERT INTO {event} (id, session_id, vod_id, {', '.join(event_columns)})"  # noqa: S608 - names of tables and columns only
             f" SELECT {_new_id('e.id')}, %(target)s, n.id, {', '.join(f'e.{name}' for name in event_columns)}"
             f" FROM {event} e LEFT JOIN {vod} o ON o.id = e.vod_id"
             f" LEFT JOIN {vod} n ON n.session_id = %(target)s AND n.vod_id = o.vod_id"
@@ -391,7 +391,7 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
         )
         # The join skips replies to events without a copy: such events were created after the first INSERT.
         cursor.execute(
-            f"INSERT INTO {reply} (id, event_id, {', '.join(reply_columns)})"  # noqa: S608 - our own names
+            f"INSERT INTO {reply} (id, event_id, {', '.join(reply_columns)})"  # noqa: S608 - names of tables and columns only
             f" SELECT {_new_id('r.id')}, n.id, {', '.join(f'r.{name}' for name in reply_columns)}"
             f" FROM {reply} r JOIN {event} e ON e.id = r.event_id AND e.session_id = %(source)s"
             f" JOIN {event} n ON n.id = {_new_id('e.id')}",

@@ -129,7 +129,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """output_url: signed URL of the result; expires. error, error_code: the provider's text, cleaned."""
+    """A generation of a video by the provider.
+
+    output_url: signed URL of the result, which expires. error, error_code: the provider's text, cleaned.
+    """
 
     id: str
     status: Status

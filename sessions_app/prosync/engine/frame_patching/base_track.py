@@ -59,7 +59,7 @@ def base_track_from_source(source: Source) -> BaseTrack:
 
 
 def convert_if_needed(own: BaseTrack, program: Ffmpeg, folder: Path, tell: Progress) -> BaseTrack:
-    """Raise :class:`ConversionFailed` and OSError."""
+    """Return ``own`` if it can be patched; otherwise, convert it. Raise :class:`ConversionFailed` and OSError."""
     source = own.source
     why = why_not_copied(source)
     if why is None:
