@@ -519,8 +519,9 @@ export interface paths {
         put?: never;
         /**
          * Import events
-         * @description Add the events of a list or a file. If one is invalid, none is added. Errors name the line.
+         * @description Add the events of a list or a file. If one is invalid, none is added.
          *
+         *     Errors name the number of the event. Numbers start at 1; in a CSV file, they start at 2, after the header line.
          *     A JSON body is an object with the list in ``events``, or the list itself.
          */
         post: operations["events_import"];
@@ -2352,7 +2353,11 @@ export interface components {
             exercise?: string;
             min_repetitions?: number;
         };
-        /** @description Moments of a new reel: each at least 0.5 s, with title cards at most 600 s together, without overlaps. */
+        /**
+         * @description The moments of a new reel. Each lasts at least 0.5 s, and they must not overlap.
+         *
+         *     Together with the title cards, they last at most 600 s.
+         */
         AnalysisReelRequest: {
             moments: components["schemas"]["MomentRequest"][];
             /**
@@ -3688,7 +3693,7 @@ export interface components {
             audio_ref_ids?: string;
             /** @description A JSON list of `{startTime, endTime, audioInput: {refId, startTime?, endTime?}, label?}`; `segments_data` is an alias. */
             segments?: string;
-            /** @description A JSON object: `sync_mode` cut_off (default), loop, bounce, silence or remap; `model`; `remove_text` true or `{regions?: [{x, y, width, height}], start?, end?}`, boxes as fractions of the displayed picture from 0 to 1, times in seconds of the video. */
+            /** @description A JSON object with the optional fields `sync_mode` (`cut_off`, `loop`, `bounce`, `silence` or `remap`; by default `cut_off`), `model` and `remove_text`. `remove_text` is true or `{regions?: [{x, y, width, height}], start?, end?}`. Boxes are fractions (0 to 1) of the displayed picture, times are seconds of the video. */
             options?: string;
             name?: string;
         };
@@ -4163,7 +4168,7 @@ export interface components {
             why_picture?: string | null;
             segments: components["schemas"]["SegmentOutcome"][];
         };
-        /** @description The result of a Pro segments job: the job's id and its number of segments. */
+        /** @description The result of a pro job: its id and its number of segments. */
         ProResult: {
             /** Format: uuid */
             job_id: string;

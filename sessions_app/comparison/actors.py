@@ -330,7 +330,7 @@ def _may_change_session(job: Job) -> bool:
 
 
 def _subjects(jobs: Sequence[Job], verb: str, detail: Callable[[Job], str]) -> dict[UUID, JobSummary]:
-    """Return the sessions of jobs, without the names of sessions that the job's owner can no longer open."""
+    """Return the jobs' summaries, without the names of sessions that the job's owner can no longer open."""
     sessions: dict[tuple[UUID, str], ComparisonSession] = {}
     for owner in User.objects.filter(pk__in={job.owner_id for job in jobs}):
         wanted = {job.params["session_id"] for job in jobs if job.owner_id == owner.pk}

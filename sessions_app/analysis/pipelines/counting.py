@@ -26,8 +26,8 @@ WELL_SEEN = 0.9  # minimum share of samples with a person; below it, repetitions
 PICTURE_WINDOWS = 128.0  # maximum seconds of a window searched for changes of the picture
 PICTURE_WORTH = 0.85
 PICTURE_LIKENESS = 0.8
-# A set is counted by picture changes only if no person is clearly visible in at least this share of its samples. Other
-# sets are counted only by poses.
+# A set is counted by picture changes only if at least this share of its samples shows no person clearly. Other sets are
+# counted only by poses.
 MIN_UNSEEN = 0.3
 MOVED = 12
 MIN_AREA = 0.03  # minimum share of pixels that change in a set; a running clock changes fewer
