@@ -34,7 +34,8 @@ MIN_WINNER_PROBABILITY = 0.8
 MOST = 0.999
 # If the alignment by sound is refused for one of these reasons, the timer's offset is also refused.
 BROKEN = {"not_one_recording", "speed_differs"}
-# If the alignment by sound is refused for one of these reasons, the timer's offset is doubtful.
+# If the alignment by sound is refused for one of these reasons, the timer's offset is doubtful. It is refused if its
+# confidence is at most `ONE_CLOCK_CAP`.
 UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
 # If the alignment by timer is refused for one of these reasons, the sound's offset is doubtful.
 READ = {"no_common_clock", "no_overlap", "ambiguous_rounds", "timers_disagree"}

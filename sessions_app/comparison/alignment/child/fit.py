@@ -10,7 +10,8 @@ MIN_USABLE_CONFIDENCE = 0.4
 # smaller than this many seconds and smaller than a quarter of the timer's step, the reading counts neither for nor
 # against the segment.
 TOUCH = 0.03
-# Cost of a segment by its slope (0: pause). A segment's score is the sum of its readings' confidences minus this cost.
+# Cost of a segment by its slope (0: pause). A segment's score is the sum of its readings' confidences, minus this cost,
+# minus MISS_COST × the confidences of contradicting readings.
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
 DRAWN_BEFORE = 1 / 30  # a frame may show a timer value that is up to this many seconds old

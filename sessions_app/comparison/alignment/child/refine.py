@@ -23,7 +23,8 @@ NEAR_VALUES = 2  # maximum difference between the value read in a crop and the e
 # second-best value. If only one value is possible, its confidence must exceed UNREADABLE.
 CLEARER = 2.0
 UNREADABLE = 0.05
-# maximum difference, in frames, between the same digit change in two videos: recorders repeat and drop frames
+# maximum difference, in frames, between the clock constants of two agreeing digit changes: recorders repeat and drop
+# frames
 LATE_FRAMES = 1.25
 CHANGED_LEVEL = 24.0  # change of a colour value (0 to 255) above which a pixel belongs to a changing digit
 MAX_FRAMES_KEPT = 400
