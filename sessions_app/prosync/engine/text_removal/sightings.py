@@ -50,10 +50,10 @@ class Text:
     """A line of text.
 
     - start, end: seconds of the first frame with the line, and of the first frame after it.
-    - region: bounds of the strokes at the start, in displayed pixels.
+    - region: bounds of the strokes in the frame in which the line was found, in displayed pixels.
     - mask: PNG of the region, 255 on strokes.
-    - times: seconds at which the line moves.
-    - shifts: for each of ``times``, the line's new (x, y) distance from ``region``, in pixels.
+    - times: seconds of the start, and of each move of the line.
+    - shifts: for each of ``times``, the line's (x, y) distance from ``region`` from then on, in pixels.
     - appears: whether the frame before ``start`` certainly lacks the line.
     - vanishes: whether the frame at ``end`` certainly lacks the line.
     """
