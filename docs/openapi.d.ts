@@ -624,7 +624,7 @@ export interface paths {
         };
         /**
          * Get the offset history
-         * @description List all offset changes, most recent first.
+         * @description List the offset changes, most recent first.
          */
         get: operations["comparison_offset_history"];
         put?: never;

@@ -241,7 +241,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, url_path="offset-history")
     def offset_history(self, request: Request, session_id: str) -> Response:
-        """List all offset changes, most recent first."""
+        """List the offset changes, most recent first."""
         session = self.get_object()
         query = self.read_query(s.HistoryQuerySerializer)
         rows = session.offset_changes.select_related("vod")

@@ -303,7 +303,7 @@ def _read_crop(
         return None, [Fault(index, names[given_begin is not None], "crop_incomplete", sentence)]
     begin, end = _number(given_begin), _number(given_end)
     faults = [
-        Fault(index, name, "not_a_number", "The start in the sound file must be a number of seconds, 0 or more.")
+        Fault(index, name, "not_a_number", "The start and end in the sound must be numbers of seconds, 0 or more.")
         for name, value in zip(names, (begin, end), strict=True)
         if value is None or value < 0
     ]

@@ -145,7 +145,8 @@ def preview_timer(
 ) -> list[dict[str, Any]]:
     """Read the timer at some times of each VOD, before an alignment.
 
-    Raises ``vod_file_not_found`` and ``vod_unreadable``.
+    Raises ``unknown_vod``, ``invalid``, ``video_not_ready``, ``vod_file_not_found``, ``vod_unreadable``,
+    ``unavailable``.
     """
     vods = list(session.vods.select_related("video"))
     check_roi(vods, roi)

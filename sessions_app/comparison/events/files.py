@@ -31,7 +31,7 @@ Data = dict[str, Any]
 
 
 class FileCache:
-    """A disk cache of exported event files. Each account or link network writes one file at a time (api.py)."""
+    """A disk cache of exported event files. An account, or a network of link visitors, writes one file at a time."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[Any, SpooledFile] = OrderedDict()
