@@ -2934,7 +2934,7 @@ export interface components {
              */
             time: number;
             text: string;
-            /** @description `frame` for a picture, `sound` for a sound. */
+            /** @description `frame` for a picture of the VOD, `outline` for a picture of the waveforms, `sample` for a sound. */
             kind: string;
             /** @description Signed; expires. */
             url: string;

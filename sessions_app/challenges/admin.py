@@ -79,7 +79,7 @@ class MergeSessionAdmin(ReadOnlyAdminWithActions):
     def progress(self, session: MergeSession) -> str:
         return percent(session.job.progress) if session.job else ""
 
-    @admin.display(description="duration", ordering="took_seconds")
+    @admin.display(description="processing time", ordering="took_seconds")
     def shown_duration(self, session: MergeSession) -> str:
         return "" if session.took_seconds is None else tenths(session.took_seconds)
 

@@ -545,7 +545,9 @@ class EvidenceSerializer(serializers.Serializer[Data]):
     vod_id = serializers.CharField()
     time = serializers.FloatField(help_text="Time in the VOD, in seconds.")
     text = serializers.CharField(allow_blank=True)
-    kind = serializers.CharField(help_text="`frame` for a picture, `sound` for a sound.")
+    kind = serializers.CharField(
+        help_text="`frame` for a picture of the VOD, `outline` for a picture of the waveforms, `sample` for a sound."
+    )
     url = serializers.CharField(help_text="Signed; expires.")
 
 

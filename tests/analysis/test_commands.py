@@ -114,7 +114,7 @@ class TestHighlights:
         assert (data["highlights"], data["reel_path"], data["thumbnail_paths"]) == ([], None, [])
         done = run("highlights", eventful, "--min-score", "1", "-o", tmp_path / "reel.mp4")
         assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines()[-1] == "No reel was created, because nothing was found."
+        assert done.stdout.splitlines()[-1] == "No reel was created. The summary and the notes above say why."
         assert list(tmp_path.iterdir()) == []
 
     def test_the_model_of_the_settings_is_asked(self, eventful: Path, settings: Any) -> None:

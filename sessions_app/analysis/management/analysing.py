@@ -100,7 +100,7 @@ class AnalysisCommand(BaseCommand):
     def kept_line(self, paths: dict[str, Any]) -> str:
         path = paths[f"{self.role}_path"]
         if not path:
-            return f"No {self.role} was created, because nothing was found."
+            return f"No {self.role} was created. The summary and the notes above say why."
         return f"The {self.role} was saved as {path}"
 
     def lines(self, data: dict[str, Any]) -> Iterator[str]:
