@@ -1,4 +1,4 @@
-"""REST API of comparisons (contract section 1)."""
+"""REST API of comparisons (contract.md, section 1)."""
 
 from __future__ import annotations
 

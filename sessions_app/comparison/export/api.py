@@ -1,4 +1,4 @@
-"""The export API (contract section 1.1)."""
+"""The export API (contract.md, section 1.1)."""
 
 from __future__ import annotations
 

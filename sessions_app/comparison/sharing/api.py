@@ -1,4 +1,4 @@
-"""The API for shares and links of a comparison (contract section 1.1)."""
+"""The API for shares and links of a comparison (contract.md, section 1.1)."""
 
 from __future__ import annotations
 
