@@ -130,7 +130,7 @@ def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
 
 
 def delete(row: ProJob, by: User | None) -> None:
-    """by: user who deletes the pro job; None if the job expired."""
+    """Delete a pro job and its files. by: user who deletes it; None if the job expired."""
     with transaction.atomic():
         # All transactions lock the job before the video, to avoid deadlocks.
         Job.objects.select_for_update(of=("self",)).filter(pk=row.job_id).first()

@@ -179,7 +179,7 @@ def choose(
 def _novelty(look: Floats | None, seen: Sequence[Floats]) -> float:
     if look is None or not seen:
         return 1.0
-    # `look` contains the histograms of Y, Cr and Cb. Two histograms differ by at most 2, so two looks by at most 6.
+    # A look is three histograms, of Y, Cr and Cb. Two histograms differ by at most 2, so two looks by at most 6.
     nearest = min(float(np.abs(look - other).sum()) / 6 for other in seen)
     return 1.0 - ALIKE * max(0.0, 1.0 - 4 * nearest)
 

@@ -320,7 +320,7 @@ def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
 
 
 def _cancel_in_background(name: str, generation_id: str) -> None:
-    """generation_id: the provider's id of the generation; "" if only the output name is known."""
+    """Ask the provider, in a thread, to cancel a generation. generation_id: "" if only its output name is known."""
     try:
         provider = client(seconds=CANCEL_REQUEST_SECONDS)
     except syncso.ProviderError:

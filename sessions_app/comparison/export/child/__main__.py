@@ -73,7 +73,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
         parts = [_part(request, clock, sources, arrangement) for clock in clocks]
         captions = [_captions(request, clock) for clock in clocks]
     except (KeyError, TypeError, ValueError, IndexError) as exc:
-        raise BadRequest(f"The request is missing a valid {exc}.") from exc
+        raise BadRequest(f"The request has a missing or invalid value: {exc}.") from exc
     font = _font(folder / "clock.ttf") if request.get("has_clock") else None
     begun = INDEXED if len(clocks) > 1 else 0.0
     written = WRITTEN if any(captions) else begun
