@@ -110,7 +110,7 @@ NOT_READY = {
     "make lint fails": lambda one: one.write(".git/broken", ""),
     "no notes": lambda one: change_changelog(one, NOTES, ""),
     'not "## Unreleased"': lambda one: change_changelog(one, "## Unreleased\n", ""),
-    "join them": lambda one: change_changelog(one, "## 0.9.0", "## 1.0.0"),
+    "move them into one section": lambda one: change_changelog(one, "## 0.9.0", "## 1.0.0"),
 }
 
 
