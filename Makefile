@@ -33,7 +33,7 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/bin/python $(VENV)/.pose
 	@touch $(VENV)/.base
 
 # Installed into a separate folder, for the reasons in requirements/pose.in. The program also works without this
-# package, which has no wheels for some machines. If the installation fails, make continues, and the next run tries again.
+# package, which has no wheels for some machines. If the installation fails, make continues, and tries again next time.
 POSE := --target $(VENV)/pose --no-deps --require-hashes -r requirements/pose.txt
 $(VENV)/.pose: requirements/pose.txt | $(VENV)/bin/python
 	@echo "Installing requirements/pose.txt into $(VENV)/pose …"

@@ -1,7 +1,7 @@
 """Measurement A3: counted repetitions in real and animated exercise clips, against counts by a person.
 
-The folder in ``VOD_WORKOUT_CLIPS`` holds the clips. tests/av/SOURCES.md and the project's notes on recordings list
-those with an open licence; the others may not be shared. Two thirds of the clips were used for tuning.
+The environment variable ``VOD_WORKOUT_CLIPS`` names the folder with the clips. Some clips may not be shared, so the
+repository does not contain them. Two thirds of the clips were used for tuning.
 """
 
 from __future__ import annotations

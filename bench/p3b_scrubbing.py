@@ -41,7 +41,7 @@ WATCH = """() => {
                 began = null;
             };
             video.requestVideoFrameCallback(() => drawn(performance.now()));
-            // Of a frame that stands there already nothing is told.
+            // If the wanted frame is shown already, the browser does not call the callback.
             video.addEventListener('seeked', () => {
                 const at = performance.now();
                 setTimeout(() => video.turn === turn && left.has(video) && drawn(at), 500);

@@ -136,7 +136,7 @@ class JobAdmin(ModelAdmin):
 
     @admin.action(description="Move to the front of the queue", permissions=["view"])
     def put_first(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
-        self._each(request, queryset, services.put_first, "put first")
+        self._each(request, queryset, services.put_first, "moved to the front")
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Job], change: Callable[[Job], Job], done: str) -> None:
         if not request.user.is_superuser:

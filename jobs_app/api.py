@@ -90,7 +90,7 @@ class JobViewSet(ApiViewSet[Job]):
     )
     @action(detail=False, methods=["post"])
     def seen(self, request: Request) -> Response:
-        """Mark the jobs that ended until a time as seen."""
+        """Mark the jobs that ended at or before a time as seen."""
         until = services.mark_seen(self.user, self.read_body(JobTimeSerializer).get("until", Now()))
         return self._changed(until, self.user.jobs_seen_at)
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-# Last progress message of a child process. The job keeps its previous message, because further steps may follow.
+# Progress message with which a child process ends. The job then keeps its previous message, because the job may have
+# further steps.
 DONE = "Done"
 
 

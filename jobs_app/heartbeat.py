@@ -119,7 +119,7 @@ class LeaseRenewer:
                     self._mark_lost(contexts)
             except DatabaseError as exc:
                 self.mark_database_trouble()
-                logger.warning("lease keeper", extra={"data": {"exception": repr(exc)}})
+                logger.warning("leases not renewed", extra={"data": {"exception": repr(exc)}})
                 connection.close()
             except Exception:
                 logger.exception("error")

@@ -22,7 +22,7 @@ class Outage:
     def mark_unavailable(self) -> None:
         with self._lock:
             if self._ask_at is None:
-                logger.warning("storage away")
+                logger.warning("storage unavailable")
                 self._ask_at = time.monotonic()
 
     def forget(self) -> None:
@@ -42,7 +42,7 @@ class Outage:
         except Exception:
             return False
         self.forget()
-        logger.warning("storage back")
+        logger.warning("storage available again")
         return True
 
 

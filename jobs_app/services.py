@@ -195,7 +195,7 @@ def queue_due(job_id: uuid.UUID) -> bool:
 
 
 def clear_finished(user: User, until: datetime | Now | None) -> datetime | None:
-    """Hide the jobs that ended until this time from the user's list, or no jobs if ``until`` is None."""
+    """Hide the jobs that ended at or before ``until`` from the user's list; None hides none."""
     return _store_time(user, "jobs_cleared_at", until)
 
 

@@ -59,7 +59,10 @@ class Migration(migrations.Migration):
                 ("result", models.JSONField(blank=True, null=True)),
                 ("error", models.JSONField(blank=True, null=True)),
                 ("attempt", models.PositiveIntegerField(default=0)),
-                ("max_attempts", models.PositiveIntegerField(default=3, help_text="crashes after which it fails")),
+                (
+                    "max_attempts",
+                    models.PositiveIntegerField(default=3, help_text="Number of crashes after which the job fails."),
+                ),
                 ("crashes", models.PositiveIntegerField(default=0)),
                 ("admitted", models.BooleanField(default=True)),
                 ("lease_token", models.UUIDField(blank=True, null=True)),
@@ -77,7 +80,12 @@ class Migration(migrations.Migration):
                 ),
                 ("checkpoint", models.JSONField(blank=True, null=True)),
                 ("deadline", models.DateTimeField(blank=True, null=True)),
-                ("retries", models.PositiveIntegerField(default=0, help_text="automatic ones, after transient faults")),
+                (
+                    "retries",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Number of automatic retries after temporary errors."
+                    ),
+                ),
                 ("run_at", models.DateTimeField(blank=True, null=True)),
                 ("turn", models.BigIntegerField(default=0)),
                 ("is_pro_job", models.BooleanField(default=False)),

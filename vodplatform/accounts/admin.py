@@ -106,7 +106,7 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
         except DomainError as exc:
             self.message_user(request, exc.message, messages.ERROR)
             return
-        self.message_user(request, "Disabled. The account and its data are deleted within about an hour.")
+        self.message_user(request, "The account is disabled. It will be deleted with its data within about an hour.")
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
@@ -211,4 +211,4 @@ class ApiTokenAdmin(AuditedModelAdmin):
     @admin.action(description="Revoke", permissions=["delete"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         count = services.revoke_tokens(queryset.select_related("user"), by=request_user(request))
-        self.message_user(request, f"{count} tokens revoked.")
+        self.message_user(request, f"{counted(count, 'token')} revoked.")

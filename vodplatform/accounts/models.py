@@ -107,7 +107,8 @@ class User(AbstractUser):
     # Time when the user or an operator asked to delete the account. The hourly cleanup deletes it if it is disabled.
     deletion_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    # Jobs that ended until these times are hidden on the page of jobs, and are not shown at the bell.
+    # The page of jobs hides finished jobs that ended at or before `jobs_cleared_at`. Notifications omit jobs that ended
+    # at or before `jobs_seen_at`.
     jobs_cleared_at = models.DateTimeField(null=True, blank=True, editable=False)
     jobs_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 

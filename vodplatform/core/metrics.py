@@ -38,7 +38,7 @@ def _reserve_space() -> None:
             with open(Path(folder, f"{kind}_{os.getpid()}.db"), "ab") as file:
                 os.posix_fallocate(file.fileno(), 0, size)
     except OSError as exc:
-        logger.warning("metrics of this process alone", extra={"data": {"exception": repr(exc)}})
+        logger.warning("metrics files cannot be used", extra={"data": {"exception": repr(exc)}})
         del os.environ[VARIABLE]
 
 
@@ -156,7 +156,7 @@ def _merged(folder: Path) -> Iterable[Metric]:
     try:
         merged: Iterable[Metric] = MultiProcessCollector.merge(files)
     except Exception as exc:
-        logger.warning("metrics of a process", extra={"data": {"exception": repr(exc)}})
+        logger.warning("metrics of a process could not be read", extra={"data": {"exception": repr(exc)}})
         SCRAPE_ERRORS.labels("files").inc()
         merged = MultiProcessCollector.merge([file for file in files if _readable(file)])
     return merged
@@ -206,7 +206,7 @@ def _add_up(folder: Path, kind: str, paths: list[Path]) -> bool:
             for key, value, _, _ in MmapedDict.read_all_values_from_file(path):
                 totals[key] += value
         except Exception as exc:
-            logger.warning("metrics of an ended process", extra={"data": {"exception": repr(exc)}})
+            logger.warning("metrics of an ended process could not be read", extra={"data": {"exception": repr(exc)}})
     room = sum(len(key.encode()) + 32 for key in totals) + 4096
     try:
         with open(new, "wb") as file:

@@ -204,13 +204,13 @@ VARIABLES: list[Variable] = [
     ),
     _integer(
         "VOD_ALIGN_CONCURRENCY", 2, 1, 1000,
-        "Maximum number of concurrent alignments per host. The limits of all hosts add up, and a single host "
-        "may use the total.",
+        "Maximum number of concurrent alignments, per host. All hosts share the sum of these limits, so a "
+        "single host may exceed its own limit.",
     ),
     _integer(
         "VOD_ANALYSIS_CONCURRENCY", 2, 1, 1000,
-        "Maximum number of concurrent analyses per host. The limits of all hosts add up, and a single host "
-        "may use the total.",
+        "Maximum number of concurrent analyses, per host. All hosts share the sum of these limits, so a "
+        "single host may exceed its own limit.",
     ),
     _number("VOD_SESSION_TTL_HOURS", 24, 0.001, 24 * 365, "Hours after which an analysis and its files are deleted."),
     _text(
@@ -225,13 +225,13 @@ VARIABLES: list[Variable] = [
     _flag("VOD_VISION_ALLOW_PRIVATE", False, "1 allows a vision endpoint on this machine or in a private network."),
     _integer(
         "VOD_INGEST_CONCURRENCY", 2, 1, 1000,
-        "Maximum number of concurrent ingests of videos per host. The limits of all hosts add up, and a single host "
-        "may use the total.",
+        "Maximum number of concurrent ingests of videos, per host. All hosts share the sum of these limits, so a "
+        "single host may exceed its own limit.",
     ),
     _integer(
         "VOD_MERGE_CONCURRENCY", 4, 1, 1000,
-        "Maximum number of concurrent merges of clips per host. The limits of all hosts add up, and a single host "
-        "may use the total.",
+        "Maximum number of concurrent merges of clips, per host. All hosts share the sum of these limits, so a "
+        "single host may exceed its own limit.",
     ),
     _choice(
         "VOD_PROSYNC_ENGINE", ("local", "syncso"), "local",
@@ -247,8 +247,8 @@ VARIABLES: list[Variable] = [
         "sync.so."),
     _integer(
         "VOD_PROSYNC_CONCURRENCY", 2, 1, 1000,
-        "Maximum number of concurrent Pro segments jobs per host. The limits of all hosts add up, and a single host "
-        "may use the total.",
+        "Maximum number of concurrent Pro segments jobs, per host. All hosts share the sum of these limits, so a "
+        "single host may exceed its own limit.",
     ),
     _integer(
         "VOD_PROSYNC_MAX_AUDIO_SIZE", 104_857_600, 1, 1 << 32,
@@ -256,8 +256,8 @@ VARIABLES: list[Variable] = [
     ),
     _integer(
         "VOD_RENDER_CONCURRENCY", 1, 1, 1000,
-        "Maximum number of concurrent encodes of renditions per host. The limits of all hosts add up, and a single "
-        "host may use the total.",
+        "Maximum number of concurrent encodes of renditions, per host. All hosts share the sum of these limits, so a "
+        "single host may exceed its own limit.",
     ),
     Variable(
         "VOD_HLS_RUNGS", (720, 480), _line_counts, "whole numbers separated by commas, or none",

@@ -45,7 +45,7 @@ from vodplatform.core.records import audit
 from vodplatform.core.web.throttles import count_request
 
 ROWS_AT_ONCE = 10  # a row can take 2 MB of memory
-WRITERS = 3  # maximum number of files that are written at once, each for another account
+WRITERS = 3  # maximum number of files that are written at once, each for a different account
 RETRY_SECONDS = 10  # seconds after which a client should try again if the server writes too many files
 SWITCH_SECONDS = 0.001  # pause after each row, in which another file's writer can take its turn
 # Columns that are secret, name staff, or are only of use to the program.

@@ -41,7 +41,7 @@ def delete_account(user: User, **by: Any) -> None:
     to the audit log. Raise :class:`DomainError`.
     """
     own = {"owner": user}
-    # Many short transactions, between which other processes can write.
+    # Use many short transactions, so that other processes can write in between.
     while keys := list(Job.objects.live().filter(**own).values_list("pk", flat=True)[:ROWS_AT_ONCE]):
         jobs.cancel_all(Job.objects.filter(pk__in=keys))
     _each(ComparisonSession.objects.filter(**own), comparisons.delete_session)

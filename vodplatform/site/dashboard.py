@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """is_bad: whether an operator or moderator should look into it."""
+    """A figure with its label and link. is_bad: whether an operator or moderator should act on it."""
 
     label: str
     value: str

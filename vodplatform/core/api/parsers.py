@@ -16,7 +16,7 @@ from vodplatform.core.pauses import pause_for_others
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 MAX_DEPTH = 64
-TINY = 1e-30  # smaller numbers count as 0, because PostgreSQL writes up to 326 digits for one
+TINY = 1e-30  # smaller numbers count as 0, because PostgreSQL stores such a number with up to 326 digits
 # Maximum number of values in a body. The second limit is for endpoints that accept a long list.
 MAX_PARTS, MAX_LIST_PARTS = 40_000, 200_000
 MAX_SMALL_BODY_BYTES = 16 * 1024
@@ -80,8 +80,9 @@ def _to_int(text: str) -> int:
 
 
 def has_too_many_parts(raw: bytes, most: int = MAX_LIST_PARTS) -> bool:
-    """Return whether the parsed JSON would take too much memory. An empty list takes fifty times its text's memory."""
-    # Count all commas first, also those in strings. Only if there are too many, count those outside strings: slow.
+    """Return whether the parsed JSON would take too much memory. A parsed empty list takes 50 times its text."""
+    # First count all commas and opening brackets, also those in strings. Only if there are too many, count those
+    # outside strings, which is slower.
     if _count_parts(raw, 0, len(raw)) <= most:
         return False
     count = start = 0

@@ -20,7 +20,7 @@ RESERVED_BYTES = 8 * 1024**2
 # Free bytes below which the reserve file is deleted.
 LAST_BYTES = 1024**2
 logger = logging.getLogger("vodplatform.disk")
-little_left = logs.RateLimitedLogger(logger, "little room on the disk")
+little_left = logs.RateLimitedLogger(logger, "disk nearly full")
 
 
 def free_bytes() -> int:

@@ -94,10 +94,10 @@ def register_or_exit() -> None:
         with ThreadPoolExecutor(1) as thread:
             thread.submit(_register_and_disconnect).result()
     except WrongInstallation as exc:
-        logger.critical("not ours", extra={"data": {"reason": str(exc)}})
+        logger.critical("wrong installation", extra={"data": {"reason": str(exc)}})
         sys.exit(f"error: {exc}")
     except (DatabaseError, StoreUnavailable) as exc:
-        logger.warning("installation not known", extra={"data": {"exception": repr(exc)}})
+        logger.warning("installation not checked", extra={"data": {"exception": repr(exc)}})
 
 
 def _register_and_disconnect() -> None:
@@ -112,7 +112,7 @@ def check_or_stop() -> None:
         check()
     except WrongInstallation as exc:
         _refusals.append(str(exc))
-        logger.critical("not ours", extra={"data": {"reason": str(exc)}})
+        logger.critical("wrong installation", extra={"data": {"reason": str(exc)}})
     except (DatabaseError, StoreUnavailable):
         return
     else:

@@ -42,7 +42,7 @@ def own_id() -> uuid.UUID:
 
 
 def processes() -> QuerySet[RunningProcess]:
-    """Return the processes of the last day. ``is_present``: whether the process still reports."""
+    """Return the processes of the last day, annotated with ``is_present``: whether the process still reports."""
     is_present = Case(When(_heard_of(), then=True), default=Value(False), output_field=BooleanField())
     return RunningProcess.objects.annotate(is_present=is_present)
 

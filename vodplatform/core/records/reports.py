@@ -1,4 +1,4 @@
-"""Reports of users that moderators close and reopen."""
+"""Users' reports, which moderators close and reopen."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from django.db.models import QuerySet, Subquery
 
 
 def reopen_last(reports: QuerySet[Any]) -> int:
-    """Reopen the reports of one thing that were closed last, in the caller's transaction; return their number.
+    """Reopen the reports of an item that were closed last, in the caller's transaction; return their number.
 
-    A user can have one open report of a thing, so the closed reports of users who have reported it again stay closed.
+    A user can have only one open report of an item. If a user has reported the item again, the closed report stays
+    closed. reports: all reports of the item.
     """
     again = list(reports.filter(settled_at=None).values_list("reporter", flat=True))
     closed = reports.filter(settled_at__isnull=False).exclude(reporter__in=again)

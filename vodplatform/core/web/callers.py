@@ -26,7 +26,7 @@ from vodplatform.core.web.throttles import network_of
 AT_ONCE = 6  # maximum running requests of one caller; browsers open up to 6 HTTP/1.1 connections to a host
 MAX_WAITING = 100  # maximum number of one caller's requests that wait for the end of its running requests
 CREDENTIALS_KEPT = 10_000
-UNLIMITED = frozenset({"/health/live", "/health/ready"})  # paths of load balancers
+UNLIMITED = frozenset({"/health/live", "/health/ready"})  # paths that load balancers request
 SCHEMES = ("token ", "bearer ")  # schemes of accepted Authorization headers, in lower case
 Scope = MutableMapping[str, Any]
 current_scope: ContextVar[Scope | None] = ContextVar("current_scope", default=None)

@@ -201,8 +201,8 @@ def align(client: Client, base: str, console: Console) -> dict[str, Any]:
 
 def report(console: Console, session: dict[str, Any], alignment: dict[str, Any], truth: list[dict[str, Any]]) -> bool:
     proposals = {found["vod_id"]: found for found in alignment["proposals"]}
-    table = Table("VOD", "found, s", "true, s", "off, ms", "frames", "confidence")
-    by_method = Table("VOD", "timer off, ms", "sound off, ms", "drift, ppm", "true, ppm")
+    table = Table("VOD", "found, s", "true, s", "error, ms", "error, frames", "confidence")
+    by_method = Table("VOD", "error by timer, ms", "error by sound, ms", "drift, ppm", "true drift, ppm")
     good = True
     reference = session["vods"][0]
     for vod, true in zip(session["vods"], truth, strict=True):

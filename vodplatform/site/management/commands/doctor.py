@@ -72,7 +72,7 @@ class Command(BaseCommand):
             ("room", check_disk_space),
             ("broker", lambda: broker_problem),
             ("storage", storage),
-            ("bucket and pages", pages_at_the_bucket),
+            ("bucket CORS rules", pages_at_the_bucket),
             ("library folders", library_folders),
             ("helper processes", helper),
             ("video converter", converter),
@@ -288,7 +288,7 @@ def jobs() -> str | None:
     if not (found := unclaimable_jobs()):
         return None
     return (
-        f"queued jobs that this release never takes: {', '.join(found)}; start the release that does, or cancel them "
+        f"queued jobs that this release cannot run: {', '.join(found)}; start the release that can, or cancel them "
         "with `manage.py jobs --cancel ID`."
     )
 
