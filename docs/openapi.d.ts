@@ -1430,7 +1430,7 @@ export interface paths {
         put?: never;
         /**
          * Mark results as seen
-         * @description Mark the jobs that ended until a time as seen.
+         * @description Mark the jobs that ended at or before a time as seen.
          */
         post: operations["jobs_seen"];
         delete?: never;
