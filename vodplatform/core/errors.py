@@ -125,7 +125,7 @@ ERROR_TYPES = _types(
     ("too_many_events", 409, "The comparison has reached its limit of events.", "Delete some events first; `limit` is the maximum."),
     ("token_limit", 409, "You have reached the maximum number of API tokens.", "Revoke a token that you no longer use."),
     ("job_finished", 409, "The job has already ended.", "Retry the job to run it again."),
-    ("job_live", 409, "The job is still running.", "Cancel the job first."),
+    ("job_live", 409, "The job has not ended yet.", "Wait until the job has ended, or cancel it."),
     ("job_in_use", 409, "This job belongs to a comparison, an analysis, a merge or a Pro segments run, and cannot be deleted separately.", "Delete the comparison, analysis, merge or run instead."),
     (
         "not_keepable", 409, "This analysis cannot be kept, because its video is not in your library.",

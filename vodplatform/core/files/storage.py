@@ -14,7 +14,8 @@ from vodplatform.core.errors import DomainError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# After a timeout, all calls fail at once for this many seconds, so that the clean-up waits for no second timeout.
+# After a timeout, all calls fail immediately for this many seconds. Otherwise, cleaning up after the failed call would
+# wait for a second timeout.
 SILENT_SECONDS = 1.0
 
 
