@@ -57,8 +57,8 @@ class Outcome:
     - reason: error code if the aligner refused the pair, else empty.
     - right: whether the offset is right, even if the aligner refused it as doubtful.
     - features: inputs of the confidence curve; None if nothing was measured.
-    - by_both: highest confidence of an offset by timer and sound, if the pair's sound is combined with the timers of each
-      of the :data:`PICTURES` rendered pairs; 0 if no offset is proposed.
+    - by_both: highest confidence of an offset by timer and sound, if the pair's sound is combined with the timers of
+      each of the :data:`PICTURES` rendered pairs; 0 if no offset is proposed.
     """
 
     job: Job
