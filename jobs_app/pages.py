@@ -32,7 +32,7 @@ S = JobStatus
 CLEARED = "cleared"  # value of ``show`` for the jobs that the user has cleared from the list
 GROUPS: dict[str, tuple[str, frozenset[str]]] = {
     "": ("All", frozenset(S.values)),
-    "live": ("Unfinished", frozenset(LIVE)),
+    "live": ("Active", frozenset(LIVE)),
     "failed": ("Failed", frozenset({S.FAILED})),
     "finished": ("Finished", frozenset({S.COMPLETED, S.CANCELLED, S.EXPIRED})),
 }
