@@ -2201,7 +2201,7 @@ export interface paths {
         };
         /**
          * Get a processing report
-         * @description Return the last results that a client has sent of its own processing of the file. Only for moderators.
+         * @description Return the results that a client last sent from its own processing of the file. Only for moderators.
          */
         get: operations["videos_processing_report"];
         /**
@@ -3708,7 +3708,7 @@ export interface components {
         /**
          * @description Rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
          *
-         *     ``normalized`` is a copy for files that programs read differently. It is also made automatically.
+         *     ``normalized`` is a repaired copy of a file that players play differently. It is also made automatically.
          */
         NewRenditionRequest: {
             kind: components["schemas"]["NewRenditionKindEnum"];

@@ -72,7 +72,7 @@ def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
         raise MediaError(MediaError.UNREADABLE, "This is not a regular file.")
     if facts.st_size == 0:
         raise MediaError(MediaError.UNREADABLE, "The file is empty.")
-    # Without "file:", FFmpeg takes a file named "concat:a|b" for its concat protocol.
+    # Without "file:", FFmpeg would treat a file named "concat:a|b" as a request to its concat protocol.
     return _opened(f"file:{resolved}")
 
 

@@ -339,11 +339,11 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     fieldsets = [
         (None, {"fields": ["player", "shown_state", "trouble"]}),
         (
-            "Words",
+            "Content and visibility",
             {"fields": ["title", "description", "category", "tags", "is_featured", "is_hidden", "reason", "version"]},
         ),
         (
-            "Facts",
+            "Details",
             {
                 "fields": [
                     "id", "shown_owner", "shown_modifier", "shown_version", "view_count", "duration", "location",
@@ -431,13 +431,13 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     def shown_featured(self, video: Video) -> str:
         return "featured" if video.is_featured else ""
 
-    @display(description="waiting", ordering="open_reports", label={"new": "info", "reported": "danger"})
+    @display(description="to review", ordering="open_reports", label={"new": "info", "reported": "danger"})
     def shown_waiting(self, video: Video) -> tuple[str, str] | str:
         if count := video.open_reports:  # type: ignore[attr-defined]
             return "reported", counted(count, "report")
         return "new" if video.reviewed_at is None else ""
 
-    @admin.display(description="trouble")
+    @admin.display(description="error")
     def trouble(self, video: Video) -> str:
         return video.error_message or "–"
 

@@ -111,7 +111,7 @@ class VideoFileViewSet(CatalogueViewSet):
     )
     @ready.mapping.get
     def processing_report(self, request: Request, video_id: UUID) -> Response:
-        """Return the last results that a client has sent of its own processing of the file. Only for moderators."""
+        """Return the results that a client last sent from its own processing of the file. Only for moderators."""
         if request.user.is_anonymous:
             self.permission_denied(request)
         video = self.find(video_id)

@@ -34,7 +34,7 @@ MEDIA_TYPE = "video/mp4"
 MAX_PLAYLIST_BYTES = 8 * 1024**2
 MIN_SECONDS = 60
 MAX_KEPT_SECONDS = 3600
-# Cache-Control for URLs without a signature or with a grant: browsers ask before each use of their copy.
+# Cache-Control for URLs without a signature or with a grant: browsers revalidate their copy before each use.
 KEPT_UNTIL_ASKED = "private, no-cache"
 FOR_EVER = ", immutable"
 # Cache-Control for master playlists, which change while smaller renditions are being made.

@@ -20,7 +20,7 @@ from vodplatform.core.web import signing
 from vodplatform.core.web.throttles import network_of
 
 logger = logging.getLogger("vodplatform.views")
-_trouble = RateLimitedLogger(logger, "views not noted")
+_trouble = RateLimitedLogger(logger, "views not recorded")
 HOUR_SECONDS = 3600
 # Maximum number of views that wait to be recorded, and of recent views that are remembered to count no view twice.
 MAX_WAITING = 1000

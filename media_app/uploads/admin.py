@@ -29,7 +29,7 @@ class UploadAdmin(ModelAdmin):
     def shown_status(self, upload: Upload) -> str:
         return upload.status
 
-    @admin.display(description="Arrived", ordering="offset")
+    @admin.display(description="Received", ordering="offset")
     def shown_progress(self, upload: Upload) -> str:
         share = 100 * upload.offset / upload.size if upload.size else 100
         return f"{percent(share)} of {size(upload.size)}"

@@ -292,7 +292,7 @@ class RenditionsResultSerializer(serializers.Serializer[dict[str, Any]]):
 class NewRenditionSerializer(serializers.Serializer[dict[str, Any]]):
     """Rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
 
-    ``normalized`` is a copy for files that programs read differently. It is also made automatically.
+    ``normalized`` is a repaired copy of a file that players play differently. It is also made automatically.
     """
 
     kind = serializers.ChoiceField(choices=["proxy", "silent", "poster", "normalized"])

@@ -1,4 +1,4 @@
-"""The catalogue's operations, which are append-only, and its reports of processing."""
+"""Tables of the catalogue's append-only operations and of processing reports."""
 
 import uuid
 

@@ -7,7 +7,7 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
-# Limited to the catalogue: a private library is never large enough to need them.
+# The search indexes cover only the catalogue: private libraries are too small to need an index.
 INDEXES = {
     "video_words": "catalog_video USING gin (to_tsvector('simple', search_text)) WHERE place = 'catalogue'",
     "video_tags": "catalog_video USING gin (tags) WHERE place = 'catalogue'",
