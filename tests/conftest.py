@@ -1,4 +1,4 @@
-"""What every test shares: marks by folder, people with their clients, and a library of small real clips."""
+"""Setup for all tests: marks by folder, users with API clients, and library folders with small real clips."""
 
 import functools
 import gc
@@ -36,7 +36,8 @@ from vodplatform.core.files.installation import MARK
 from vodplatform.core.processes import process
 from vodplatform.core.web import health
 
-# The same examples in every run, so that a run says something about the change; HYPOTHESIS_PROFILE=search looks on.
+# By default, Hypothesis tries the same examples in every run, so that a new failure is due to a change of the code.
+# With HYPOTHESIS_PROFILE=search, it tries different examples in each run.
 hypothesis.settings.register_profile("repeat", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
@@ -59,7 +60,7 @@ MARKS_BY_PLACE = {
     "contract": ["full"],
     "test_javascript.py": ["node"],
     "catalogue/test_crdt_in_javascript.py": ["node"],
-    "storage": ["full"],  # asks an S3 server
+    "storage": ["full"],  # needs an S3 server
     "commands": ["full"],  # starts programs
     "streaming/test_s3.py": ["full", "services"],
     "catalogue/test_roles.py": ["full"],
@@ -74,7 +75,7 @@ MARKS_BY_PLACE = {
     "comparison/test_samples.py": ["full"],
     "prosync/test_provider_job.py": ["full"],  # waits for its provider
     "prosync/test_process.py": ["full"],
-    # Each of these takes five seconds and more.
+    # Each of the following files takes five seconds or more.
     "core/test_health.py": ["full"],
     "core/test_process.py": ["full"],
     "core/test_protocol.py": ["full"],
@@ -98,32 +99,32 @@ OTHER_NAMES = {
     "streaming": ("player", "stream_clock"), "jobs": ("torture", "bad_days", "lane_limit", "job"),
     "prosync": ("pro_", "dub"), "uploads": ("upload",), "videos": ("ingest",),
 }  # fmt: skip
-# Fixtures that start a server which pip does not install; what uses one is for `make test-services`.
+# Fixtures that start a server that pip does not install. Tests that use these fixtures run in `make test-services`.
 SERVERS = {"one_clamd", "swift_server"}
 USES_SERVER = re.compile(r"\b(clamd|swift)\b")
 MARKED = re.compile(r"\bmark\.(\w+)")
-# Programs that pip does not install: how to find each, and the closing line of a run without it.
+# Programs that pip does not install, by mark: names of the executable, and a line printed after a run without it.
 PROGRAMS = {
-    "browser": (("chromium-headless-shell", "chromium"), "The pages' stories were not run: Chromium is not installed."),
-    "node": (("node",), "The tests of the pages' modules were not run: node is not installed."),
+    "browser": (("chromium-headless-shell", "chromium"), "The browser tests were not run: Chromium is not installed."),
+    "node": (("node",), "The tests of the JavaScript modules were not run: node is not installed."),
 }
 GROUP = "crew"
-FILLED_ONCE = frozenset({"django_content_type", "auth_permission"})  # by migrations, from the models
+FILLED_ONCE = frozenset({"django_content_type", "auth_permission"})  # tables that migrations fill from the models
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--app", metavar="NAME", help="only what tests one slice: its folder, its pages, its programs")
+    parser.addoption("--app", metavar="NAME", help="run only the tests of one app: of its code, pages and programs")
 
 
 def is_about(item: pytest.Item, app: str) -> bool:
-    """Whether a case stands in a slice's folder, or in a file that has its name or one of its :data:`OTHER_NAMES`."""
+    """Return whether a case tests an app, by its folder, or by its file's name (see :data:`OTHER_NAMES`)."""
     place = item.path.relative_to(TESTS)
     names = (app, *OTHER_NAMES.get(app, ()), "javascript")
     return app in place.parts or any(name in place.stem for name in names)
 
 
 def missing_programs() -> set[str]:
-    """The marks whose program is not installed here."""
+    """Return the marks whose program is not installed on this machine."""
     return {mark for mark, (names, _) in PROGRAMS.items() if not any(map(shutil.which, names))}
 
 
@@ -163,15 +164,15 @@ def give_own_ids(items: Iterable[pytest.Item]) -> None:
 
 @functools.cache
 def marks_of_place(path: Path) -> list[str]:
-    """The marks that a file has by its folder or its name."""
+    """Return the marks that :data:`MARKS_BY_PLACE` gives to a file or to its folders."""
     places = {TESTS / place: marks for place, marks in MARKS_BY_PLACE.items()}
     return [mark for place in (path, *path.parents) for mark in places.get(place, [])]
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not import a file of which the expression of ``-m`` can select no case.
+    """Skip a test file if the expression of ``-m`` cannot select any of its cases, so that the file is not imported.
 
-    A file's cases all have the marks of its place; each may have any of those that its text names.
+    All cases of a file have its :func:`marks_of_place`. Each case may also have any of the marks in the file's text.
     """
     expression = config.option.markexpr
     if not collection_path.name.startswith("test_") or not expression:
@@ -183,14 +184,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     selects = Expression.compile(expression).evaluate
     choices = itertools.product((False, True), repeat=len(possible))
     marks = (certain.union(itertools.compress(possible, chosen)) for chosen in choices)
-    # A mark with parameters, such as django_db(transaction=True), is not looked at: it selects nothing here.
+    # Marks with parameters in the expression, such as django_db(transaction=True), count as absent.
     if any(selects(lambda name, /, **given: name in found and not given) for found in marks):  # noqa: B023
         return None
     return True
 
 
 def spread(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Files that mostly wait between those that mostly compute, so that no core is idle while workers wait."""
+    """Sort the cases by file, and place files that mostly wait between files that mostly compute.
+
+    This keeps all cores busy.
+    """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
@@ -207,10 +211,10 @@ def spread(items: list[pytest.Item]) -> list[pytest.Item]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say why cases were run again, which pytest does not do for those that then pass, and what was not run at all."""
+    """Print why cases were rerun (pytest omits this if the rerun passes), and which tests were not run at all."""
     reports = terminalreporter.getreports("rerun")
     if reports:
-        terminalreporter.section("why tests were tried again")
+        terminalreporter.section("why tests were rerun")
     for report in reports:
         terminalreporter.line(report.nodeid)
         crash = getattr(report.longrepr, "reprcrash", None)
@@ -221,7 +225,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what lives as long as the run: it would go through all of it again and again."""
+    """Exclude the objects that exist now from garbage collection: they live until the run ends."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -236,13 +240,13 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_redis() -> Iterator[None]:
-    """Where the suite runs on Redis, its database is emptied before and after; never one that may be somebody's."""
+    """If the tests use a shared Redis, empty their database before and after the run; refuse to empty database 0."""
     if django_settings.REDIS_IS_PRIVATE:
         yield
         return
     with redis.Redis.from_url(django_settings.REDIS_URL) as client:
         number = client.connection_pool.connection_kwargs.get("db", 0)
-        assert number not in (None, 0), "REDIS_URL of the tests must name a database of their own, not 0"
+        assert number not in (None, 0), "REDIS_URL must name a database that only the tests use, not 0"
         client.flushdb()
         yield
         client.flushdb()
@@ -250,10 +254,11 @@ def _own_redis() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_emptying() -> Iterator[None]:
-    """Empty the tables between tests by DELETE, and leave those that migrations fill, which no test changes.
+    """Empty the tables between tests by DELETE, except tables that migrations fill and that no test changes.
 
-    TRUNCATE makes and syncs a new file for each table on PostgreSQL, a second a test; making all permissions again took
-    longer than most tests. The order does not matter: Django's foreign keys are checked at the end of the transaction.
+    On PostgreSQL, TRUNCATE would take a second per test, because it creates and syncs a file for each table. Creating
+    all permissions again would take longer than most tests. The order of the tables does not matter: foreign keys are
+    checked at the end of the transaction.
     """
 
     def delete_rows(
@@ -270,7 +275,7 @@ def _quick_emptying() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _static_files_are_listed_once() -> Iterator[None]:
-    """Every test client has middleware of its own, and WhiteNoise's looked through all static files for each."""
+    """List the static files once per run: otherwise WhiteNoise's middleware would list them for every test client."""
     listed: dict[tuple[str, bool], dict[str, object]] = {}
     look = WhiteNoiseMiddleware.add_files_from_finders
 
@@ -288,14 +293,14 @@ def _static_files_are_listed_once() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _one_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Throttles count a whole test in one window; at the turn of a minute they would let one more request through."""
+    """Stop the throttles' clock during a test: when a new minute begins, throttles would allow further requests."""
     moment = time.time()
     monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: moment))
 
 
 @pytest.fixture(autouse=True)
 def _views_are_written() -> Iterator[None]:
-    """No test ends while a view is being noted beside an answer: its row would stand between the tables' emptying."""
+    """Wait until the background thread has recorded all views: its rows would disturb the emptying of the tables."""
     yield
     if counting := sys.modules.get("media_app.streaming.view_recorder"):
         wait_until(lambda: counting._waiting == 0, 30)
@@ -303,7 +308,7 @@ def _views_are_written() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_mark() -> Iterator[None]:
-    """The mark of an installation goes with its row, of the store that most tests share."""
+    """Delete the installation's mark in the shared file store after each test, as its database row is deleted too."""
     mark = Path(django_settings.MEDIA_ROOT, MARK)
     yield
     mark.unlink(missing_ok=True)
@@ -311,7 +316,7 @@ def _no_mark() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _no_outage() -> Iterator[None]:
-    """What a test's storage was like is no news for the next."""
+    """Reset the memory of storage outages after each test."""
     yield
     if found := sys.modules.get("jobs_app.outage"):
         found.outage.forget()
@@ -320,20 +325,26 @@ def _no_outage() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _a_new_heart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On SQLite a test in a transaction holds the lock that ``/health`` waits for, to see that somebody can write."""
+    """Give each test a new heartbeat writer with a short timeout.
+
+    ``/health`` checks whether the database accepts writes. On SQLite, a test in a transaction holds the write lock.
+    """
     monkeypatch.setattr(health, "heart", health.HeartbeatWriter())
     monkeypatch.setattr(health, "WRITE_SECONDS", 0.05)
 
 
 @pytest.fixture(scope="session")
 def clips() -> Path:
-    """A folder with every clip of tests/support/clips.py; read-only by custom."""
+    """Return a folder with every clip of tests/support/clips.py. Tests must not change it."""
     return kept("clips", render_all)
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """``crew``: the folder of the group ``crew``, with the clips. ``staff``: one for staff. ``outside``: neither."""
+    """Folders with clips.
+
+    crew: library folder of the group ``crew``. staff: library folder for staff. outside: not a library folder.
+    """
 
     crew: Path
     staff: Path
@@ -342,7 +353,7 @@ class Library:
 
 @pytest.fixture
 def library(clips: Path, tmp_path: Path, settings: object) -> Library:
-    """Library folders with clips in them: copies, since a test may write into its own."""
+    """Return library folders with copies of the clips, which the test may change."""
     found = Library(tmp_path / "crew", tmp_path / "staff", tmp_path / "outside")
     for folder in (found.crew, found.staff, found.outside):
         folder.mkdir()
@@ -357,7 +368,7 @@ def library(clips: Path, tmp_path: Path, settings: object) -> Library:
 
 @pytest.fixture
 def owner(db: None) -> User:
-    """Whose things the tests are about; in the group of the library folder."""
+    """Return the main user of the tests, a member of the library folder's group."""
     user = make_user("owner")
     user.groups.add(Group.objects.get_or_create(name=GROUP)[0])
     return user
@@ -365,7 +376,7 @@ def owner(db: None) -> User:
 
 @pytest.fixture
 def other(db: None) -> User:
-    """Another user, with nothing of the owner's."""
+    """Return another user, who has no access to the owner's data."""
     return make_user("other")
 
 
@@ -386,13 +397,13 @@ def anonymous() -> Api:
 
 @pytest.fixture
 def key(owner: User) -> str:
-    """A token of the owner's."""
+    """Return an API token of the owner."""
     return make_key(owner)
 
 
 @pytest.fixture
 def api(owner: User) -> Api:
-    """The owner's client."""
+    """Return the owner's API client."""
     return Api(make_key(owner))
 
 

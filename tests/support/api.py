@@ -1,4 +1,4 @@
-"""A client of the API that checks, at each answer, what contract section 0 says of every answer."""
+"""API client that checks every response by the general rules of the contract (section 0)."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from vodplatform.core.errors import ERROR_TYPES
 BASE = "/api/sessions/multi-vod"
 NOT_NUMBERS = ["true", "false", "null", '"abc"', '"1"', '""', "[]", "[1]", "{}"]
 NOT_FINITE = ["NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" + "0" * 400]
-# Bodies that are wrong for every endpoint that takes one: the text as sent.
+# Request bodies that every endpoint must reject, by description.
 BAD_BODIES = {
     "not JSON": b"{", "two values": b"{} {}", "not UTF-8": b'{"name": "\xff"}',
     "UTF-16": '{"timestamp": 1}'.encode("utf-16"), "a list": b"[]", "a number": b"7", "a text": b'"text"',
@@ -23,7 +23,7 @@ BAD_BODIES = {
 
 
 class Api:
-    """Calls as one user (``key``: an API token) or as nobody; ``csrf`` and cookies behave as in a browser."""
+    """Client of one user (``key``: an API token) or of an anonymous visitor. CSRF and cookies work as in a browser."""
 
     def __init__(self, key: str = "") -> None:
         self.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
@@ -33,7 +33,7 @@ class Api:
         self, method: str, path: str, body: Any = None, *, raw: bytes | str | None = None,
         content_type: str = "application/json", headers: dict[str, str] | None = None, fails: bool = False,
     ) -> HttpResponse:  # fmt: skip
-        """One call: ``body`` as JSON, or ``raw`` as it stands. A 5xx fails the test unless it ``fails`` on purpose."""
+        """Send a request with ``body`` as JSON, or ``raw`` unchanged. A 5xx fails the test unless ``fails`` is set."""
         data: bytes | str = b"" if raw is None else raw
         if raw is None and body is not None:
             data = json.dumps(body)
@@ -62,7 +62,7 @@ class Api:
 
 
 def check_answer(response: HttpResponse) -> None:
-    """What holds for every answer: a request id, and for errors the one body with a registered type."""
+    """Check that a response has a request id and, if it is an error, the standard body with a registered type."""
     assert response["X-Request-ID"]
     assert response["X-Content-Type-Options"] == "nosniff"
     if response.status_code >= 400:
@@ -72,7 +72,7 @@ def check_answer(response: HttpResponse) -> None:
 
 
 def error_of(response: HttpResponse) -> dict[str, Any]:
-    """The error body, checked against contract section 0 and the registry."""
+    """Return the error body, checked against contract section 0 and the registered error types."""
     assert response["Content-Type"].startswith("application/json"), response["Content-Type"]
     body = json.loads(response.content)
     assert body["ok"] is False
@@ -85,14 +85,14 @@ def error_of(response: HttpResponse) -> dict[str, Any]:
 
 
 def refused(response: HttpResponse, status: int, type: str) -> dict[str, Any]:
-    """The error body of an answer that must be this refusal."""
+    """Assert that a response is this error; return its body."""
     body = error_of(response)
     assert (body["code"], body["type"]) == (status, type), body
     return body
 
 
 def session_of(response: HttpResponse, status: int = 200) -> dict[str, Any]:
-    """The session in an answer that must be a good one."""
+    """Assert that a response has this status; return its session."""
     assert response.status_code == status, response.content
     body = response.json()
     assert body["ok"] is True
@@ -100,5 +100,5 @@ def session_of(response: HttpResponse, status: int = 200) -> dict[str, Any]:
 
 
 def vod_of(session: dict[str, Any], vod_id: str) -> dict[str, Any]:
-    """One VOD of a shown session."""
+    """Return one VOD of a session from a response."""
     return next(vod for vod in session["vods"] if vod["vod_id"] == vod_id)

@@ -1,4 +1,4 @@
-"""Bodies for the tests of workouts: joints of a stick figure that squats, curls, presses up or walks; no video."""
+"""Joints of a stick figure that squats or bends its elbows, for tests of workouts without video."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,10 @@ Floats = NDArray[np.float64]
 
 
 def bends(count: int, *, length: float = 2.0, rest: float = 0.4, depths: list[float] | None = None) -> Floats:
-    """0 at rest, 1 at the turn: so many bends of so many seconds, a rest of a second before and after."""
+    """Return a curve of ``count`` repetitions, from 0 (at rest) to 1 (fully bent), with a second of rest at both ends.
+
+    length: seconds of a repetition. rest: seconds of rest after each. depths: peak of each repetition.
+    """
     depths = depths or [1.0] * count
     phase = np.arange(round(length * RATE)) / round(length * RATE)
     bend, pause = (1 - np.cos(2 * np.pi * phase)) / 2, np.zeros(round(rest * RATE))
@@ -21,12 +24,12 @@ def bends(count: int, *, length: float = 2.0, rest: float = 0.4, depths: list[fl
 
 
 def _limb(start: Floats, angle: Floats, length: float) -> Floats:
-    """The other end of a limb that hangs down turned by ``angle`` radians to the front. start: shape (n, 2)."""
+    """Return the end of a limb that hangs from ``start``, shape (n, 2), swung forward by ``angle`` radians."""
     return np.asarray(start + length * np.stack([np.sin(angle), np.cos(angle)], axis=1))
 
 
 def figure(knees: Floats, elbows: Floats, shoulders: Floats, *, shift: Floats | None = None) -> Floats:
-    """Joints of somebody upright seen from the side, shape (n, 33, 4).
+    """Return the joints of an upright person seen from the side, shape (n, 33, 4).
 
     knees, elbows: 0 straight to 1 fully bent. shoulders: 0 arms down to 1 arms up. shift: pixels sideways.
     """
@@ -50,24 +53,24 @@ def figure(knees: Floats, elbows: Floats, shoulders: Floats, *, shift: Floats | 
 
 
 def squatting(curve: Floats) -> Floats:
-    """Who squats with the arms down."""
+    """Return the joints of a person who squats with the arms down."""
     return figure(curve, np.zeros(len(curve)), np.zeros(len(curve)))
 
 
 def curling(curve: Floats) -> Floats:
-    """Who bends both elbows."""
+    """Return the joints of a person who bends both elbows."""
     return figure(np.zeros(len(curve)), curve, np.zeros(len(curve)))
 
 
 def lying(joints: Floats) -> Floats:
-    """The same turned by a quarter: who stood now lies on the floor."""
+    """Rotate a standing person by 90 degrees, so that the person lies on the floor."""
     turned = joints.copy()
     turned[:, :, 0], turned[:, :, 1] = joints[:, :, 1] - 60, 300 - joints[:, :, 0]
     return turned
 
 
 def seen(joints: Floats, *, noise: float = 0.4, seed: int = 0, pictures: NDArray[np.uint8] | None = None) -> PoseTrack:
-    """What would have been seen of this body; noise: pixels."""
+    """Return the track that pose detection would give for these joints. noise: standard deviation in pixels."""
     shaken = joints.copy()
     shaken[:, :, :2] += np.random.default_rng(seed).normal(0, noise, shaken[:, :, :2].shape)
     times = np.arange(len(joints)) / RATE

@@ -1,4 +1,4 @@
-"""Rows of the catalogue for the tests, as the services leave them."""
+"""Catalogue rows for tests, as the services would create them."""
 
 import json
 import uuid
@@ -13,7 +13,7 @@ from vodplatform.accounts.models import User
 
 
 def make_catalogue_video(owner: User, **fields: Any) -> Video:
-    """A catalogue video that anybody may see; its file exists only where ``location`` names one."""
+    """Create a public catalogue video. Its file exists only if ``location`` names an existing file."""
     words: dict[str, Any] = {
         "title": "A recording", "description": "", "category": "", "tags": [], "is_featured": False, **fields
     }  # fmt: skip
@@ -31,5 +31,5 @@ def make_catalogue_video(owner: User, **fields: Any) -> Video:
 
 
 def compact(document: Document) -> str:
-    """The document as static/js/catalogue/crdt.js writes it."""
+    """Return the document in the JSON text that static/js/catalogue/crdt.js writes."""
     return json.dumps(document.to_json(), ensure_ascii=False, separators=(",", ":"))

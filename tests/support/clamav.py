@@ -1,6 +1,6 @@
-"""A real clamd of the tests' own, on a Unix socket and on loopback, with one signature: EICAR's test string.
+"""A real clamd for the tests, on a Unix socket and a loopback port, that detects only EICAR's test string.
 
-ClamAV's database cannot be had everywhere; a hand-written one finds the same thing by the same code.
+It uses a handwritten database, because ClamAV's own database cannot be downloaded everywhere.
 """
 
 import os
@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 from vodplatform.core.processes.process import SHIM
 from vodplatform.site.management.commands.up import free_port
 
-# In two parts: this file itself must not be one that scanners find.
+# The string is split, so that virus scanners do not report this file.
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-" + b"ANTIVIRUS-TEST-FILE!$H+H*"
 FINDING = "Test.Eicar.UNOFFICIAL"
 STREAM_BYTES = 1024**2
@@ -33,7 +33,7 @@ SEARCHED = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/u
 
 @dataclass(slots=True)
 class Clamd:
-    """One clamd. ``socket`` and ``port`` stay the same when it is stopped and started again."""
+    """A clamd process. ``socket`` and ``port`` stay the same after a restart."""
 
     folder: Path
     port: int
@@ -48,7 +48,7 @@ class Clamd:
         return self.folder / "clamd.log"
 
     def start(self, **options: str | int) -> None:
-        """Start it and wait until it answers. options: lines of clamd.conf beside, or instead of, ours."""
+        """Start clamd and wait until it answers. options: additional or changed settings of clamd.conf."""
         database = self.folder / "database"
         database.mkdir(exist_ok=True)
         (database / "eicar.ndb").write_text(f"Test.Eicar:0:*:{EICAR.hex()}\n")
@@ -61,13 +61,13 @@ class Clamd:
         config = self.folder / "clamd.conf"
         config.write_text("".join(f"{name} {value}\n" for name, value in lines.items()))
         with self.log.open("ab") as log:
-            # Through the shim it dies with the tests, however those end.
+            # The shim kills clamd when the test process ends, even if it is killed.
             argv = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "core=0", "--", program()]
             self.process = subprocess.Popen([*argv, f"--config-file={config}"], stdout=log, stderr=log)
         wait_until(self.answers, START_SECONDS)
 
     def answers(self) -> bool:
-        """Whether it has come up. Fails the test when it has ended instead."""
+        """Return whether clamd answers. Fails the test if clamd has exited."""
         assert self.process is not None
         assert self.process.poll() is None, self.log.read_text()
         with suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
@@ -78,7 +78,7 @@ class Clamd:
         return False
 
     def stop(self) -> None:
-        """End it; harmless when it has ended."""
+        """Kill clamd, if it runs."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
@@ -87,14 +87,14 @@ class Clamd:
 
 
 def program() -> str:
-    """The path of clamd."""
+    """Return the path of clamd."""
     found = shutil.which("clamd", path=SEARCHED)
     assert found, "clamd is missing: scripts/need clamav-daemon"
     return found
 
 
 def infect(path: Path) -> Path:
-    """Put the test string into an MP4 as a box that players skip; the file stays a video."""
+    """Append the test string to an MP4 in a box that players skip, so that the file still plays."""
     with path.open("ab") as file:
         file.write(struct.pack(">I4s", 8 + len(EICAR), b"free") + EICAR)
     return path
@@ -102,8 +102,8 @@ def infect(path: Path) -> Path:
 
 @contextmanager
 def running_clamd() -> Iterator[Clamd]:
-    """A clamd that is gone after the block."""
-    # Not pytest's folder: the path of a Unix socket must be shorter than 108 bytes.
+    """Run clamd during the block."""
+    # Do not use pytest's folder: the path of a Unix socket must be shorter than 108 bytes.
     with tempfile.TemporaryDirectory(prefix="clamd-") as folder:
         clamd = Clamd(Path(folder), free_port("127.0.0.1", 0))
         clamd.start()
@@ -115,14 +115,14 @@ def running_clamd() -> Iterator[Clamd]:
 
 @pytest.fixture(scope="session")
 def one_clamd() -> Iterator[Clamd]:
-    """The clamd of the whole run; take ``clamd``."""
+    """Run one clamd for the session. Tests use the fixture ``clamd`` instead."""
     with running_clamd() as clamd:
         yield clamd
 
 
 @pytest.fixture
 def clamd(one_clamd: Clamd, settings: Any) -> Iterator[Clamd]:
-    """A clamd that answers, with the settings naming its Unix socket. A test may stop it, or start it otherwise."""
+    """Provide a running clamd, named in the settings. A test may stop it or restart it with other options."""
     if one_clamd.process is None:
         one_clamd.start()
     settings.CLAMD = str(one_clamd.socket)

@@ -1,4 +1,4 @@
-"""Small real recordings for the tests, made with PyAV once per test session: one for every oddity the probe meets."""
+"""Small recordings for the tests, made with PyAV: one for each unusual property that the probe must handle."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -30,8 +30,8 @@ def render_clip(
 ) -> Path:  # fmt: skip
     """Write a clip of ``seconds`` at ``path``.
 
-    rotation: how far a player has to turn the stored picture, clockwise degrees. frame_steps: how many frame
-    durations each frame lasts, repeated over the clip; anything but ``(1,)`` makes the rate variable.
+    rotation: clockwise degrees by which a player must turn the stored picture. frame_steps: duration of each frame in
+    multiples of the usual duration, repeated over the clip; values other than ``(1,)`` make the frame rate variable.
     """
     os.environ.setdefault("SVT_LOG", "1")
     with av.open(str(path), "w") as container:
@@ -65,7 +65,7 @@ def render_clip(
 
 
 def write_sound(path: Path) -> None:
-    """A second of silence without a picture, in MP4."""
+    """Write an MP4 with one second of silence and no video track."""
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("aac", rate=48_000, layout="mono")
         for number in range(50):
@@ -84,7 +84,7 @@ RECIPES: dict[str, Callable[[Path], object]] = {
     "vp9.webm": lambda path: render_clip(path, codec="vp9", sound=False),
     "vfr.mp4": lambda path: render_clip(path, frame_steps=(1, 1, 2, 1, 3)),
     "silent.mp4": lambda path: render_clip(path, sound=False),
-    # The index of an MP4 stands at its end here: half a copy has none.
+    # The index of this MP4 is at the end of the file, so half of the file has no index.
     "truncated.mp4": lambda path: cut_short(render_clip(path, seconds=4), 0.5),
     "empty.mp4": lambda path: path.write_bytes(b""),
     "text.mp4": lambda path: path.write_text("This is a shopping list: bread, milk, a 4 K monitor.\n" * 40),

@@ -1,7 +1,7 @@
-"""``make coverage``: lines and branches of each package that the last run under coverage has been through.
+"""Report of ``make coverage``: share of each package's lines and branches that the last recorded run executed.
 
-The tests' own process alone is watched, on SQLite: what only a program that they start runs, or a child, does not
-count, so those whose subject is a page, a program or a crash are left out.
+Only the test process is measured, on SQLite. Code that runs only in other processes does not count, so tests of pages,
+programs and crashes are left out.
 """
 
 import json
@@ -16,7 +16,7 @@ MIN_LINES = 90.0
 
 
 def counts() -> dict[str, Counter[str]]:
-    """By package: how many lines and branches there are, and how many were run."""
+    """Return, by package, the numbers of lines and branches, and how many of them were executed."""
     measured = Coverage()
     measured.load()
     with tempfile.NamedTemporaryFile(suffix=".json") as report:
@@ -29,7 +29,7 @@ def counts() -> dict[str, Counter[str]]:
 
 
 def main() -> int:
-    """Print the table; 1 where a package has less than :data:`MIN_LINES` % of its lines."""
+    """Print the table; return 1 if less than :data:`MIN_LINES` % of a package's lines were executed."""
     print(f"{'package':12} {'lines':>7} {'%':>6} {'branches':>9} {'%':>6}")
     too_low = []
     for package, found in sorted(counts().items()):
@@ -39,7 +39,7 @@ def main() -> int:
         if lines < MIN_LINES:
             too_low.append(package)
     if too_low:
-        print(f"Under {MIN_LINES:g} % of the lines: {', '.join(too_low)}. Test what is not, or delete it.")
+        print(f"Under {MIN_LINES:g} % of the lines: {', '.join(too_low)}. Test the other lines, or delete them.")
     return 1 if too_low else 0
 
 

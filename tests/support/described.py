@@ -34,7 +34,7 @@ def _as_json_schema(part: Any) -> Any:
 
 @cache
 def _patterns() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
-    """The paths as patterns; those with fewer parameters first."""
+    """Return patterns of the document's paths; paths with fewer parameters come first."""
     paths = sorted(_document()["paths"].items(), key=lambda item: item[0].count("{"))
     return [(re.compile(re.sub(r"\{\w+\}", "[^/]+", path) + r"\Z"), operations) for path, operations in paths]
 
@@ -51,7 +51,7 @@ def _validator(path: str, method: str, status: int) -> Draft202012Validator | No
 
 
 def faults_of(method: str, address: str, status: int, body: Any) -> list[str]:
-    """Return what is wrong with an answer; empty if it is right, or if the document does not describe it."""
+    """Return the differences between an answer and the document; empty if the document does not describe the path."""
     validator = _validator(address.partition("?")[0], method.lower(), status)
     found = (
         [one for one in validator.iter_errors(body) if not _is_of_test(body, one.absolute_path)] if validator else []

@@ -1,9 +1,8 @@
-"""Where the suite's minutes go: each run writes how long every case took; ``python -m tests.support.durations`` tells.
+"""Durations of test cases: a pytest plugin that records them, and ``python -m tests.support.durations``, which reports.
 
-A run is recorded by ``--record-durations NAME`` into ``.cache/durations/NAME.jsonl``, a line for each worker's start
-(seconds to its first case) and one for each phase of each case. ``cpu`` is the processor's time, with that of the child
-processes that ended meanwhile: a program that a module shares counts in the phase that ends it. Imported by pytest as a
-plugin.
+``--record-durations NAME`` writes ``.cache/durations/NAME.jsonl``: a line for each worker (seconds until its first
+case), and a line for each phase of each case. ``cpu`` is the CPU time in seconds, including child processes that ended
+during the phase. The CPU time of a program that a module shares counts in the phase that ends the program.
 """
 
 import json
@@ -33,14 +32,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """A worker tells how long it took to import, collect and choose its cases."""
+    """Send the seconds that this worker needed to import, collect and choose its cases."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["start_seconds"] = time.monotonic() - _imported
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, Any, Any]:
-    """Tell the report what the processor did since the last one."""
+    """Add to the report the CPU time since the previous report."""
     global _cpu
     report = yield
     now = sum(os.times()[:4])
@@ -55,11 +54,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Recorder:
-    """Writes the lines, in the process that starts the workers or in the only one."""
+    """Writer of the lines. It runs in the process that starts the workers, or in the only process."""
 
     def __init__(self, name: str) -> None:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        # By lines, so that what a run did last is there when it is ended.
+        # Flush each line, so that an aborted run loses none.
         self.lines = (FOLDER / f"{name}.jsonl").open("w", buffering=1)
 
     def write(self, **line: object) -> None:
@@ -84,13 +83,13 @@ class Recorder:
 
 
 def table(head: list[str], rows: list[list[object]]) -> str:
-    """A table in Markdown, its numbers on the right."""
+    """Return a Markdown table with all columns but the first right-aligned."""
     ruler = ["---", *(["--:"] * (len(head) - 1))]
     return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in (head, ruler, *rows)) + "\n"
 
 
 def report(path: Path) -> str:
-    """What one recorded run says, as Markdown: by tier, by folder, the slowest functions. Seconds of workers' time."""
+    """Return a recorded run's durations as Markdown tables: by tier, by folder, and of the slowest functions."""
     by: dict[str, dict[str, list[float]]] = {
         kind: defaultdict(lambda: [0.0] * 5) for kind in ("tier", "folder", "function")
     }
@@ -122,7 +121,7 @@ def report(path: Path) -> str:
 
 
 def main() -> None:
-    """Print the last runs' tables and write them into the document."""
+    """Print the tables of the recorded runs and write them into the document."""
     found = "\n".join(report(path) for path in sorted(FOLDER.glob("*.jsonl"), reverse=True))
     print(found)
     before, rest = DOCUMENT.read_text().split(BEGIN)

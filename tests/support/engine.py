@@ -1,4 +1,4 @@
-"""Fixtures of tests that run jobs in their own process: a store, the worker's keeper, a stand-in for a child."""
+"""Fixtures for tests that run jobs in the test process: a file store, lease renewal, a fake child program."""
 
 import sys
 import threading
@@ -26,18 +26,18 @@ def say(**line):
 
 @pytest.fixture
 def media(settings: Any, tmp_path: Path) -> Path:
-    """The store of this test, a folder of its own."""
+    """Give the test a file store in a folder of its own."""
     place = tmp_path / "media"
     place.mkdir()
     storage = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(place)}}
     settings.STORAGES = {**settings.STORAGES, "default": storage}
-    settings.MEDIA_ROOT = place  # the doors of bytes open nothing that lies elsewhere
+    settings.MEDIA_ROOT = place  # the byte endpoints send no file outside MEDIA_ROOT
     return place
 
 
 @contextmanager
 def keeping() -> Iterator[None]:
-    """The worker's threads run while the block does: jobs can be run in this process."""
+    """Run a worker's background threads during the block, so that jobs can run in this process."""
     lease_renewer.start()
     sweeper.start()
     try:
@@ -55,31 +55,31 @@ def keeping() -> Iterator[None]:
 
 @pytest.fixture
 def lease_keeper() -> Iterator[None]:
-    """The thread that keeps leases, as often as in production."""
+    """Run the lease renewer and the sweeper in the background, as often as in production."""
     with keeping():
         yield
 
 
 @pytest.fixture
 def running_keeper(settings: Any) -> Iterator[None]:
-    """The thread that keeps leases, looking about twenty times a second."""
+    """Run the lease renewer and the sweeper in the background; leases are checked about twenty times a second."""
     settings.JOB_CONTROL_SECONDS = 0.05
     with keeping():
         yield
 
 
 def open_to_children(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let confined children run programs of ``folder`` and write there, for programs that stand in for the real."""
+    """Allow confined child processes to run programs in ``folder`` and to write there, for fake programs."""
     rules = Access.rules
     monkeypatch.setattr(Access, "rules", lambda self: [*rules(self), f"run={folder}", f"write={folder}"])
 
 
 @pytest.fixture
 def child_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], tuple[list[str], Path]]:
-    """Writes a program that can stand in the place of a job's child.
+    """Return a function that writes a fake child program of a job.
 
-    It finds its request as ``request`` and writes lines by ``say``. Returns the command that runs it, and the file in
-    which the requests that came stand, one a line.
+    The function's argument is the program's code, which reads the variable ``request`` and writes lines by ``say``. The
+    function returns the command that runs the program, and a log file with one received request per line.
     """
     log = tmp_path / "requests"
     open_to_children(tmp_path, monkeypatch)

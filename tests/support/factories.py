@@ -1,4 +1,4 @@
-"""Rows for the tests: each function makes one thing with sound defaults; what matters to a test is its argument."""
+"""Database rows for tests. Each function creates one object with defaults, which arguments override."""
 
 import hashlib
 import itertools
@@ -51,19 +51,19 @@ def make_user(username: str = "", *, role: str = Role.USER, tier: str = "", **fi
 
 
 def make_key(user: User, **fields: Any) -> str:
-    """A new API token's key."""
+    """Create an API token; return its key."""
     return ApiToken.issue(user, **fields)[1]
 
 
 def make_text_track(video: Video, content: str = "", **fields: Any) -> TextTrack:
-    """English captions of one cue, unless it is said otherwise."""
+    """Store a text track, by default English captions with one cue."""
     values = {"kind": TrackKind.CAPTIONS, "language": "en", "label": ""} | fields
     content = content or "WEBVTT\n\n00:01.000 --> 00:02.500\nRotate now\n"
     return text_tracks.store(video, content=content, **values)[0]
 
 
 def make_video(owner: User, *, duration: float = 600.0, location: str = "", **fields: Any) -> Video:
-    """A video's row; its file exists only where ``location`` names one."""
+    """Create a video's row. Its file exists only if ``location`` names an existing file."""
     values: dict[str, Any] = {
         "title": "A recording", "source": VideoSource.REFERENCE, "file_size": 1000, "mime_type": "video/mp4",
         "fps_numerator": 30, "fps_denominator": 1, "width": 1280, "height": 720, "codec": "h264",
@@ -76,7 +76,7 @@ def make_session(
     owner: User, *, durations: Sequence[float] = (600.0, 500.0, 400.0), offsets: Sequence[float] = (),
     videos: Sequence[Video] = (), **fields: Any,
 ) -> ComparisonSession:  # fmt: skip
-    """A session with VODs ``vod-1``, ``vod-2`` …, one for each duration (or video); it stands at 0, paused."""
+    """Create a session with VODs ``vod-1``, ``vod-2`` …, one for each duration (or video), paused at 0 seconds."""
     rows = list(videos) or [make_video(owner, duration=duration) for duration in durations]
     session = ComparisonSession.objects.create(owner=owner, **{"name": "A comparison", **fields})
     given = [*offsets, *([0.0] * len(rows))]
@@ -91,7 +91,7 @@ def make_session(
 
 
 def make_reply(session: ComparisonSession, **fields: Any) -> EventReply:
-    """A reply to an event of the session's owner, of no VOD."""
+    """Create an event of the session's owner that belongs to no VOD, and a reply to it."""
     name = session.owner.username
     event = SessionEvent.objects.create(
         session=session, time=1.0, kind="comment", created_by=session.owner, created_by_name=name, **fields
@@ -100,12 +100,12 @@ def make_reply(session: ComparisonSession, **fields: Any) -> EventReply:
 
 
 def make_share(session: ComparisonSession, user: User | None = None, **fields: Any) -> SessionShare:
-    """A share of a session, by default with an account that nobody else is."""
+    """Share a session with an account, by default a new one."""
     return SessionShare.objects.create(session=session, user=user or make_user(), **fields)
 
 
 def make_link(session: ComparisonSession, **fields: Any) -> ShareLink:
-    """A link to a session that lasts for an hour."""
+    """Create a link to a session that expires in an hour."""
     values = {"digest": ApiToken.digest_of(uuid.uuid4().hex), "expires_at": Now() + timedelta(hours=1), **fields}
     return ShareLink.objects.create(session=session, **values)
 
@@ -119,7 +119,7 @@ def rewind_anchor(session: ComparisonSession, seconds: float) -> None:
 
 
 def make_job(owner: User, status: str = JobStatus.QUEUED, *, kind: str = ALIGN_KIND, **fields: Any) -> Job:
-    """A job as it stands after having come to ``status``; no wake-up is sent."""
+    """Create a job in the given status, without waking a worker."""
     values: dict[str, Any] = {"lane": "align", "params": {"session_id": "comp-none", "videos": []}, "status": status}
     if status == JobStatus.PROCESSING:
         values |= {
@@ -137,14 +137,14 @@ def make_job(owner: User, status: str = JobStatus.QUEUED, *, kind: str = ALIGN_K
 
 
 def lease_of(job: Job) -> leases.Lease:
-    """The lease that a processing job is under."""
+    """Return the lease of a processing job."""
     job.refresh_from_db()
     assert job.lease_token is not None
     return leases.Lease(job.pk, job.lease_token)
 
 
 def proposal(vod_id: str, offset: float, confidence: float = 0.93, **fields: Any) -> dict[str, Any]:
-    """One proposal as the aligner's child writes it and the handler keeps it."""
+    """Return an alignment proposal as the aligner's child process reports it."""
     return {
         "vod_id": vod_id, "offset": offset, "confidence": confidence, "error_bound": 0.016, "agreeing": 30,
         "samples": 32, "note": "", "method": "timer_ocr", "drift_ppm": None, "drift_anchor": 0.0, "findings": [],
@@ -160,7 +160,7 @@ def make_alignment(
     session: ComparisonSession, status: str = JobStatus.COMPLETED, *, proposals: Sequence[dict[str, Any]] | None = None,
     refused: Sequence[dict[str, Any]] = (), reference: str = "vod-1",
 ) -> Alignment:  # fmt: skip
-    """An alignment of ``session``; a completed one proposes −50 s for vod-2 and +37 s for vod-3 by default."""
+    """Create an alignment of ``session``. By default, a completed one proposes −50 s for vod-2 and +37 s for vod-3."""
     result = None
     if status == JobStatus.COMPLETED:
         found = [proposal("vod-2", -50.0), proposal("vod-3", 37.0, 0.81)] if proposals is None else list(proposals)
@@ -172,7 +172,7 @@ def make_alignment(
 
 
 def make_rendition(video: Video, kind: str, name: str = "", **fields: Any) -> Rendition:
-    """A rendition's row, as ingest writes it; its files exist only where somebody has put them into ``folder``."""
+    """Create a rendition's row as the ingest does, without files."""
     files = {
         "poster": {"image": "poster.jpg"}, "sprite": {"vtt": "sprite.vtt", "image": "sprite.jpg"},
         "peaks": {"json": "peaks.json"}, "hls": {"playlist": "index.m3u8", "media": "media.mp4"},
@@ -186,7 +186,7 @@ def make_rendition(video: Video, kind: str, name: str = "", **fields: Any) -> Re
     return Rendition.objects.create(video=video, kind=kind, name=name, **{**values, **fields})
 
 
-# The results of analyses of a video in which nothing happens, by the kind of analysis.
+# Results for a video in which nothing happens, by kind of analysis.
 FOUND_NOTHING: dict[str, dict[str, Any]] = {
     "highlights": {
         "summary": "Nothing stands out.", "duration": 20.0, "method": "signals", "warnings": [], "segments": [],
@@ -204,9 +204,9 @@ def make_analysis(
     owner: User, *, kind: str = "highlights", video: Video | None = None, content: bytes = b"bytes",
     name: str = "match", pk: uuid.UUID | None = None, **job: Any,
 ) -> AnalysisSession:  # fmt: skip
-    """An analysis with its job, and a file of its own in the store; or of a ``video`` of the library.
+    """Create an analysis with its job, of ``video`` or of a new video with a stored file.
 
-    job: columns of its job; those that go with its status come by themselves.
+    job: columns of the job; other columns are set to fit the job's status.
     """
     params, warnings = check(kind, {})
     session = AnalysisSession(
@@ -230,7 +230,7 @@ def make_analysis(
 
 
 def _put(row: Job, columns: dict[str, Any]) -> None:
-    """Give a queued job these columns, and those that go with its status."""
+    """Set columns of a queued job, and the columns that must fit its new status."""
     if not columns:
         return
     status = columns.get("status")
@@ -246,7 +246,10 @@ def make_pro_job(
     owner: User, *, segments: Sequence[dict[str, Any]] = (), name: str = "talk", pk: uuid.UUID | None = None,
     engine: str = "local", **job: Any,
 ) -> ProJob:  # fmt: skip
-    """A pro job of a video and a sound of some bytes, with columns of its ``job``; a completed one has a result."""
+    """Create a Pro job with stored video and sound files of a few bytes, and a result if it is completed.
+
+    job: columns of the job.
+    """
     told = [dict(one) for one in segments] or [
         {"startTime": 1.0, "endTime": 2.0, "audioInput": {"refId": "audio-1"}, "status": job.get("status", "queued")}
     ]
@@ -279,9 +282,9 @@ def make_merge(
     owner: User, *, count: int = 3, title: str = "Three things", content: bytes = b"", pk: uuid.UUID | None = None,
     **job: Any,
 ) -> MergeSession:  # fmt: skip
-    """A merge whose clips have yet to come; with columns of its ``job`` one whose clips are there.
+    """Create a merge. Without ``job``, its clips have not been uploaded yet.
 
-    content: of the merged video of a completed one, some bytes where there is none.
+    job: columns of the merge's job. content: bytes of a completed merge's video, by default zeros.
     """
     expires_at = Now() + timedelta(hours=24)
     session = MergeSession.objects.create(pk=pk or uuid.uuid4(), owner=owner, title=title, expires_at=expires_at)
@@ -324,7 +327,7 @@ def make_challenge(
     owner: User, *, merge: MergeSession | None = None, title: str = "Three things", texts: Sequence[str] = (),
     lie: int = 1, is_published: bool = False, **fields: Any,
 ) -> Challenge:  # fmt: skip
-    """A challenge of a completed merge: a draft, or one that everybody may play."""
+    """Create a challenge from a completed merge, as a draft or published."""
     merge = merge or make_merge(owner, title=title, status=JobStatus.COMPLETED)
     clips = list(merge.clips.order_by("index"))
     words = [*texts, *([""] * len(clips))]

@@ -1,6 +1,6 @@
-"""A proxy on loopback that passes bytes on until it is told to fail: to answer 503, to hang, to cut, to refuse.
+"""A loopback proxy for any TCP service (S3, Redis, PostgreSQL) that simulates faults on request.
 
-It stands before any TCP service (S3, Redis, PostgreSQL); answering 503 is for HTTP alone.
+It can hang, cut or refuse connections and, for HTTP, answer 503.
 """
 
 import re
@@ -27,12 +27,14 @@ PASS, ANSWER_503, HANG, CUT = "pass", "503", "hang", "cut"
 
 
 class FaultyProxy:
-    """Passes connections on to ``target`` (``host:port``) and counts what goes through.
+    """Proxy that forwards connections to ``target`` (``host:port``).
 
-    A fault holds for connections that are open, too, from their next bytes on, until :meth:`heal`; with ``times``
-    it strikes that often and then heals by itself. ``requests`` are the lines of the HTTP requests that came, as
-    ``PUT /bucket/key``, those that a fault struck among them; ``sent`` and ``received`` are bytes to and from the
-    target.
+    A fault also affects open connections, from their next bytes on. It lasts until :meth:`heal`, or until it has
+    occurred ``times`` times.
+
+    - requests: all HTTP requests received, such as ``PUT /bucket/key``, including those that a fault affected.
+    - sent, received: number of bytes forwarded to and from the target.
+    - struck: number of times that a fault occurred.
     """
 
     def __init__(self, target: str) -> None:
@@ -48,7 +50,7 @@ class FaultyProxy:
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._is_closed = False
-        # Bound and never listening: once the proxy ends its port refuses, and nobody else is given it meanwhile.
+        # This socket never listens. It reserves the port, so that connections are refused after the proxy has ended.
         self._holding = socket.socket()
         self._holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         self._holding.bind(("127.0.0.1", 0))
@@ -61,33 +63,33 @@ class FaultyProxy:
         return f"http://127.0.0.1:{self.port}"
 
     def answer_503(self, times: int | None = None) -> None:
-        """Answer each request with 503 SlowDown, as S3 does when it is too much for it."""
+        """Answer each request with 503 SlowDown, as an overloaded S3 does."""
         self._turn(ANSWER_503, times)
 
     def hang(self, times: int | None = None) -> None:
-        """Take what comes and say nothing."""
+        """Accept data, but neither forward nor answer it."""
         self._turn(HANG, times)
 
     def cut(self, after_bytes: int = 0, times: int | None = None) -> None:
-        """Break connections off once so many bytes more, of both directions together, have passed."""
+        """Reset connections once ``after_bytes`` more bytes have been forwarded, counting both directions."""
         self._turn(CUT, times, after_bytes)
 
     def heal(self) -> None:
-        """Pass everything on again; what hangs is broken off."""
+        """End the fault. Connections that hang are reset."""
         self._turn(PASS, None)
 
     def refuse(self) -> None:
-        """End it, and every connection through it; its port refuses until :meth:`close`."""
+        """End the proxy and its connections. Until :meth:`close`, its port refuses connections."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
-        # Wakes the thread that accepts; closing alone would not.
+        # Wake the thread that waits in ``accept``: closing the socket alone would not.
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
         self._listening.close()
 
     def close(self) -> None:
-        """End it, and let go of its port."""
+        """End the proxy and release its port."""
         self.refuse()
         self._holding.close()
 
@@ -97,7 +99,7 @@ class FaultyProxy:
             self._changed.notify_all()
 
     def _strikes(self, amount: int) -> str:
-        """What is to be done with ``amount`` bytes that have just come."""
+        """Return the mode for ``amount`` bytes that have just arrived, and count the fault, if any."""
         with self._changed:
             if self._mode == CUT and self._budget >= amount:
                 self._budget -= amount
@@ -136,7 +138,7 @@ class FaultyProxy:
                     assert isinstance(end, socket.socket)
                     chunk = end.recv(READ_BYTES)
                     if not chunk:
-                        # Half closed: the other direction may still have something to say.
+                        # Close only this direction: the other one may still send data.
                         selector.unregister(end)
                         with suppress(OSError):
                             key.data.shutdown(socket.SHUT_WR)
@@ -147,7 +149,7 @@ class FaultyProxy:
                         return
 
     def _let_through(self, client: socket.socket, server: socket.socket, is_up: bool, chunk: bytes) -> bool:
-        """Pass a chunk on, or strike; False when the connection is over."""
+        """Forward a chunk, or simulate the fault. Return False if the connection has ended."""
         mode = self._strikes(len(chunk))
         if mode == PASS:
             (server if is_up else client).sendall(chunk)
@@ -168,13 +170,13 @@ class FaultyProxy:
         return False
 
     def _hang(self) -> None:
-        """Stay until the fault is over or the proxy ends."""
+        """Wait until the fault is over or the proxy ends."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or self._mode != HANG)
 
 
 def _drain(end: socket.socket) -> None:
-    """Read what still comes, for a while: closing over unread bytes would destroy the answer on its way."""
+    """Read remaining bytes for up to :data:`DRAIN_SECONDS`: closing with unread bytes would discard the sent answer."""
     end.settimeout(DRAIN_SECONDS)
     with suppress(OSError):
         while end.recv(READ_BYTES):
@@ -182,7 +184,7 @@ def _drain(end: socket.socket) -> None:
 
 
 def reset(end: socket.socket) -> None:
-    """Break a connection off as a dying host does: with a reset, not with an end."""
+    """Close a connection with a TCP reset, as a crashing host does."""
     with suppress(OSError):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         end.close()
@@ -190,7 +192,7 @@ def reset(end: socket.socket) -> None:
 
 @contextmanager
 def faulty(url: str) -> Iterator[FaultyProxy]:
-    """A proxy before the service at ``http://host:port`` or ``host:port``, gone after the block."""
+    """Run a proxy for the service at ``http://host:port`` or ``host:port`` during the block."""
     proxy = FaultyProxy(urlsplit(url).netloc or url)
     try:
         yield proxy

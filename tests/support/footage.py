@@ -1,4 +1,4 @@
-"""Videos of given pictures, and files in formats that PyAV does not write, for the tests of sniffing and ingest."""
+"""Videos made from given pictures, and files in formats that PyAV cannot write, for tests of sniffing and ingest."""
 
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
 
 def convert(source: Path | None, target: Path, *options: str) -> Path:
-    """Have ffmpeg write ``target`` from ``source``, or from what ``options`` name as inputs."""
+    """Write ``target`` with ffmpeg, from ``source`` or from the inputs in ``options``."""
     inputs = [] if source is None else ["-i", str(source)]
     command = [FFMPEG, "-nostdin", "-v", "error", *inputs, *options, "-threads", "1", "-y", str(target)]
     subprocess.run(command, check=True, timeout=300, stdin=subprocess.DEVNULL)
@@ -25,9 +25,9 @@ def write_pictures(
     ratio: Fraction | None = None, pixel_format: str = "yuv420p", codec: str = "libx264",
     stamps: Sequence[Fraction] | None = None, **options: str,
 ) -> Path:  # fmt: skip
-    """Write BGR ``pictures`` of one size, one a frame, with a keyframe every ``gop`` frames and nowhere else.
+    """Write BGR ``pictures`` of equal size as frames, with a keyframe exactly every ``gop`` frames.
 
-    stamps: the time of each picture in seconds; without them there are ``fps`` pictures a second. options: of x264.
+    stamps: time of each picture in seconds; by default, ``fps`` pictures a second. options: options of x264.
     """
     tick = 1 / fps if stamps is None else Fraction(1, 90_000)
     with av.open(str(path), "w") as container:
@@ -53,7 +53,7 @@ def write_pictures(
 
 
 def noise(seed: int, width: int = 320, height: int = 180, low: int = 60, high: int = 200, grain: int = 8) -> np.ndarray:
-    """A sharp picture: squares of random grey, ``grain`` pixels wide; BGR."""
+    """Return a sharp BGR picture: random grey squares, ``grain`` pixels wide."""
     random = np.random.default_rng(seed)
     squares = random.integers(low, high, (-(-height // grain), -(-width // grain)), np.uint8)
     grey = squares.repeat(grain, 0).repeat(grain, 1)[:height, :width]

@@ -1,7 +1,7 @@
-"""The guards of data, money and privacy, each with the test that fails when the guard is removed.
+"""Guards that protect data, money or privacy, each with a test that fails without the guard.
 
-``make guards`` removes each guard in a copy of the tree and runs its test, which has to fail; as many at once as the
-machine has cores. All other conditions of the program are tried at random by ``make mutations``.
+``make guards`` removes each guard in a copy of the tree and runs the guard's test, which must fail. It checks as many
+guards at once as the machine has cores. ``make mutations`` changes other code at random.
 """
 
 import argparse
@@ -23,18 +23,22 @@ from typing import Any
 from tests.support.services import environment as services_environment
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 300  # for one test
+SECONDS = 300  # timeout of one test
 CAUGHT = "caught"
-# The last of them would have each run make again what pytest keeps of the tests' assertions.
+# Environment variables that the tests do not get. PYTHONDONTWRITEBYTECODE would keep pytest from caching the compiled
+# tests.
 LEFT_UNSET = ("DATABASE_URL", "REDIS_URL", "PYTHONDONTWRITEBYTECODE")
 LEFT_OUT = shutil.ignore_patterns(".venv", ".git", "data", ".cache", ".*_cache", ".coverage*")
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """file, text, without: where it stands, and the text that removes it. name: what it keeps.
+    """A guard: code that enforces a rule.
 
-    test: the node that fails without it. postgresql: only there, where SQLite's transactions exclude each other.
+    - name: the rule.
+    - text: the guard's code in ``file``. without: code that replaces it.
+    - test: id of the test that fails without the guard.
+    - postgresql: whether the test fails only on PostgreSQL, because SQLite never runs two write transactions at once.
     """
 
     file: str
@@ -45,7 +49,7 @@ class Guard:
     postgresql: bool = False
 
 
-# By file: (name, text, without, test) of each guard, and True for a test that needs PostgreSQL.
+# Guards by file, each as (name, text, without, test), and True if the test needs PostgreSQL.
 ROWS: dict[str, list[tuple[Any, ...]]] = {
     "vodplatform/core/web/server.py": [
         ("a web process uses proxy headers only from the proxies that the operator has named",
@@ -480,7 +484,7 @@ GUARDS = [Guard(file, *row) for file, rows in ROWS.items() for row in rows]
 
 
 def table() -> str:
-    """docs/design/0008-guards.md."""
+    """Return the text of docs/design/0008-guards.md."""
     lines = [
         f"| {guard.name} | `{guard.file}` | `{guard.test}`{' on PostgreSQL' * guard.postgresql} |" for guard in GUARDS
     ]
@@ -500,10 +504,10 @@ changes other code at random, and checks that a test fails.
 
 @contextmanager
 def without(guard: Guard, root: Path) -> Iterator[None]:
-    """The copy at ``root`` has no such guard while the block runs."""
+    """Remove the guard from the copy at ``root`` during the block."""
     path = root / guard.file
     source = path.read_text()
-    assert source.count(guard.text) == 1, f"{guard.name}: its text stands {source.count(guard.text)} times"
+    assert source.count(guard.text) == 1, f"{guard.name}: its code occurs {source.count(guard.text)} times"
     path.write_text(source.replace(guard.text, guard.without))
     try:
         yield
@@ -512,7 +516,10 @@ def without(guard: Guard, root: Path) -> Iterator[None]:
 
 
 def outcome_without(guard: Guard, root: Path) -> str:
-    """``caught`` where its test fails in the copy, ``NOT CAUGHT`` where it passes, else ``UNCLEAR`` and its words."""
+    """Run the guard's test in the copy.
+
+    Return ``caught`` if it fails, ``NOT CAUGHT`` if it passes, else ``UNCLEAR`` with pytest's output.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in LEFT_UNSET}
     if guard.postgresql:
         environment |= dict(pair.split("=", 1) for pair in services_environment().split())
@@ -522,7 +529,7 @@ def outcome_without(guard: Guard, root: Path) -> str:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=SECONDS,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return CAUGHT  # without some guards what they end goes on for ever
+        return CAUGHT  # without some guards, a loop or a wait never ends
     if done.returncode == 0:
         return "NOT CAUGHT"
     if done.returncode == 1 and re.search(r"^\d+ failed", done.stdout, re.MULTILINE):
@@ -542,7 +549,7 @@ def main(words: Sequence[str] | None = None) -> int:
     chosen = [guard for guard in GUARDS if not options.only or any(word in guard.name for word in options.only)]
     for guard in chosen:
         if guard.postgresql and not on_services:
-            print(f"left out, no PostgreSQL here: {guard.name}", flush=True)
+            print(f"{guard.name}: skipped, because it needs PostgreSQL", flush=True)
     chosen = [guard for guard in chosen if on_services or not guard.postgresql]
     copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
     one_database = threading.Lock()

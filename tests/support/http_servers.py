@@ -13,7 +13,7 @@ from tests.support.waiting import wait_until
 
 @contextmanager
 def serving(server: HTTPServer) -> Iterator[str]:
-    """The address of a server, which runs until the end of the block."""
+    """Run a server during the block; yield its address."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:
@@ -26,7 +26,7 @@ def serving(server: HTTPServer) -> Iterator[str]:
 
 @contextmanager
 def serving_app(application: Any, **options: Any) -> Iterator[tuple[int, uvicorn.Server]]:
-    """The port and the server of an ASGI application, which runs until the end of the block. options: of uvicorn."""
+    """Serve an ASGI application during the block; yield the port and the server. options: options of uvicorn."""
     config = uvicorn.Config(application, port=0, loop="uvloop", lifespan="off", log_config=None, **options)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)

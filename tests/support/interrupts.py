@@ -1,4 +1,4 @@
-"""Commands of `manage.py` that are interrupted while their child process works."""
+"""Interruption of `manage.py` commands while their child process works."""
 
 import contextlib
 import os
@@ -18,16 +18,17 @@ BUSY_SECONDS = 60
 def interrupt(
     *words: str, module: str, number: signal.Signals, look: Callable[[], None] = lambda: None, **variables: str
 ) -> None:
-    """Send a signal to `manage.py WORDS` while its child works; check that both end and the last line says so.
+    """Send a signal to `manage.py WORDS` while its child process works; check that both end and "Stopped." is printed.
 
-    module: which the child runs. look: called while the child is suspended. variables: more of the environment.
+    module: module that the child runs. look: called while the child is suspended. variables: additional environment
+    variables.
     """
-    # A suite that runs in the background hands down that SIGINT is ignored.
+    # Restore the default for SIGINT: if the tests run in the background, child processes inherit that it is ignored.
     argv = ["env", "--default-signal=INT", sys.executable, str(PROJECT_ROOT / "manage.py"), *words]
     pipe, environment = subprocess.PIPE, {**os.environ, **variables}
     with subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True, env=environment) as command:
         child = wait_until(lambda: _child_of(command, module), BUSY_SECONDS)
-        child.suspend()  # it does not come to its end before it is ended
+        child.suspend()  # so that it cannot finish before the signal
         look()
         command.send_signal(number)
         try:
@@ -44,6 +45,6 @@ def _child_of(command: subprocess.Popen[str], module: str) -> psutil.Process | N
     for process in psutil.Process(command.pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             words = process.cmdline()
-            if module in words and "-S" not in words:  # no longer the shim that starts it
+            if module in words and "-S" not in words:  # skip the shim that starts the child
                 return process
     return None

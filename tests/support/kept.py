@@ -1,4 +1,4 @@
-"""Media that tests render, kept on this machine: each is made once, for all workers and for later runs."""
+"""Cache of rendered test media, shared by all workers and by later runs on this machine."""
 
 import fcntl
 import hashlib
@@ -23,10 +23,10 @@ UNUSED_DAYS = 7
 
 
 def kept(name: str, make: Callable[[Path], object], *given: str | float) -> Path:
-    """The folder that ``make(folder)`` fills; read-only by custom.
+    """Return the cached folder that ``make(folder)`` has filled. Callers must not change it.
 
-    It is made again for another name, for other ``given`` values, and when a module that renders or the one in which
-    ``make`` is written has changed. What was not used for :data:`UNUSED_DAYS` is deleted.
+    Each combination of name and ``given`` values has its own folder. A folder is made again if the module that contains
+    ``make``, or a module in :data:`RENDERERS`, has changed. Folders unused for :data:`UNUSED_DAYS` are deleted.
     """
     digest = hashlib.sha256(repr((name, given, av.__version__)).encode())
     written = make.func if isinstance(make, partial) else make
@@ -46,7 +46,7 @@ def kept(name: str, make: Callable[[Path], object], *given: str | float) -> Path
 
 
 def _delete_unused() -> None:
-    """Delete what no run has asked for of late, and what a killed one left behind."""
+    """Delete folders not used lately, including incomplete folders of killed runs."""
     for path in CACHE.iterdir():
         if time.time() - path.stat().st_mtime > UNUSED_DAYS * 86_400:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

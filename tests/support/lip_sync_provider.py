@@ -1,7 +1,7 @@
-"""sync.so's v2 API on loopback, written from its public description, with faults put in by request; it moves no lips.
+"""Fake of sync.so's v2 API on loopback, written from its public description, that simulates faults on request.
 
-Where the description is silent this is a guess, on the strict side: a key that comes back with another body is a 409, a
-cancelled generation has to be pending, and a listing names no output file.
+Where the description says nothing, the fake is strict: it answers 409 if an idempotency key is reused with another
+body, it cancels only pending generations, and its lists omit ``outputFileName``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MODES = ("bounce", "loop", "cut_off", "silence", "remap")
 HANG_SECONDS = 30.0
 STALL_SECONDS = 300.0
 HTML = "<!DOCTYPE html><html><head><title>Just a moment…</title></head><body>sync</body></html>"
-# The shortest thing that is an MP4 by its first bytes.
+# A tiny file that is recognised as MP4 by its first bytes.
 TINY = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + b"\0\0\0\x08mdat" + bytes(600)
 BLOCK = bytes(64 * 1024)
 ROUTES = (
@@ -44,8 +44,8 @@ ROUTES = (
     ("list", "GET", re.compile(r"/v2/generations")),
     ("output", "GET", re.compile(r"/outputs/([^/]+)/[^/]+\.mp4")),
 )
-# ``polls``: looks that find a generation unfinished; None: until it is told to end. ``outcome``: how it ends then.
-# ``result``: the path of the video that it gives; without it TINY.
+# ``polls``: number of requests that find a generation unfinished; None if it ends only by :meth:`Provider.finish`.
+# ``outcome``: status in which it ends. ``result``: path of the resulting video, by default TINY.
 SETTINGS: dict[str, Any] = {
     "polls": 1, "outcome": "COMPLETED", "error": "", "result": None, "result_type": "video/mp4", "honours_keys": True,
     "knows_cancel": True,
@@ -54,12 +54,24 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong with the next request ``on`` a route ("" for any of the API).
+    """A fault of the next request to the route ``on`` ("" for any route).
 
-    kind: ``status`` (with ``code``, ``headers``), ``says`` (``body`` as it is), ``changes`` (fields of a true answer),
-    ``redirect`` (to ``body``), ``endless`` (a video without an end), ``stalls`` (one that begins and says no more);
-    ``cut``, ``hang`` (before anything was done), ``cut_after``, ``hang_after``, ``half``, ``ends`` (half of what was
-    never said to be longer; it was done).
+    Kinds that replace the answer:
+
+    - ``status``: an error with ``status``, ``code`` and ``headers``.
+    - ``says``: ``body`` unchanged.
+    - ``redirect``: a redirect to ``body``.
+    - ``endless``: a video that never ends.
+    - ``stalls``: a video that stops after its first bytes.
+
+    Kinds that reset the connection before the request is processed: ``cut`` at once, ``hang`` after a wait.
+
+    Kinds that process the request:
+
+    - ``cut_after``, ``hang_after``: reset the connection instead of answering, at once or after a wait.
+    - ``changes``: answer with the fields ``changes`` replaced.
+    - ``half``: send half of the answer, but announce its full length.
+    - ``ends``: send half of the answer without a length.
     """
 
     kind: str
@@ -73,12 +85,12 @@ class Fault:
 
 
 def page(on: str = "", status: int = 200) -> Fault:
-    """A web page in place of the answer."""
+    """Return a fault that answers with an HTML page."""
     return Fault("says", on, status, body=HTML, content_type="text/html; charset=utf-8")
 
 
 class Provider(ThreadingHTTPServer):
-    """One provider, which serves from a thread of this process. settings: some of :data:`SETTINGS`."""
+    """Fake provider, served from a thread of this process. settings: values that replace those in :data:`SETTINGS`."""
 
     daemon_threads = True
 
@@ -101,35 +113,35 @@ class Provider(ThreadingHTTPServer):
 
     @property
     def generations(self) -> list[dict[str, Any]]:
-        """Everything it has taken money for, oldest first."""
+        """Return all generations that were ordered, oldest first."""
         with self.lock:
             return copy.deepcopy(self.made)
 
     def asked(self, route: str = "") -> list[dict[str, Any]]:
-        """The requests (route, method, path, headers) to one route, or to all."""
+        """Return the received requests (route, method, path, headers) to one route, or to all routes."""
         with self.lock:
             return [asked for asked in self.requests if route in ("", asked["route"])]
 
     def fails(self, *faults: Fault) -> None:
-        """Each fault meets one request, in this order."""
+        """Add faults, each for one request, in this order."""
         with self.lock:
             self.faults += faults
 
     def set(self, **settings: Any) -> None:
-        """Change some of :data:`SETTINGS`."""
+        """Change settings."""
         assert settings.keys() <= SETTINGS.keys()
         with self.lock:
             self.settings |= settings
 
     def generation(self, generation_id: str) -> dict[str, Any]:
-        """Raises :class:`Refusal`."""
+        """Return a generation. Raises :class:`Refusal`."""
         for generation in self.made:
             if generation["id"] == generation_id:
                 return generation
         raise Refusal(404, "Generation not found")
 
     def finish(self, generation_id: str, status: str = "COMPLETED", error: str = "", error_code: str = "") -> None:
-        """End a generation that runs."""
+        """End a pending or running generation."""
         with self.lock:
             generation = self.generation(generation_id)
             if generation["status"] not in ("PENDING", "PROCESSING"):
@@ -143,22 +155,22 @@ class Provider(ThreadingHTTPServer):
                 generation |= {"error": error, "errorCode": error_code}
 
     def handle_error(self, *_: Any) -> None:
-        """Who is asked hangs up in the middle: here that is usual."""
+        """Print no traceback: in these tests, clients often disconnect during an answer."""
 
 
 def signed(body: bytes, secret: str = SECRET, at: float | None = None) -> str:
-    """The ``Sync-Signature`` of a body. at: seconds since 1970; now without it."""
+    """Return the header ``Sync-Signature`` of a body. at: seconds since 1970; by default now."""
     stamp = int(time.time() if at is None else at)
     return f"t={stamp},v1={hmac.new(secret.encode(), f'{stamp}.'.encode() + body, hashlib.sha256).hexdigest()}"
 
 
 def shown(generation: dict[str, Any]) -> dict[str, Any]:
-    """A generation as the API gives it: with what the description lists, without what it does not."""
+    """Return a generation as the API shows it, without internal fields."""
     return {name: value for name, value in generation.items() if name not in ("outputFileName", "looks")}
 
 
 class Refusal(Exception):
-    """An answer that is an error."""
+    """An error response of the API."""
 
     def __init__(self, status: int, message: Any, code: str = "") -> None:
         super().__init__(message)
@@ -171,7 +183,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Provider
 
     def log_message(self, *_: Any) -> None:
-        """Tests read what was asked from the state."""
+        """Log nothing: tests read the requests from :meth:`Provider.asked`."""
 
     def _serve(self) -> None:
         self.content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -187,7 +199,7 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = _serve
 
     def _note(self, route: str) -> Fault | None:
-        """Write the request down; return what goes wrong with it."""
+        """Record the request; return its fault, if any."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         with self.server.lock:
             self.server.requests.append({"route": route, "method": self.command, "path": self.path, "headers": headers})
@@ -227,7 +239,7 @@ class Handler(BaseHTTPRequestHandler):
         self._reply(status, body, content_type, sent=len(body) // 2 if kind == "half" else None)
 
     def _instead(self, fault: Fault) -> None:
-        """A fault that needs no answer."""
+        """Send the fault instead of the normal answer."""
         if fault.kind == "status":
             body = {"statusCode": fault.status, "message": fault.body or "It is broken.", "errorCode": fault.code}
             self._reply(fault.status, json.dumps(body).encode(), headers=fault.headers)
@@ -246,7 +258,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(BLOCK)
 
     def _begin_video(self) -> None:
-        """The head of a video whose length is not told: it ends with the connection."""
+        """Send the headers of a video without Content-Length; the video ends when the connection is closed."""
         self.close_connection = True
         self.send_response(200)
         self.send_header("Content-Type", "video/mp4")
@@ -266,7 +278,7 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = self.close_connection or sent is not None
 
     def _reset(self) -> None:
-        """Break the connection off with a reset."""
+        """Close the connection with a reset."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.close_connection = True
 
@@ -337,7 +349,7 @@ def _json(value: Any, status: int = 200) -> tuple[int, bytes, str]:
 
 
 def _check(request: dict[str, Any]) -> None:
-    """What the description asks of a request. Raises :class:`Refusal`."""
+    """Check a request by the rules of the API's description. Raises :class:`Refusal`."""
     inputs = request.get("input", [])
     refs = [part.get("refId") for part in inputs if part["type"] == "audio"]
     wrong: list[str] = []
@@ -361,7 +373,7 @@ def _check(request: dict[str, Any]) -> None:
 
 @contextmanager
 def running_provider(**settings: Any) -> Iterator[Provider]:
-    """A provider that is gone after the block."""
+    """Run a provider during the block."""
     provider = Provider(**settings)
     with serving(provider):
         try:

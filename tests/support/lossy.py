@@ -1,4 +1,4 @@
-"""A proxy on loopback before an HTTP server, through which calls get lost, cut, or arrive twice; asserts nothing."""
+"""A loopback proxy for an HTTP server that loses, cuts or repeats requests at random."""
 
 import http.client
 import random
@@ -17,9 +17,9 @@ OF_THE_HOP = {"connection", "transfer-encoding", "content-length", "keep-alive"}
 
 
 class LossyProxy(ThreadingHTTPServer):
-    """What becomes of each call is drawn from ``chances`` until :meth:`heal`; ``met`` counts what became of them.
+    """Proxy that draws the fate of each request from ``chances``, until :meth:`heal`.
 
-    ``bodies``: those of POST requests that arrived.
+    met: number of requests by fate. bodies: bodies of the POST requests that were forwarded.
     """
 
     daemon_threads = True
@@ -39,16 +39,16 @@ class LossyProxy(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def only(self, fate: str, method: str = "") -> None:
-        """From now on the same becomes of every call, or of those by one method; all others pass."""
+        """Give this fate to all further requests, or to those with ``method``, and forward all others normally."""
         with self._lock:
             self.chances, self._method = {fate: 1}, method
 
     def heal(self) -> None:
-        """From now on every call arrives and is answered."""
+        """Forward all further requests normally."""
         self.only(PASSED)
 
     def fate(self, method: str) -> str:
-        """What becomes of the next call."""
+        """Draw and count the fate of the next request."""
         with self._lock:
             found = self._rng.choices(list(self.chances), list(self.chances.values()))[0]
             found = found if self._method in ("", method) else PASSED
@@ -58,7 +58,7 @@ class LossyProxy(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     def log_message(self, *arguments: Any) -> None:
-        """Says nothing."""
+        """Log nothing."""
 
     def _serve(self) -> None:
         proxy = cast(LossyProxy, self.server)
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def lossy(address: str, seed: int) -> Iterator[LossyProxy]:
-    """A proxy before the server at ``http://host:port``, gone after the block."""
+    """Run a proxy for the server at ``http://host:port`` during the block."""
     proxy = LossyProxy(address, seed)
     with serving(proxy):
         yield proxy

@@ -1,4 +1,4 @@
-"""Statements that a phone sends to a running program to be merged, and the judge of what comes of them."""
+"""Merges of clips that a phone sends to a running program, and checks of the results."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -16,15 +16,15 @@ from tests.support.senders import sha256_of
 from tests.support.waiting import wait_until
 
 SIZE = (320, 180)
-# Pictures of noise that a phone would never make, for clips that are many chunks long.
+# x264 option for a high bit rate, so that each clip has many chunks.
 MANY_BYTES = {"crf": "3"}
 ENDS_SECONDS = 120.0
 GONE_SECONDS = 20.0
-EXACT = 0.001  # seconds
+EXACT = 0.001  # maximum difference of times, seconds
 
 
 def make_alike(folder: Path) -> list[Statement]:
-    """Three clips of one phone: what is in them can be copied."""
+    """Make three clips in the same format, which can be merged by copying."""
     return [
         statement(folder, number, seconds=seconds, size=SIZE, video=MANY_BYTES)
         for number, seconds in ((1, 2.0), (2, 3.0), (3, 2.4))
@@ -32,7 +32,7 @@ def make_alike(folder: Path) -> list[Statement]:
 
 
 def make_unlike(folder: Path) -> list[Statement]:
-    """Three clips that agree in nothing: pictures and sound have to be encoded."""
+    """Make three clips in different formats, so that pictures and sound must be encoded."""
     return [
         statement(folder, 4, seconds=2.0, size=SIZE, video=MANY_BYTES),
         statement(folder, 5, seconds=4.0, size=(640, 360), fps=30, rate=44_100, channels=2),
@@ -41,7 +41,7 @@ def make_unlike(folder: Path) -> list[Statement]:
 
 
 def phone_of(program: Program, *, seed: int = 1, **more: Any) -> Phone:
-    """Whose every third request is dropped, wherever the program is."""
+    """Return a phone that drops every third request, and that follows the program if its address changes."""
     return Phone(lambda: program.address, program.place.key, seed, **more)
 
 
@@ -54,7 +54,7 @@ def begin(phone: Phone, clips: Sequence[Statement], **more: Any) -> dict[str, An
 
 
 def sent(phone: Phone, clips: Sequence[Statement]) -> dict[str, Any]:
-    """A merge whose clips have come."""
+    """Start a merge and upload all of its clips."""
     begun = begin(phone, clips)
     phone.send(begun, paths_of(clips))
     phone.complete(begun)
@@ -62,7 +62,7 @@ def sent(phone: Phone, clips: Sequence[Statement]) -> dict[str, Any]:
 
 
 def judge(phone: Phone, program: Program, begun: Mapping[str, Any], clips: Sequence[Statement], folder: Path) -> Path:
-    """The merged video as a player gets it, once it is found to be the right one."""
+    """Wait for the merge, check its result and the challenge made of it; return the video as a player downloads it."""
     merge = begun["merge_session_id"]
     state = wait_until(lambda: phone.ended(merge), ENDS_SECONDS, "the end of the merge")
     assert state is not None
@@ -84,7 +84,7 @@ def judge(phone: Phone, program: Program, begun: Mapping[str, Any], clips: Seque
 
 
 def check_segments(path: Path, segments: Sequence[Mapping[str, Any]], clips: Sequence[Statement]) -> None:
-    """Each segment shows every picture of its clip, in order, and none of another's."""
+    """Check that each segment shows all pictures of its clip, in order, and no other pictures."""
     pictures = shown(path, SIZE[0])
     assert [segment["statement_index"] for segment in segments] == list(range(len(clips)))
     assert segments[0]["start_time"] == pytest.approx(0, abs=EXACT)
@@ -98,7 +98,7 @@ def check_segments(path: Path, segments: Sequence[Mapping[str, Any]], clips: Seq
         ]
         assert inside[0][0] == pytest.approx(segment["start_time"], abs=EXACT)
         assert (inside[0][1], inside[-1][1]) == (clip.numbers[0], clip.numbers[-1])
-        # Where the rate of another clip is higher some are shown twice.
+        # If another clip has a higher frame rate, some pictures are shown twice.
         assert list(dict.fromkeys(number for _, number in inside)) == clip.numbers
         assert segment["duration"] == pytest.approx(clip.seconds, abs=0.05)
     assert sum(len(clip.numbers) for clip in clips) <= len(pictures)
@@ -109,7 +109,7 @@ def merges(place: Place) -> int:
 
 
 def nothing_is_left_over(place: Place) -> None:
-    """Of each merge there is one video with its poster; of the clips and of attempts there is nothing."""
+    """Check that each merge has left one video with a poster, and no data of clips or job attempts."""
     count = merges(place)
     uploads = place.data_dir / "media" / "uploads"
 

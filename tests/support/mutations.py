@@ -1,8 +1,8 @@
-"""Random mutations of the program's code, each of which the cases that run the mutated line have to notice.
+"""Random mutations of the program's code; for each, a test case that runs the mutated line should fail.
 
-``make mutations`` (COUNT=50, SEED=n) needs the contexts of a run under coverage (`make coverage`), which tell which
-cases ran which line. It prints one JSON line for each mutation: where, what, and which command notices it. Lines that
-only a program or a child process runs are not mutated: no context says which case runs them.
+``make mutations`` (COUNT=50, SEED=n) needs the results of `make coverage`, which record the cases that ran each line. It
+prints one JSON line for each mutation, with the command in which a case fails. Lines that run only in other processes
+are not mutated, because coverage does not record which cases run them.
 """
 
 import argparse
@@ -25,12 +25,12 @@ PACKAGES = ("vodplatform", "jobs_app", "media_app", "sessions_app")
 LEFT_OUT = {"migrations", "demo", "settings"}
 MAX_CASES = 150
 SECONDS = 900
-# The parts of the suite in the order in which they are asked, by the cases that they select.
+# Commands in the order in which they are tried, each with the expression that selects its cases.
 PARTS = {
     "make test": "not services and not exhaustive and not postgresql",
     "make test-services": "services and not exhaustive and not postgresql",
 }
-NO_CASE = 5  # pytest's exit code where nothing was selected
+NO_CASE = 5  # pytest's exit code if no case was selected
 OPPOSITES: dict[type[ast.AST], type[ast.AST]] = {
     ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
@@ -40,7 +40,7 @@ OPPOSITES: dict[type[ast.AST], type[ast.AST]] = {
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """line: of the file, from 1. before, after: the node's text."""
+    """A change of one expression. line: line number. start, end: columns. before, after: the expression's code."""
 
     file: str
     line: int
@@ -51,7 +51,7 @@ class Mutation:
 
 
 def mutated(node: ast.AST) -> ast.AST | None:
-    """Return the node with another meaning, or None if this node has no mutation."""
+    """Return a node with another meaning, or None if there is no mutation for this kind of node."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in OPPOSITES:
         return ast.Compare(node.left, [OPPOSITES[type(node.ops[0])]()], node.comparators)  # type: ignore[list-item]
     if isinstance(node, ast.BoolOp):
@@ -70,7 +70,7 @@ def mutated(node: ast.AST) -> ast.AST | None:
 
 
 def mutations_of(path: Path, lines: set[int]) -> Iterator[Mutation]:
-    """Those on lines that tests run; of nodes that stand on one line, and outside of annotations and f-strings."""
+    """Yield the mutations of single-line expressions on ``lines``, except in annotations and f-strings."""
     source = path.read_text()
     tree = ast.parse(source)
     passed_over: set[ast.AST] = set()
@@ -93,7 +93,7 @@ def mutations_of(path: Path, lines: set[int]) -> Iterator[Mutation]:
 
 
 def cases_by_line(data: CoverageData, path: Path) -> dict[int, list[str]]:
-    """The node ids of the cases that ran each line."""
+    """Return the node ids of the cases that ran each line."""
     found = data.contexts_by_lineno(str(path))
     return {line: sorted({name.rpartition("|")[0] for name in names if name}) for line, names in found.items()}
 
@@ -111,9 +111,9 @@ def choose(data: CoverageData, count: int, rng: random.Random) -> list[tuple[Mut
 
 
 def caught_by(mutation: Mutation, cases: list[str], tree: Path) -> str | None:
-    """Return the part of the suite in which a case fails in the tree with the mutation; None where none does.
+    """Apply a mutation to the tree, run the cases, and restore the file.
 
-    Restores the file afterwards.
+    Return the command of :data:`PARTS` in which a case fails, or None.
     """
     path = tree / mutation.file
     source = path.read_text()
@@ -128,7 +128,7 @@ def caught_by(mutation: Mutation, cases: list[str], tree: Path) -> str | None:
 
 
 def has_failure(cases: list[str], marks: str, tree: Path) -> bool:
-    """Return whether one of the cases that ``marks`` selects fails or hangs in the tree."""
+    """Run the cases that ``marks`` selects in the tree; return whether one fails or hangs."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "--dist", "load", "-m", marks, *cases]
     try:
         ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""Debian's nginx on loopback before a web process, with deploy/nginx.conf as it is shipped but for its places."""
+"""Debian's nginx on loopback as a proxy for web processes, with deploy/nginx.conf adapted to test ports and folders."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ from vodplatform.core.processes.process import SHIM
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
 SHIPPED = PROJECT_ROOT / "deploy" / "nginx.conf"
-# One process, so that nothing of it is left when it is killed; it reads what whoever runs the tests may read.
+# nginx runs as one process, so that killing it leaves no process behind. It runs as the user who runs the tests.
 MAIN = """
 {user}
 daemon off;
@@ -49,7 +49,7 @@ http {{
 
 @dataclass(frozen=True, slots=True)
 class Nginx:
-    """A running nginx. url: without a slash at its end."""
+    """A running nginx. url: without trailing slash."""
 
     url: str
     port: int
@@ -58,28 +58,29 @@ class Nginx:
 
     @property
     def errors(self) -> str:
-        """What it has logged."""
+        """Content of the error log."""
         return (self.folder / "error.log").read_text(errors="replace")
 
 
 def program() -> str:
-    """Where nginx is; Debian keeps it where only root looks."""
+    """Return the path of nginx. Debian installs it in /usr/sbin, which is not in every user's PATH."""
     found = shutil.which("nginx", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
     assert found, "nginx is missing: make test installs Debian's nginx-light"
     return found
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return an unused port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def site(port: int, upstreams: Sequence[int], folder: Path, media: Path, root: Path, pem: Path | None = None) -> str:
-    """The shipped site with other places: a loopback port, the web processes' ports, folders for the log and for files.
+    """Return deploy/nginx.conf with other ports and folders.
 
-    pem: a file with certificate and key; without one the port speaks plain HTTP.
+    upstreams: ports of the web processes. folder: folder of the log. media, root: folders of files. pem: file with
+    certificate and key; without it, nginx serves plain HTTP.
     """
     text = SHIPPED.read_text()
     for old, new in (
@@ -100,7 +101,7 @@ def site(port: int, upstreams: Sequence[int], folder: Path, media: Path, root: P
 
 
 def certificate(folder: Path, host: x509.GeneralName = LOOPBACK) -> Path:
-    """Write a key and a certificate for ``host`` that it signs itself; return the file."""
+    """Write a key and a self-signed certificate for ``host`` into one file; return its path."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vod.example")])
     now = datetime.now(UTC)
@@ -122,9 +123,9 @@ def certificate(folder: Path, host: x509.GeneralName = LOOPBACK) -> Path:
 def running(
     folder: Path, upstream: int | Sequence[int], media: Path, root: Path, *, more: str = "", pem: Path | None = None
 ) -> Iterator[Nginx]:
-    """nginx before the web process on port ``upstream``, or before several, gone after the block.
+    """Run nginx during the block as a proxy for the web processes on the ports ``upstream``.
 
-    media, root: the folders that take the places of the shipped ones. more: further blocks for ``http``.
+    media, root, pem: as in :func:`site`. more: additional configuration of the ``http`` block.
     """
     port = free_port()
     upstreams = [upstream] if isinstance(upstream, int) else upstream
@@ -153,7 +154,7 @@ def running(
 
 
 def is_open(port: int) -> bool:
-    """Whether somebody listens there."""
+    """Return whether a server listens on a port."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -163,7 +164,7 @@ def is_open(port: int) -> bool:
 
 @contextmanager
 def served(application: Any) -> Iterator[int]:
-    """The port on which an ASGI application is served from a thread of this process, by the program's own server."""
+    """Serve an ASGI application with the program's HTTP protocol during the block; yield the port."""
     options = {"ws": "none", "access_log": False, "server_header": False, "timeout_graceful_shutdown": 2}
     with serving_app(application, http="vodplatform.core.web.protocol:HttpProtocol", **options) as (port, _):
         yield port

@@ -1,4 +1,4 @@
-"""The npm packages of tests/node, installed once for each lock file into the cache folder, outside what git keeps."""
+"""Running node in tests, with the npm packages of tests/node from a cache in .cache/node."""
 
 import hashlib
 import json
@@ -19,14 +19,14 @@ Ask = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def program(name: str) -> str:
-    """Where ``node`` or ``npm`` is."""
+    """Return the path of ``node`` or ``npm``."""
     found = shutil.which(name)
-    assert found, f"{name} is missing: `make tools` installs Debian's"
+    assert found, f"{name} is missing: `make tools` installs it"
     return found
 
 
 def packages() -> Path:
-    """A folder whose node_modules holds exactly what the lock file names; the first call asks the registry for it."""
+    """Return a folder with the packages of the lock file in node_modules, which the first call downloads."""
     digest = hashlib.sha256(b"".join((FOLDER / name).read_bytes() for name in DESCRIPTIONS)).hexdigest()
     target = CACHE / digest[:16]
     if target.is_dir():
@@ -46,13 +46,13 @@ def packages() -> Path:
         try:
             place.rename(target)
         except OSError:
-            # Another run has been quicker.
+            # Another run has created the folder meanwhile.
             assert target.is_dir()
     return target
 
 
 def modules(folder: Path, *scripts: str) -> Path:
-    """``folder`` with the pages' modules as node loads them, and scripts of tests/node beside them."""
+    """Copy the JavaScript modules of the pages, and scripts of tests/node, into ``folder`` for node; return it."""
     for name in ("js", "vendor"):
         shutil.copytree(PROJECT_ROOT / "static" / name, folder / name)
     for name in scripts:
@@ -63,7 +63,7 @@ def modules(folder: Path, *scripts: str) -> Path:
 
 @contextmanager
 def answering(folder: Path, script: str) -> Iterator[Ask]:
-    """Run a script that answers each line of JSON by one; yield what asks it."""
+    """Run a script that answers each line of JSON with another; yield a function that sends a question to it."""
     argv = [program("node"), script]
     with subprocess.Popen(argv, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8") as process:
         questions, answers = process.stdin, process.stdout
@@ -73,7 +73,7 @@ def answering(folder: Path, script: str) -> Iterator[Ask]:
             questions.write(json.dumps(question) + "\n")
             questions.flush()
             line = answers.readline()
-            assert line, "node has ended"
+            assert line, "node has exited"
             answer: dict[str, Any] = json.loads(line)
             return answer
 

@@ -1,9 +1,9 @@
-"""The HTML of a page, for tests that look for words in it."""
+"""HTML of pages, for tests that search it for text."""
 
 import re
 from typing import Any
 
 
 def html_of(response: Any) -> str:
-    """Return the HTML of an answer with one space for each run of whitespace, and none before the end of a tag."""
+    """Return a response's HTML with whitespace collapsed to single spaces, and without whitespace before ``>``."""
     return re.sub(r" (?=>)", "", " ".join(response.content.decode().split()))

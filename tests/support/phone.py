@@ -1,6 +1,7 @@
-"""A phone on a bad line: sends clips, has them merged and makes a challenge of them, by contract section 5 alone.
+"""Phone with a bad connection: a client that uploads clips, merges them and makes a challenge of the result.
 
-Of its requests every third is dropped: before it is sent, in the middle of it, or once it has been answered.
+It uses only the API of contract section 5. The connection drops at every third request: before the request is sent, in
+the middle of it, or when the answer begins.
 """
 
 import hashlib
@@ -31,19 +32,19 @@ CHUNK_BYTES = 64 * 1024
 EVERY = 3
 AT_ONCE = 4
 ANSWER_SECONDS = 30
-FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5  # seconds before it tries again, doubled each time
-GIVES_UP_SECONDS = 120.0  # after which it takes the server for lost
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.5  # seconds before the first retry, doubled for each retry up to the maximum
+GIVES_UP_SECONDS = 120.0  # seconds of retries after which a request fails, multiplied by PATIENCE
 UNSENT, HALF, UNHEARD = "unsent", "half", "unheard"
 ENDS = ("completed", "failed", "cancelled", "expired")
 
 
 class Dropped(OSError):
-    """The line broke."""
+    """The connection was dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: Message
@@ -55,10 +56,14 @@ class Answer:
 
 @dataclass(slots=True)
 class Phone:
-    """address: where the server is now, empty while there is none. key: of its owner. every: which request is dropped.
+    """A phone.
 
-    kept: numbers of the chunks that have been answered for, by upload. dropped: how often the line broke in which way.
-    headers: said with each request.
+    - address: function that returns the server's current URL; empty while no server runs.
+    - key: API token of the phone's user.
+    - every: the connection drops at every n-th request; 0 for never.
+    - kept: numbers of the chunks that the server has confirmed, by upload.
+    - dropped: number of drops by kind.
+    - headers: headers of every request.
     """
 
     address: Callable[[], str]
@@ -71,12 +76,15 @@ class Phone:
     _numbers: Any = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    # The line
+    # Connection
 
     def ask(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b"",
     ) -> Answer:  # fmt: skip
-        """Ask until there is an answer that is not "later". Raises AssertionError for any other refusal."""
+        """Send a request, and retry it after drops and after errors with Retry-After.
+
+        Raises AssertionError for other errors.
+        """
         pause, until = FIRST_PAUSE, time.monotonic() + GIVES_UP_SECONDS * PATIENCE
         while True:
             with suppress(OSError, HTTPException):
@@ -91,12 +99,12 @@ class Phone:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def ask_json(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The same, in JSON both ways."""
+        """Send a JSON body as :meth:`ask` does; return the decoded JSON answer."""
         content = b"" if body is None else json.dumps(body).encode()
         return self.ask(method, path, headers={"Content-Type": "application/json", **headers}, body=content).json()
 
     def _once(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """One request on a connection of its own, that may be dropped. Raises OSError, ``HTTPException``."""
+        """Send a request once, over a new connection, which may be dropped. Raises OSError, ``HTTPException``."""
         place = urlsplit(self.address())
         fate = self._fate()
         if fate == UNSENT or not place.port:
@@ -120,7 +128,7 @@ class Phone:
             return Answer(response.status, response.headers, response.read())
 
     def _fate(self) -> str:
-        """What becomes of the next request; each kind of break in its turn."""
+        """Return the kind of drop of the next request, or an empty text. The kinds take turns."""
         with self._lock:
             number = next(self._numbers)
             if not self.every or number % self.every != self.every - 1:
@@ -132,7 +140,7 @@ class Phone:
     # Clips
 
     def initiate(self, clips: Sequence[Path], durations: Sequence[float], **more: Any) -> dict[str, Any]:
-        """Begin a merge; asked again by the same key it is the same one."""
+        """Start a merge. Retries have the same idempotency key, so that only one merge is started."""
         body = {
             "video_count": len(clips), "video_filenames": [clip.name for clip in clips],
             "video_file_sizes": [clip.stat().st_size for clip in clips], "video_durations": list(durations),
@@ -144,7 +152,7 @@ class Phone:
         return found
 
     def send(self, begun: Mapping[str, Any], clips: Sequence[Path]) -> None:
-        """Send every chunk of every clip twice, in any order, several at once; then what is still missing."""
+        """Send every chunk of every clip twice, in random order, several at once; then send missing chunks."""
         sessions = {one["session_id"]: clips[one["video_index"]] for one in begun["upload_sessions"]}
         queue = [
             (one["session_id"], number)
@@ -169,32 +177,32 @@ class Phone:
             self.kept.setdefault(session, set()).add(number)
 
     def resume(self, session: str) -> dict[str, Any]:
-        """Which chunks are there and which are not; none that was answered for is lost."""
+        """Return which chunks have arrived and which are missing; check that no confirmed chunk is missing."""
         kept = set(self.kept.get(session, ()))
         found: dict[str, Any] = self.ask_json("POST", f"{UPLOADS}/{session}/resume")
         assert kept <= set(found["uploaded_chunks"]), (kept, found)
         return found
 
     def complete(self, begun: Mapping[str, Any]) -> list[str]:
-        """Say of each clip that it is there, all at once; the ids by which statements name them."""
+        """Complete the uploads of all clips at once; return the clips' ids."""
         ids = [one["session_id"] for one in begun["upload_sessions"]]
         with ThreadPoolExecutor(len(ids)) as pool:
             answers = list(pool.map(lambda session: self.ask_json("POST", f"{UPLOADS}/{session}/complete"), ids))
         return [str(answer["media_file_id"]) for answer in answers]
 
-    # The merge and what is made of it
+    # Merge and challenge
 
     def status(self, merge: str) -> dict[str, Any]:
         found: dict[str, Any] = self.ask_json("GET", f"{MERGES}/merge-session/{merge}/status")
         return found
 
     def ended(self, merge: str) -> dict[str, Any] | None:
-        """The merge's status once it has come to an end."""
+        """Return the merge's status if the merge has ended, else None."""
         found = self.status(merge)
         return found if found["overall_status"] in ENDS else None
 
     def challenge(self, ids: Sequence[str], merged: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-        """Make a challenge of a merged video; asked again by the same key it is the same one."""
+        """Make a challenge from a merged video. Retries have the same idempotency key."""
         body = {
             "title": "Two truths", "lie_statement_index": 1, "is_merged_video": True,
             "statements": [
@@ -214,13 +222,13 @@ class Phone:
         return found
 
     def optimized(self, video: str) -> dict[str, Any]:
-        """How a phone is to play a video."""
+        """Return the answer with the URL from which a phone plays a video."""
         query = urlencode({"device_type": "mobile", "prefer_signed": "true"})
         found: dict[str, Any] = self.ask_json("GET", f"/api/v1/media/optimized/{video}?{query}")
         return found
 
     def fetch(self, url: str, path: Path) -> Path:
-        """Write what is at ``url`` to ``path``, read range by range, in any order."""
+        """Download ``url`` to ``path`` in byte ranges, in random order."""
         whole = bytearray(_size(self.ask("GET", url, headers={"Range": "bytes=0-0"})))
         starts = list(range(0, len(whole), CHUNK_BYTES))
         random.Random(self.seed).shuffle(starts)
@@ -234,11 +242,11 @@ class Phone:
 
 
 def _size(answer: Answer) -> int:
-    """Bytes of the whole of which a range has come."""
+    """Return the complete file's size from the answer to a range request."""
     return int(answer.headers["Content-Range"].rpartition("/")[2])
 
 
 def _reset(line: socket.socket) -> Dropped:
-    """End a connection as a phone in a tunnel does, what was under way forgotten."""
+    """Reset a connection, so that data in transit is lost; return the exception to raise."""
     reset(line)
     return Dropped()

@@ -1,4 +1,4 @@
-"""Pictures as files, with what cameras write into them, and such as would take a decoder's memory."""
+"""Picture files for tests, with metadata as cameras write it, or with false sizes that would exhaust memory."""
 
 import struct
 import zlib
@@ -10,7 +10,7 @@ SECRET = b"52.5200N 13.4050E"
 
 
 def picture(width: int, height: int, *, alpha: bool = False) -> np.ndarray:
-    """Left half red, right half blue (BGR); with an alpha channel the upper half cannot be seen through."""
+    """Return a picture (BGR) whose left half is red and right half blue. alpha: make its lower half transparent."""
     image = np.zeros((height, width, 4 if alpha else 3), np.uint8)
     image[:, : width // 2, 2] = 255
     image[:, width // 2 :, 0] = 255
@@ -20,20 +20,20 @@ def picture(width: int, height: int, *, alpha: bool = False) -> np.ndarray:
 
 
 def encoded(suffix: str, image: np.ndarray) -> bytes:
-    """The file of a picture; suffix: ``.jpg``, ``.png``, ``.webp``."""
+    """Encode a picture as a file. suffix: ``.jpg``, ``.png``, ``.webp``."""
     done, content = cv2.imencode(suffix, image)
     assert done
     return content.tobytes()
 
 
 def tiff(orientation: int) -> bytes:
-    """What EXIF holds: how the picture is to be turned, and where it was taken."""
+    """Return EXIF data with an orientation, and with a description that must not be published."""
     entries = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0) + struct.pack(">HHII", 0x010E, 2, len(SECRET), 38)
     return b"MM\0*" + struct.pack(">IH", 8, 2) + entries + struct.pack(">I", 0) + SECRET
 
 
 def with_exif(content: bytes, orientation: int = 1) -> bytes:
-    """A JPEG, PNG or WebP with EXIF in it."""
+    """Insert EXIF data into a JPEG, PNG or WebP."""
     block = tiff(orientation)
     if content[:2] == b"\xff\xd8":
         body = b"Exif\0\0" + block
@@ -48,21 +48,21 @@ def with_exif(content: bytes, orientation: int = 1) -> bytes:
 
 
 def png_bomb(width: int, height: int) -> bytes:
-    """A PNG that says it is so large and holds a few bytes."""
+    """Return a small PNG that claims this size."""
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     pixels = zlib.compress(b"\0" * 100_000, 9)
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", pixels) + _chunk(b"IEND", b"")
 
 
 def jpeg_bomb(width: int, height: int) -> bytes:
-    """A small JPEG whose frame says that it is so large."""
+    """Return a small JPEG whose frame header claims this size."""
     content = encoded(".jpg", picture(16, 16))
     at = content.index(b"\xff\xc0") + 5
     return content[:at] + struct.pack(">HH", height, width) + content[at + 4 :]
 
 
 def webp_bomb(width: int, height: int) -> bytes:
-    """A small WebP whose canvas is so large."""
+    """Return a small WebP whose header claims this size."""
     content = with_exif(encoded(".webp", picture(16, 16)))
     at = content.index(b"VP8X") + 12
     sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")

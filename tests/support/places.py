@@ -1,4 +1,7 @@
-"""Fixtures: two recordings, migrated databases and places to copy, and programs that are gone when the test is."""
+"""Fixtures for tests that start programs: two recordings, migrated databases, places and programs.
+
+A place is a data folder with a database and an account. It is copied from a template, which is made once.
+"""
 
 import hashlib
 import os
@@ -24,13 +27,13 @@ from tests.support.program import PROJECT_ROOT, Place, Program, Truth, manage, r
 ACCOUNT, PASSWORD = "crash", "a-password-for-programs"
 ON_POSTGRESQL = os.environ.get("DATABASE_URL", "").startswith("postgres")
 SHARED_REDIS = os.environ.get("REDIS_URL", "")
-# The programs' own number, beside the one that this process takes for itself.
+# Database number of the started programs: the number after the one that this process uses.
 REDIS_DATABASE = int(SHARED_REDIS.rpartition("/")[2]) + 1 if SHARED_REDIS else 0
 
 
 @pytest.fixture(scope="session")
 def truth() -> Truth:
-    """Two recordings of one match with a timer and sound, in a folder of their own."""
+    """Return two recordings of one match with a timer and sound, in a folder without other files."""
     silent = timer_pairs(9100)[0]
     a, b = (replace(clip, spec=replace(clip.spec, audio=True)) for clip in (silent.a, silent.b))
     pair = replace(silent, a=a, b=b)
@@ -41,7 +44,7 @@ def truth() -> Truth:
 
 
 def on_server(statement: str) -> None:
-    """Run one statement on the PostgreSQL server that DATABASE_URL names."""
+    """Run a statement on the PostgreSQL server of DATABASE_URL."""
     parts = urlsplit(os.environ["DATABASE_URL"])
     with psycopg.connect(urlunsplit(parts._replace(path="/postgres", query="")), autocommit=True) as connection:
         connection.execute(statement)  # type: ignore[arg-type]
@@ -49,7 +52,7 @@ def on_server(statement: str) -> None:
 
 @contextmanager
 def new_database(template: str = "template1") -> Iterator[str]:
-    """The address of a new database, gone after the block. template: the address of one that it is a copy of."""
+    """Create a database, yield its URL, and drop it after the block. template: URL or name of the database to copy."""
     name = f"vod_{secrets.token_hex(4)}"
     on_server(f"CREATE DATABASE {name} TEMPLATE {urlsplit(template).path.lstrip('/')}")
     try:
@@ -59,7 +62,7 @@ def new_database(template: str = "template1") -> Iterator[str]:
 
 
 def prepare(data_dir: Path, environment: dict[str, str], account: str, password: str, tree: Path = PROJECT_ROOT) -> str:
-    """Migrate a program's database and make an account in a group of its own name; the account's key."""
+    """Migrate a program's database, and create an account and a group of the same name; return its API token."""
     variables = environment | {"VOD_DATA_DIR": str(data_dir)}
     answers = [
         manage(*words.split(), environment=variables, stdin=password, tree=tree)
@@ -74,7 +77,7 @@ def prepare(data_dir: Path, environment: dict[str, str], account: str, password:
 
 
 def prepared_by() -> str:
-    """A digest of what makes a prepared data folder on SQLite: commands, migrations, and the code that these call."""
+    """Return a digest of the code that prepares a data folder: migrations, code that they import, account commands."""
     migrations = {*PROJECT_ROOT.glob("vodplatform/**/migrations/*.py"), *PROJECT_ROOT.glob("*_app/**/migrations/*.py")}
     texts = "\n".join(path.read_text() for path in migrations)
     called = set(re.findall(r"^from ((?:vodplatform|\w+_app)\.[\w.]+) import", texts, re.MULTILINE))
@@ -87,7 +90,7 @@ def prepared_by() -> str:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """On SQLite the tests' own database begins as a copy of a migrated one, which is made once on this machine."""
+    """On SQLite, start with a copy of a migrated database, which is made once on this machine."""
 
     def make(folder: Path) -> None:
         answer = manage("migrate", "--verbosity", "0", environment={"VOD_DATA_DIR": str(folder)})
@@ -100,15 +103,15 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
-    """Whether the tests' own database is there already; `migrate` looks through it all the same."""
+    """Return whether the tests' database exists already, as it does on SQLite. `migrate` still runs on it."""
     return not ON_POSTGRESQL
 
 
 @contextmanager
 def prepared(account: str, library: Path, password: str = PASSWORD) -> Iterator[Place]:
-    """A migrated, empty program, never started, with one account that may use ``library``; others are copies of it.
+    """Yield a template: a place with a migrated database and an account that may use ``library``.
 
-    On SQLite it is made once on this machine; on PostgreSQL its database goes with the block.
+    On SQLite, the template is made once on this machine. On PostgreSQL, its database is dropped after the block.
     """
     environment = {"VOD_LIBRARY_ROOTS": f"{library}={account}", "VOD_UNREFERENCED_HOURS": "0"}
 
@@ -128,14 +131,14 @@ def prepared(account: str, library: Path, password: str = PASSWORD) -> Iterator[
 
 @pytest.fixture(scope="session")
 def template(truth: Truth) -> Iterator[Place]:
-    """What the places of the tests that start programs are copies of."""
+    """Provide the template of the places of the session's tests."""
     with prepared(ACCOUNT, truth.a.parent) as place:
         yield place
 
 
 @contextmanager
 def places(template: Place, folder: Path) -> Iterator[Callable[[], Place]]:
-    """Makes places of their own below ``folder``, each with a data folder and a database; gone after the block."""
+    """Yield a function that copies the template to a new place below ``folder``. Databases are dropped after the block."""
     with ExitStack() as stack:
 
         def make() -> Place:
@@ -153,7 +156,7 @@ def places(template: Place, folder: Path) -> Iterator[Callable[[], Place]]:
 
 @contextmanager
 def programs() -> Iterator[Callable[[Place], Program]]:
-    """Makes programs, not yet started; none outlives the block."""
+    """Yield a function that creates a program without starting it. All programs are killed after the block."""
     made: list[Program] = []
 
     def make(place: Place) -> Program:
@@ -169,25 +172,25 @@ def programs() -> Iterator[Callable[[Place], Program]]:
 
 @pytest.fixture
 def new_place(template: Place, tmp_path: Path) -> Iterator[Callable[[], Place]]:
-    """Makes places of their own; gone after the test."""
+    """Provide a function that creates a place for the test."""
     with places(template, tmp_path) as make:
         yield make
 
 
 @pytest.fixture
 def place(new_place: Callable[[], Place]) -> Place:
-    """Where the test's program lives."""
+    """Provide the place of the test's program."""
     return new_place()
 
 
 @pytest.fixture
 def new_program(place: Place) -> Iterator[Callable[..., Program]]:
-    """Makes programs, not yet started, on the test's place or another; none outlives the test."""
+    """Provide a function that creates a program, not yet started, at the test's place or another place."""
     with programs() as make:
         yield lambda at=None: make(at or place)
 
 
 @pytest.fixture
 def program(new_program: Callable[..., Program]) -> Program:
-    """The running program."""
+    """Provide a running program."""
     return new_program().start()

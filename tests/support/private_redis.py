@@ -1,4 +1,4 @@
-"""A Redis of a test's own, that can be ended and started again."""
+"""Redis server of a single test, which can be stopped and started again."""
 
 import subprocess
 from pathlib import Path
@@ -10,7 +10,7 @@ from vodplatform.site.management.commands.up import redis_server
 
 
 class PrivateRedis:
-    """On a Unix socket in ``folder``; it keeps nothing on disk."""
+    """Redis server on a Unix socket in ``folder``, without persistence."""
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "redis.sock"

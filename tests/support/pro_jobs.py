@@ -1,4 +1,4 @@
-"""Pro jobs of a running program; judges nothing."""
+"""Helpers for Pro jobs of a running program."""
 
 import json
 import secrets
@@ -11,19 +11,19 @@ from tests.support.program import Place, Program
 
 
 def new_key(place: Place, tier: str = "free") -> str:
-    """The key of a new account that has the plan."""
+    """Create an account with a plan; return its API token."""
     name = f"pia-{secrets.token_hex(4)}"
     place.manage("create_account", name, "--tier", tier)
     return place.manage("create_token", name).strip()
 
 
 def give_a_plan(place: Place, tier: str = "pro") -> None:
-    """Let the place's key be that of a new account that has the plan."""
+    """Replace the place's API token by that of a new account with a plan."""
     place.key = new_key(place, tier)
 
 
 def send(program: Program, folder: Path) -> str:
-    """The job of a request with the files of a folder that ``make_footage`` has filled."""
+    """Start a Pro job with the files that ``make_footage`` has made in ``folder``; return its id."""
     files = {"video": (folder / "talk.mp4").open("rb"), "audio_files": (folder / "line.wav").open("rb")}
     answer = httpx.post(
         program.address + URL, files=files, data={"segments": json.dumps([segment()])}, timeout=60,
@@ -34,6 +34,6 @@ def send(program: Program, folder: Path) -> str:
 
 
 def dubs(place: Place) -> tuple[int, int]:
-    """How many results there are, by the rows and by the files."""
+    """Return the number of dubbed videos in the database, and the number of their files."""
     [(rows,)] = place.query("SELECT COUNT(*) FROM catalog_rendition WHERE kind = 'dub'")
     return rows, len(list((place.data_dir / "media").glob("renditions/*/*/dub/*")))
