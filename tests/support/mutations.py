@@ -1,8 +1,8 @@
 """Random mutations of the program's code; for each, a test case that runs the mutated line should fail.
 
-``make mutations`` (COUNT=50, SEED=n) needs the results of `make coverage`, which record the cases that ran each line. It
-prints one JSON line for each mutation, with the command in which a case fails. Lines that run only in other processes
-are not mutated, because coverage does not record which cases run them.
+``make mutations`` (COUNT=50, SEED=n) needs the results of `make coverage`, which record the cases that ran each line.
+It prints one JSON line for each mutation, with the command in which a case fails. Lines that run only in other
+processes are not mutated, because coverage does not record which cases run them.
 """
 
 import argparse

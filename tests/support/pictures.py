@@ -27,7 +27,7 @@ def encoded(suffix: str, image: np.ndarray) -> bytes:
 
 
 def tiff(orientation: int) -> bytes:
-    """Return EXIF data with an orientation, and with a description that must not be published."""
+    """Return EXIF data with an orientation, and with the coordinates of the place where the picture was taken."""
     entries = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0) + struct.pack(">HHII", 0x010E, 2, len(SECRET), 38)
     return b"MM\0*" + struct.pack(">IH", 8, 2) + entries + struct.pack(">I", 0) + SECRET
 

@@ -138,7 +138,7 @@ def template(truth: Truth) -> Iterator[Place]:
 
 @contextmanager
 def places(template: Place, folder: Path) -> Iterator[Callable[[], Place]]:
-    """Yield a function that copies the template to a new place below ``folder``. Databases are dropped after the block."""
+    """Yield a function that copies the template to a new place below ``folder``. Its database is dropped afterwards."""
     with ExitStack() as stack:
 
         def make() -> Place:

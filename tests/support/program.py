@@ -1,4 +1,4 @@
-"""The real program in a process tree of its own: start it, call it, look at its rows and processes; asserts nothing."""
+"""The real program in its own processes: starting it, calling its API, reading its database, killing its processes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BASE = "/api/sessions/multi-vod"
 
 
 def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """PATH, HOME, no throttles, and ``extra``: nothing of the caller's settings."""
+    """Return an environment with PATH, HOME, test defaults and ``extra``, without the caller's settings."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": os.environ.get("HOME", "/"),
@@ -56,7 +56,7 @@ def manage(
     *words: str, environment: Mapping[str, str], seconds: float = 300.0, stdin: str | None = None,
     tree: Path = PROJECT_ROOT,
 ) -> subprocess.CompletedProcess[str]:  # fmt: skip
-    """Run one management command to its end; never raises for how it ended. stdin: its standard input."""
+    """Run a management command to its end; a failed command raises no error. stdin: text for its standard input."""
     return subprocess.run(
         [sys.executable, str(tree / "manage.py"), *words],
         env=clean_environment(environment), capture_output=True, text=True, timeout=seconds, check=False, input=stdin,
@@ -64,7 +64,7 @@ def manage(
 
 
 class CallFailed(Exception):
-    """The program answered with an error: its status and body."""
+    """The program's error response. status: HTTP status."""
 
     def __init__(self, status: int, body: str) -> None:
         super().__init__(f"{status}: {body}")
@@ -73,7 +73,10 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Two recordings of one match. offset: true seconds of b against a. bound: half a frame of each."""
+    """Two recordings of one match, a and b.
+
+    offset: true offset of b against a, in seconds. bound: maximum error of a found offset, half a frame of each.
+    """
 
     a: Path
     b: Path
@@ -83,14 +86,14 @@ class Truth:
 
 @dataclass(slots=True)
 class Place:
-    """Where one program lives: its data folder, its settings, and the key of an account in it."""
+    """A program's data folder, its environment variables, and the API token of an account."""
 
     data_dir: Path
     environment: dict[str, str]
     key: str
 
     def query(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Rows straight from the program's database; ``?`` stands for a value."""
+        """Return rows from the program's database. Each ``?`` in ``sql`` is replaced by a value."""
         if "DATABASE_URL" in self.environment:
             with psycopg.connect(self.environment["DATABASE_URL"], autocommit=True) as connection:
                 return connection.execute(sql.replace("?", "%s"), values).fetchall()
@@ -108,7 +111,7 @@ class Place:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The environment of a command on this program's data folder."""
+        """Environment variables for a command on this program's data folder."""
         return {**self.environment, "VOD_DATA_DIR": str(self.data_dir)}
 
     def manage(self, *words: str) -> str:
@@ -121,7 +124,7 @@ class Place:
         return done.stdout
 
     def is_writable(self) -> bool:
-        """Whether nobody has kept a transaction open for a moment: on SQLite all others can write then."""
+        """Return whether other connections end their transactions (on SQLite: their writes) within half a second."""
         if "DATABASE_URL" in self.environment:
             held = (
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -142,7 +145,7 @@ class Place:
             return True
 
     def stop_between_writes(self, process: psutil.Process) -> None:
-        """SIGSTOP at a moment at which the process has no transaction open, so that all others can go on."""
+        """Suspend a process while it has no open transaction, so that other processes can still write."""
 
         def stands() -> bool:
             process.suspend()
@@ -154,12 +157,12 @@ class Place:
         wait_until(stands, STANDS_SECONDS, f"a moment at which {process.pid} does not write")
 
     def events(self, job_id: str) -> list[str]:
-        """The names of a job's events, in order."""
+        """Return the names of a job's events, in order."""
         rows = self.query("SELECT name FROM jobs_event WHERE job_id = ? ORDER BY id", UUID(job_id))
         return [name for (name,) in rows]
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """Some columns of a job's row."""
+        """Return a job's status, attempt, crashes and lease_token."""
         names = ("status", "attempt", "crashes", "lease_token")
         rows = self.query(f"SELECT {', '.join(names)} FROM video_jobs WHERE id = ?", UUID(job_id))
         return dict(zip(names, rows[0], strict=True))
@@ -167,7 +170,10 @@ class Place:
 
 @dataclass(slots=True)
 class Program:
-    """One ``manage.py up``. Every process it ever had is remembered, so that none outlives the test. tree: its code."""
+    """A ``manage.py up`` process with its descendants.
+
+    tree: folder of the program's code. seen: all descendants ever found, so that :meth:`end` can kill them.
+    """
 
     place: Place
     tree: Path = PROJECT_ROOT
@@ -177,13 +183,13 @@ class Program:
     lines: queue.Queue[str | None] = field(default_factory=queue.Queue)
 
     def start(self, *arguments: str) -> Program:
-        """Start it on a free port and wait until it says that it serves."""
+        """Start the program on a free port and wait until it is ready."""
         self.launch("--port", "0", *arguments)
         wait_until(self.is_ready, START_SECONDS, "the line `ready http://…`")
         return self
 
     def launch(self, *arguments: str) -> None:
-        """Start it and return at once."""
+        """Start the program without waiting."""
         self.address = ""
         self.lines = queue.Queue()
         with open(self.log, "ab") as errors:
@@ -203,7 +209,7 @@ class Program:
         lines.put(None)
 
     def is_ready(self) -> bool:
-        """Whether it has printed its readiness line. Raises when it has ended instead."""
+        """Return whether the program has printed its address. Raises AssertionError if it has exited."""
         while not self.address:
             try:
                 line = self.lines.get_nowait()
@@ -217,7 +223,7 @@ class Program:
 
     @property
     def log(self) -> Path:
-        """What it and its children wrote to standard error."""
+        """File with the standard error of the program and its child processes."""
         return self.place.data_dir.parent / f"{self.place.data_dir.name}.log"
 
     @property
@@ -226,7 +232,7 @@ class Program:
         return self.process.pid
 
     def descendants(self) -> list[psutil.Process]:
-        """Everything it has started and that still runs."""
+        """Return all running descendants."""
         try:
             family = psutil.Process(self.pid).children(recursive=True)
         except psutil.NoSuchProcess:
@@ -235,7 +241,7 @@ class Program:
         return family
 
     def find(self, word: str, parent: int | None = None) -> psutil.Process | None:
-        """The first descendant with ``word`` in its command line, and with this parent."""
+        """Return the first descendant with the argument ``word`` and, if given, this parent."""
         for process in self.descendants():
             with suppress(psutil.Error):
                 if word in process.cmdline() and parent in (None, process.ppid()):
@@ -249,7 +255,7 @@ class Program:
         return self.find("dramatiq", self.pid)
 
     def worker(self) -> psutil.Process | None:
-        """A worker process of the master."""
+        """Return a worker process of the master."""
         master = self.master()
         return self.find("dramatiq", master.pid) if master else None
 
@@ -261,7 +267,7 @@ class Program:
         return None
 
     def children(self, module: str) -> list[psutil.Process]:
-        """The children at work that run a module (the shim, once it has become one)."""
+        """Return the child processes that run ``module``, without those that are still in the shim."""
         found = []
         for process in self.descendants():
             with suppress(psutil.Error):
@@ -273,9 +279,9 @@ class Program:
         return self.children(ALIGNER)
 
     def freeze_child(self, module: str, is_due: Callable[[], bool] = lambda: True) -> psutil.Process:
-        """A child that runs a module, stopped in the middle of its work, so that what is killed is killed during it.
+        """Wait for a child process that runs ``module``, and suspend it, so that a kill hits it during its work.
 
-        is_due: whether it is far enough to be stopped.
+        is_due: returns whether the work has progressed far enough.
         """
 
         def caught() -> psutil.Process | None:
@@ -292,7 +298,7 @@ class Program:
         return self.freeze_child(ALIGNER)
 
     def kill_worker(self) -> None:
-        """kill −9 of the worker process, and wait until its children have ended with it."""
+        """Kill the worker process (SIGKILL), and wait until its child processes have ended too."""
         worker = self.worker()
         assert worker is not None
         children = worker.children(recursive=True)
@@ -300,7 +306,7 @@ class Program:
         wait_until(lambda: not any(map(is_alive, [worker, *children])), 5, "the end of the worker and its children")
 
     def kill(self, victim: str) -> None:
-        """kill −9 of the ``worker``, or of ``everything``, which is started again."""
+        """Kill the ``worker``, or kill ``everything`` and start the program again."""
         if victim == "worker":
             self.kill_worker()
             return
@@ -319,18 +325,18 @@ class Program:
         wait_until(are_done, JOB_SECONDS, "the end of all jobs")
 
     def survivors(self) -> list[psutil.Process]:
-        """Processes it ever had that still run."""
+        """Return the processes in ``seen`` that still run."""
         return [process for process in self.seen if is_alive(process)]
 
     def interrupt(self, number: int = signal.SIGINT) -> int:
-        """Signal `up` alone, as a terminal or a service manager does, and return its exit code."""
+        """Send a signal to `up` only; return its exit code."""
         self.descendants()
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(STOP_SECONDS)
 
     def end(self) -> None:
-        """Kill it and all that is left of it, at once. A test about how it ends calls :meth:`interrupt`."""
+        """Kill all processes of the program. Tests of an orderly shutdown call :meth:`interrupt`."""
         self.descendants()
         if self.process is not None:
             self.process.kill()
@@ -361,7 +367,7 @@ class Program:
             raise CallFailed(exc.code, exc.read().decode(errors="replace")) from exc
 
     def lives(self) -> bool:
-        """Whether the web process answers."""
+        """Return whether the API answers."""
         try:
             self.call("GET", "/api/v1/jobs?limit=1")
         except (OSError, CallFailed):
@@ -369,19 +375,19 @@ class Program:
         return True
 
     def compare(self, truth: Truth) -> str:
-        """Make a session of two recordings; returns the path of it in the API."""
+        """Create a session of two recordings; return its path in the API."""
         vods = [{"vod_id": name, "name": name, "path": str(path)} for name, path in (("a", truth.a), ("b", truth.b))]
         session = self.call("POST", BASE, {"vods": vods})["session"]
         return f"{BASE}/{session['session_id']}"
 
     def align(self, session: str, method: str = "auto") -> str:
-        """Start an alignment; returns the job's id."""
+        """Start an alignment; return the job's id."""
         job_id: str = self.call("POST", f"{session}/align", {"method": method})["job_id"]
         return job_id
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it runs; a zombie does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -389,6 +395,6 @@ def is_alive(process: psutil.Process) -> bool:
 
 
 def redis_database(url: str, number: int) -> str:
-    """``url`` with another database number."""
+    """Return ``url`` with another database number."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.partition('/')[0]}/{number}"

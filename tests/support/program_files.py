@@ -1,4 +1,4 @@
-"""Files of a running program, as its data folder and the rows of its database have them; asserts nothing."""
+"""Files of a running program."""
 
 import json
 from pathlib import Path
@@ -9,12 +9,12 @@ from vodplatform.core.files.installation import MARK
 
 
 def stored(place: Place, key: str) -> Path:
-    """Where the file of a key lies."""
+    """Return the path of a stored file."""
     return place.data_dir / "media" / key
 
 
 def orphans(place: Place) -> set[str]:
-    """Files of the store and folders of dead attempts that no row knows."""
+    """Return stored files to which no video or rendition refers, and working folders of job attempts."""
     known = {MARK, *(location for (location,) in place.query("SELECT location FROM catalog_video"))}
     for folder, files in place.query("SELECT folder, files FROM catalog_rendition"):
         names: dict[str, Any] = json.loads(files) if isinstance(files, str) else files

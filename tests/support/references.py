@@ -1,6 +1,7 @@
-"""Check that what docstrings, comments and documents name exists: `python -m tests.support.references`, in `make lint`.
+"""Check that the files and names to which docstrings, comments and documents refer exist; part of `make lint`.
 
-It reads the project's source and imports nothing of it; of other packages it imports what a reference names.
+`python -m tests.support.references` parses the project's code without importing it. It imports other packages to which
+a reference points.
 """
 
 import ast
@@ -17,9 +18,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CODE = ("vodplatform", "jobs_app", "media_app", "sessions_app", "tests", "bench")
 RECORD = ROOT / "docs" / "test-durations.md"  # names the tests of a past run
-MADE = {"deploy/.env", "deploy/certificates/vod.pem", "deploy/s3.json", "static/bundles"}  # made later
+# Files that are not in the repository, because an installation creates them.
+MADE = {"deploy/.env", "deploy/certificates/vod.pem", "deploy/s3.json", "static/bundles"}
 ROLE = re.compile(r":(?:func|class|meth|data|mod|attr|exc):`~?([^`]*)`")
-# A path from the root stands anywhere in prose; in backticks a file may also be named by the end of its path.
+# A path from the project's root may be anywhere in a text. In backticks, the end of a file's path is enough.
 ROOTED = re.compile(
     rf"(?<![\w/.:$@-])(?<!\]\()(?:{'|'.join(CODE)}|docs|scripts|static|templates|deploy|requirements)/[\w*.@/-]*[\w*]"
 )
@@ -27,7 +29,7 @@ ENDING = re.compile(r"`(?:\./)?([\w./-]+\.(?:py|md|html|js|mjs|css|toml|yaml))`"
 SPAN = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 MAKE = re.compile(r"(?:^|[`\n;&|]) *(?:sudo )?make ([a-z][a-z-]*)")
 MANAGE = re.compile(r"(?:[`\n] *|python )manage\.py ([a-z_]+)")
-# A link that begins with a slash is an address of the running program.
+# Links that begin with a slash are ignored: they are URLs of the running program.
 LINK = re.compile(r"\]\((?!https?:|mailto:|#|/)([^)#\s]+)")
 COMMENT = re.compile(r"(?:^|  )#(.*)", re.MULTILINE)
 
@@ -69,7 +71,7 @@ class Module:
                 self.prose.append((node.lineno, str(node.value.value)))
 
     def has(self, parts: list[str]) -> bool:
-        """Return whether this leads somewhere: a name, a class and its member, or an import and what is in it."""
+        """Return whether a dotted name, split into parts, exists here: a name, a class member, or part of an import."""
         first, *rest = parts
         if first in self.classes and rest:
             return len(rest) == 1 and self.has_member(self.classes[first], rest[0])
@@ -78,14 +80,14 @@ class Module:
         return first in self.names
 
     def has_member(self, node: ast.ClassDef, name: str) -> bool:
-        """Return whether a class has a member of this name, its own or of a base."""
+        """Return whether a class or one of its bases has a member of this name."""
         if name in names_in(node):
             return True
         bases = [ast.unparse(one.value if isinstance(one, ast.Subscript) else one) for one in node.bases]
         return any(self.has([*one.split("."), name]) or hasattr(getattr(builtins, one, None), name) for one in bases)
 
     def knows(self, line: int, dotted: str) -> bool:
-        """Return whether a role on this line names something that exists."""
+        """Return whether the name in a role on this line, such as :func:, exists."""
         parts = dotted.removesuffix("()").split(".")
         around = [one for one in self.classes.values() if one.lineno <= line <= (one.end_lineno or 0)]
         if len(parts) == 1 and any(self.has_member(one, dotted) for one in around):
@@ -114,14 +116,14 @@ def exists(dotted: str) -> bool:
         value = importlib.import_module(parts[0])
         for number, part in enumerate(parts[1:], 2):
             value = getattr(value, part, None) or importlib.import_module(".".join(parts[:number]))
-    except Exception:  # whatever a package needs to be imported: then it cannot be said
+    except Exception:  # importing a package can raise any error
         return False
     return True
 
 
 @functools.cache
 def endings() -> frozenset[str]:
-    """Return every file and folder of the project by its path from the root, and by each end of that path."""
+    """Return the paths of all files and folders of the project, and all ends of these paths."""
     found = set(MADE)
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [one for one in folders if one not in ("node_modules", "data", "__pycache__") and one[0] != "."]
@@ -147,7 +149,7 @@ def targets() -> frozenset[str]:
 
 
 def faults_of(path: Path) -> Iterator[str]:
-    """Yield each reference of a file that leads nowhere, with its place."""
+    """Yield each broken reference of a file, with its line."""
     found = Module(path) if path.suffix == ".py" else None
     for first, text in found.prose if found else [(1, path.read_text())]:
         wrong = [
@@ -172,7 +174,7 @@ def faults_of(path: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Print what leads nowhere."""
+    """Print the broken references."""
     paths = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")) if path != RECORD]
     paths += [path for folder in CODE for path in (ROOT / folder).rglob("*.py")]
     faults = [fault for path in sorted(paths) for fault in faults_of(path)]

@@ -1,4 +1,4 @@
-"""Code of an earlier release, out of git's history; it runs with today's packages."""
+"""Code of an earlier release from git's history, run with the current packages."""
 
 import subprocess
 from pathlib import Path
@@ -7,12 +7,13 @@ import pytest
 
 from tests.support.program import PROJECT_ROOT
 
-LAST_RELEASE = "3d91feaa0f00924b678c1822a0da109fe32cd8c0"  # the commit of 1.0.0; each release replaces it by its own
+LAST_RELEASE = "3d91feaa0f00924b678c1822a0da109fe32cd8c0"  # commit of 1.0.0; update it with each release
 
 
 def unpack_release(commit: str, folder: Path) -> Path:
-    """The tree of this commit in a folder that does not exist yet. Skips the test where there is no git history, or not
-    all of it; any other failure of git fails the test.
+    """Unpack a commit's files into a new folder; return it.
+
+    Skips the test if git's history is missing or incomplete. Any other failure of git fails the test.
     """
     packed = subprocess.run(
         ["git", "archive", "--format=tar", commit], cwd=PROJECT_ROOT, capture_output=True, check=False

@@ -1,6 +1,6 @@
-"""A real S3 API server (moto's) in a process of its own on loopback, with a fresh bucket and a proxy that makes faults.
+"""S3 server (moto) in its own process on loopback, with a new bucket and a proxy that simulates faults.
 
-It checks neither signatures nor expiry: what is signed is compared with botocore's own signer instead.
+moto checks neither signatures nor expiry, so tests compare signed URLs with those of botocore.
 """
 
 import os
@@ -27,7 +27,7 @@ from vodplatform.settings.environment import Environment
 REGION = "eu-central-1"
 KEY_ID = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-# Prints its address once it listens, and ends with the pipe to its standard input.
+# Server program. It prints its URL once it listens, and exits when its standard input is closed.
 SERVER = """
 import sys
 from moto.server import ThreadedMotoServer
@@ -41,10 +41,10 @@ sys.stdin.read()
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket of a test's own.
+    """A bucket for one test.
 
-    environment: what names it to the program, through the proxy. faults: the proxy. direct: the server's address
-    past the proxy.
+    environment: environment variables with which the program uses the bucket through the proxy. faults: the proxy.
+    direct: the server's URL without the proxy.
     """
 
     name: str
@@ -61,39 +61,39 @@ class Bucket:
         }  # fmt: skip
 
     def heal(self) -> None:
-        """It is well again, and this process asks it: the second in which it would not is over."""
+        """End the proxy's fault, and reset this process's circuit breaker, so that it calls S3 again at once."""
         self.faults.heal()
         storage.circuit_breaker.until = 0.0
 
     def client(self) -> Any:
-        """A client of boto3, past the proxy."""
+        """Return a boto3 client that bypasses the proxy."""
         return client_of(self.direct, self.key_id, self.secret)
 
     def keys(self, prefix: str = "") -> list[str]:
-        """The keys that are there, in order; not the mark of the installation."""
+        """Return the keys in the bucket, sorted, without the installation's mark."""
         pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
         return [item["Key"] for page in pages for item in page.get("Contents", []) if item["Key"] != MARK]
 
     def content(self, key: str) -> bytes:
-        """The bytes of a key."""
+        """Return the bytes of a key."""
         body: bytes = self.client().get_object(Bucket=self.name, Key=key)["Body"].read()
         return body
 
     def type_of(self, key: str) -> str:
-        """The content type of a key."""
+        """Return the content type of a key."""
         return str(self.client().head_object(Bucket=self.name, Key=key)["ContentType"])
 
     def delete(self, key: str) -> None:
         self.client().delete_object(Bucket=self.name, Key=key)
 
     def unfinished(self) -> list[str]:
-        """The keys of multipart uploads that were begun and neither finished nor given up."""
+        """Return the keys of open multipart uploads."""
         answer = self.client().list_multipart_uploads(Bucket=self.name)
         return [item["Key"] for item in answer.get("Uploads", [])]
 
 
 def client_of(address: str, key_id: str = KEY_ID, secret: str = SECRET) -> Any:
-    """boto3's client for a server at ``address``."""
+    """Return a boto3 client for a server at ``address``."""
     return boto3.client(
         "s3", endpoint_url=address, region_name=REGION, aws_access_key_id=key_id, aws_secret_access_key=secret,
         config=Config(s3={"addressing_style": "path"}, signature_version="s3v4"),
@@ -102,7 +102,7 @@ def client_of(address: str, key_id: str = KEY_ID, secret: str = SECRET) -> Any:
 
 @contextmanager
 def running_server() -> Iterator[str]:
-    """The address of an S3 server that is gone after the block, however the tests end."""
+    """Run an S3 server during the block; yield its URL. The server also ends if the tests are killed."""
     environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": os.environ.get("HOME", "/")}
     argv = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "core=0", "--", sys.executable, "-c", SERVER]
     process = subprocess.Popen(
@@ -123,7 +123,7 @@ def running_server() -> Iterator[str]:
 
 @contextmanager
 def fresh_bucket(address: str, key_id: str = KEY_ID, secret: str = SECRET) -> Iterator[Bucket]:
-    """An empty bucket at the server, gone with all that is in it after the block."""
+    """Create a bucket; delete it with its content after the block."""
     name = f"test-{uuid.uuid4().hex[:16]}"
     client = client_of(address, key_id, secret)
     client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -137,14 +137,14 @@ def fresh_bucket(address: str, key_id: str = KEY_ID, secret: str = SECRET) -> It
             found = [{"Key": item["Key"]} for item in page.get("Contents", [])]
             if key_id == KEY_ID and found:
                 client.delete_objects(Bucket=name, Delete={"Objects": found})
-            else:  # Swift asks for a checksum that boto3 does not send any more with several
+            else:  # to delete several keys at once, Swift requires a checksum that boto3 no longer sends
                 for item in found:
                     client.delete_object(Bucket=name, Key=item["Key"])
         client.delete_bucket(Bucket=name)
 
 
 def storage_of(environment: Mapping[str, str], **config: Any) -> dict[str, Any]:
-    """Django's setting of the storage that these variables name. config: instead of the settings' own, to botocore."""
+    """Return Django's storage setting for these environment variables. config: changed options of botocore."""
     options = Environment(environment).s3()
     assert options is not None
     options["client_config"] = options["client_config"].merge(Config(**config))
@@ -152,14 +152,14 @@ def storage_of(environment: Mapping[str, str], **config: Any) -> dict[str, Any]:
 
 
 def get(url: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers (names in lower case) and body of a GET."""
+    """Send a GET; return status, headers (names in lower case) and body."""
     with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers or {})), timeout=30) as answer:
         return answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_session() -> Iterator[None]:
-    """Each storage makes a session of its own, which reads all that S3 can do: longer than most tests take."""
+    """Use one boto3 session for all tests: a new session loads S3's API description, which is slow."""
     session = lru_cache(boto3.Session)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boto3, "Session", session)
@@ -168,20 +168,20 @@ def _one_session() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """The address of the S3 server of the whole run."""
+    """Run one S3 server for the session; return its URL."""
     with running_server() as address:
         yield address
 
 
 @pytest.fixture
 def s3(s3_server: str) -> Iterator[Bucket]:
-    """A fresh bucket; the program does not know of it: take ``s3_storage``, or give its environment to a process."""
+    """Provide a new bucket that the settings do not name. Use ``s3_storage``, or pass its environment to a process."""
     with fresh_bucket(s3_server) as bucket:
         yield bucket
 
 
 @pytest.fixture
 def s3_storage(s3: Bucket, settings: Any) -> Bucket:
-    """A fresh bucket that is this process's storage, by the settings that a program would have made of it."""
+    """Provide a new bucket, and use it as this process's storage."""
     settings.STORAGES = {**settings.STORAGES, "default": storage_of(s3.environment)}
     return s3

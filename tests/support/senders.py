@@ -1,4 +1,4 @@
-"""A plain client that sends files to a running program, one request a call, by tus and in chunks; and files to send."""
+"""Simple client that uploads files to a running program by tus or in chunks, and files to upload."""
 
 import hashlib
 import random
@@ -19,15 +19,15 @@ TUS = "/api/v1/uploads/tus/"
 CHUNKED = "/api/v1/challenge-videos/upload"
 PIECE_BYTES = 1024**2
 BOX_BYTES = 8
-# After a kill the lock of who was killed has to run out first.
-ANSWER_SECONDS = 30
+ANSWER_SECONDS = 30  # timeout; after a kill, a request waits until the killed process's lock expires
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whoever has the token ``key``. address: of the program, without a slash at its end.
+    """Client with the API token ``key``.
 
-    certificate: a file that vouches for it, where it is not an authority's. headers: said with each request.
+    address: URL of the program, without trailing slash. certificate: file with a certificate to trust, if the server's
+    is not from a public authority. headers: headers of every request.
     """
 
     address: str
@@ -38,7 +38,7 @@ class Sender:
     def ask(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, **body: Any
     ) -> httpx.Response:  # fmt: skip
-        """One request over a connection of its own. Raises ``httpx.TransportError``."""
+        """Send a request over a new connection. Raises ``httpx.TransportError``."""
         given = {"Authorization": f"Token {self.key}", **self.headers, **(headers or {})}
         return httpx.request(
             method, self.address + path, headers=given, timeout=ANSWER_SECONDS, trust_env=False, verify=self.trusted,
@@ -47,53 +47,53 @@ class Sender:
 
     @property
     def trusted(self) -> ssl.SSLContext | bool:
-        """What httpx takes as ``verify``."""
+        """Value of the httpx option ``verify``."""
         return ssl.create_default_context(cafile=str(self.certificate)) if self.certificate else True
 
     def begin_tus(self, size: int, name: str = "match.mp4") -> str:
-        """The path of a new upload by tus."""
+        """Start an upload by tus; return its path."""
         words = f"filename {b64encode(name.encode()).decode()}"
         answer = self.ask("POST", TUS, {**SPEAKS, "Upload-Length": str(size), "Upload-Metadata": words})
         assert answer.status_code == 201, answer.text
         return answer.headers["location"]
 
     def offset(self, upload: str) -> int:
-        """How far an upload by tus is."""
+        """Return the offset of an upload by tus."""
         answer = self.ask("HEAD", upload, SPEAKS)
         assert answer.status_code == 200, answer.headers
         return int(answer.headers["upload-offset"])
 
     def patch(self, upload: str, offset: int, data: bytes) -> httpx.Response:
-        """Bytes at the offset of an upload by tus."""
+        """Send bytes for an offset of an upload by tus."""
         return self.ask("PATCH", upload, patch_headers(offset), content=data)
 
     def begin_chunks(self, size: int, chunk_size: int, name: str = "match.mp4") -> str:
-        """The id of a new upload in chunks."""
+        """Start an upload in chunks; return its id."""
         body = {"filename": name, "size": size, "chunk_size": chunk_size}
         answer = self.ask("POST", "/api/v1/uploads", json=body)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["session_id"])
 
     def send_chunk(self, upload: str, number: int, data: bytes) -> httpx.Response:
-        """One chunk, with its checksum."""
+        """Send a chunk with its checksum."""
         form = {"chunk_number": str(number), "checksum": hashlib.sha256(data).hexdigest()}
         return self.ask("POST", f"{CHUNKED}/{upload}/chunk", data=form, files={"chunk": ("blob", data)})
 
     def status(self, upload: str) -> dict[str, Any]:
-        """The status body of an upload in chunks."""
+        """Return the status of an upload in chunks."""
         answer = self.ask("GET", f"{CHUNKED}/{upload}/status")
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
     def fetch(self, address: str) -> bytes:
-        """Return what a signed address gives to anybody at this host."""
+        """Download a signed URL's path without the token."""
         answer = httpx.get(self.address + address, follow_redirects=True, trust_env=False, timeout=30)
         assert answer.status_code == 200, answer.text
         return answer.content
 
     def complete(self, upload: str) -> httpx.Response:
-        """Say that all chunks have been sent."""
+        """Complete an upload in chunks."""
         return self.ask("POST", f"{CHUNKED}/{upload}/complete")
 
 
@@ -101,12 +101,12 @@ SPEAKS = {"Tus-Resumable": "1.0.0"}
 
 
 def patch_headers(offset: int) -> dict[str, str]:
-    """What a PATCH says of its bytes."""
+    """Return the headers of a PATCH request."""
     return {**SPEAKS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
 
 
 def stalled(sender: Sender, upload: str, offset: int, data: bytes, length: int) -> socket.socket:
-    """A PATCH of ``length`` bytes that stops after ``data``."""
+    """Start a PATCH that announces ``length`` bytes but stops after ``data``; return its open connection."""
     place = urlsplit(sender.address)
     words = {
         "Host": place.netloc, "Authorization": f"Token {sender.key}", "Content-Length": str(length),
@@ -119,7 +119,7 @@ def stalled(sender: Sender, upload: str, offset: int, data: bytes, length: int) 
 
 
 def long_video(path: Path, size: int, seed: int = 0) -> Path:
-    """A short clip that plays, followed by noise in a box that players skip, ``size`` bytes in all (below 4 GiB)."""
+    """Write a playable file of ``size`` bytes (below 4 GiB): a short clip, then noise in a box that players skip."""
     render_clip(path, seconds=2)
     left = size - path.stat().st_size
     noise = random.Random(seed)
@@ -132,6 +132,6 @@ def long_video(path: Path, size: int, seed: int = 0) -> Path:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,8 +1,8 @@
-"""What a command says that does not do what it was told."""
+"""Error messages of commands."""
 
 
 def one_sentence(text: str) -> str:
-    """The message of a command that refused. Raises AssertionError when it is more than a line, or a traceback."""
+    """Return the error message in a command's output. Raises AssertionError unless the output is exactly one line."""
     lines = [line for line in text.splitlines() if line.strip()]
     assert len(lines) == 1, text
     assert "Traceback" not in text

@@ -1,6 +1,6 @@
-"""Prints ``DATABASE_URL=… REDIS_URL=…`` on one line when a PostgreSQL and a Redis both answer, else nothing.
+"""Print ``DATABASE_URL=… REDIS_URL=…`` on one line if PostgreSQL and Redis both answer, else nothing.
 
-``scripts/test`` runs this to decide whether the suite has a second run. Free of Django.
+``scripts/test`` runs this program to decide whether to run the tests again on these services. Free of Django.
 """
 
 import os
@@ -12,22 +12,22 @@ import psycopg
 import redis
 
 POSTGRES = "postgres://postgres@127.0.0.1:5432/vodplatform_suite"
-# The first of eight numbers: each of four workers takes two (workers.py).
+# Database 8 is the first of eight: each of four workers uses two (workers.py).
 REDIS = "redis://127.0.0.1:6379/8"
-# Django's runner makes `test_<name>` through one of these, so one of them has to let us in.
+# To create the test database, Django connects to one of these databases.
 MAINTENANCE_DATABASES = ("test", "postgres")
 ANSWER_SECONDS = 2
 
 
 def environment(variables: Mapping[str, str] = os.environ) -> str:
-    """The variables of the second run, or an empty text."""
+    """Return the environment variables of the second run, or an empty text."""
     database = variables.get("TEST_DATABASE_URL") or POSTGRES
     broker = variables.get("TEST_REDIS_URL") or REDIS
     return f"DATABASE_URL={database} REDIS_URL={broker}" if postgres_answers(database) and redis_answers(broker) else ""
 
 
 def postgres_answers(url: str) -> bool:
-    """Whether the server behind ``url`` lets us in and lets us make databases."""
+    """Return whether the server at ``url`` accepts the user and lets the user create databases."""
     parts = urlsplit(url)
     for name in MAINTENANCE_DATABASES:
         try:
@@ -45,7 +45,7 @@ def postgres_answers(url: str) -> bool:
 
 @contextmanager
 def fresh_database(name: str, url: str = POSTGRES) -> Iterator[str | None]:
-    """The address of an empty PostgreSQL database of this name, gone after the block; None without a server."""
+    """Create an empty PostgreSQL database, yield its URL, and drop it after the block. Yield None without a server."""
     if not postgres_answers(url):
         yield None
         return
@@ -65,7 +65,7 @@ def fresh_database(name: str, url: str = POSTGRES) -> Iterator[str | None]:
 
 
 def redis_answers(url: str) -> bool:
-    """Whether a Redis answers behind ``url``."""
+    """Return whether a Redis server answers at ``url``."""
     try:
         with redis.Redis.from_url(url, socket_connect_timeout=ANSWER_SECONDS, socket_timeout=ANSWER_SECONDS) as client:
             return bool(client.ping())

@@ -1,4 +1,4 @@
-"""The fixture ``shared``: one running program for the tests of a module, whole however the one before has left it."""
+"""Fixture ``shared``: one running program for all tests of a module, replaced if a test has left it damaged."""
 
 from collections.abc import Callable, Generator, Iterator
 
@@ -16,7 +16,7 @@ Prepare = Callable[[Place], None]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Note in which module a test has failed: nobody knows what it has left behind."""
+    """Record in which module a test has failed, because a failed test may leave the program in any state."""
     report = yield
     module = item.getparent(pytest.Module)
     if report.failed and module is not None:
@@ -25,7 +25,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def is_stopped(process: psutil.Process) -> bool:
-    """Whether somebody has stopped it by a signal: of that nothing heals."""
+    """Return whether a process is suspended by SIGSTOP, from which it does not recover."""
     try:
         return process.status() == psutil.STATUS_STOPPED
     except psutil.NoSuchProcess:
@@ -33,7 +33,7 @@ def is_stopped(process: psutil.Process) -> bool:
 
 
 def is_whole(program: Program) -> bool:
-    """Whether web process, worker and Redis live, and there is no job that runs or will."""
+    """Return whether the web process, a worker and Redis are alive, and no job is unfinished."""
     live = "SELECT count(*) FROM video_jobs WHERE status IN ('queued', 'processing', 'waiting')"
     return bool(
         program.worker()
@@ -48,11 +48,11 @@ def has_ended(program: Program) -> bool:
 
 
 def why_not(program: Program) -> str:
-    """Why a program cannot be used any more, once it has had time to heal; nothing when it can."""
+    """Give a program time to recover; return why it is not usable, or an empty text if it is."""
     if any(map(is_stopped, program.descendants())):
         return "has a process that is stopped"
     try:
-        # One that was killed may need a moment to be gone.
+        # Also wait for a killed program to exit.
         wait_until(lambda: has_ended(program) or is_whole(program), HEALS_SECONDS, "a program that is whole")
     except AssertionError as exc:
         return str(exc)
@@ -60,9 +60,9 @@ def why_not(program: Program) -> str:
 
 
 class Shared:
-    """The program of a module, started when it is first asked for, and another one when that cannot be used any more.
+    """Program of a test module, started on first use and replaced when it is no longer usable.
 
-    prepare: what is done to each place before its program starts.
+    prepare: function that prepares each place before its program starts.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class Shared:
         self._program: Program | None = None
 
     def whole(self) -> Program:
-        """The program, whole, with the rows and files of the tests that have used it."""
+        """Return a usable program. It may contain data of earlier tests."""
         if self._program is not None:
             has_failed = self._module.stash.get(HAS_FAILED, False)
             if why := "may be in any state after a failed test" if has_failed else why_not(self._program):
-                print(f"another program, on a new place, for the one before {why}")
+                print(f"starting a new program, because the previous one {why}")
                 self.end()
         if self._program is None:
             self._module.stash[HAS_FAILED] = False
@@ -88,7 +88,7 @@ class Shared:
         return self._program
 
     def end(self) -> None:
-        """Have none until somebody asks again."""
+        """Kill the program. The next call of :meth:`whole` starts a new one."""
         if self._program is not None:
             self._program.end()
         self._program = None
@@ -96,7 +96,7 @@ class Shared:
 
 @pytest.fixture(scope="module")
 def prepare() -> Prepare:
-    """What a module does to a place before its program starts there, such as settings of its own."""
+    """Provide the function that prepares a place before its program starts. Modules override this fixture."""
     return lambda place: None
 
 
@@ -104,6 +104,6 @@ def prepare() -> Prepare:
 def shared(
     request: pytest.FixtureRequest, template: Place, tmp_path_factory: pytest.TempPathFactory, prepare: Prepare
 ) -> Iterator[Shared]:
-    """What keeps the module's program."""
+    """Provide the module's shared program."""
     with places(template, tmp_path_factory.mktemp("shared")) as new_place, programs() as new_program:
         yield Shared(request.node, new_place, new_program, prepare)

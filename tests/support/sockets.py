@@ -1,4 +1,4 @@
-"""WebSockets through the whole ASGI application, and the ORM from async tests."""
+"""WebSocket clients of the complete ASGI application, and database calls in async tests."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -16,7 +16,7 @@ ANSWER_SECONDS = 10
 
 
 async def ask(function: Callable[..., T], *args: Any) -> T:
-    """Run what talks to the database in a thread of its own, and leave no connection behind."""
+    """Run a function that uses the database in its own thread, and close the thread's connections."""
 
     def call() -> T:
         try:
@@ -28,7 +28,7 @@ async def ask(function: Callable[..., T], *args: Any) -> T:
 
 
 class Socket(ApplicationCommunicator):
-    """One WebSocket's client; channels has the same, but importing it needs a server that is not installed."""
+    """WebSocket client. The one of channels cannot be used: importing it requires a server that is not installed."""
 
     def __init__(self, path: str, headers: dict[str, str]) -> None:
         pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
@@ -41,23 +41,23 @@ class Socket(ApplicationCommunicator):
         )  # fmt: skip
 
     async def connect(self) -> bool:
-        """Whether the server accepted."""
+        """Connect; return whether the server accepted."""
         await self.send_input({"type": "websocket.connect"})
         event = await self.receive_output(ANSWER_SECONDS)
         return event["type"] == "websocket.accept"  # type: ignore[no-any-return]
 
     async def say(self, text: str | None = None, data: bytes | None = None) -> None:
-        """Send something to the server."""
+        """Send a message to the server."""
         await self.send_input({"type": "websocket.receive", "text": text, "bytes": data})
 
     async def leave(self) -> None:
-        """Hang up, and wait until the server has noticed."""
+        """Disconnect, and wait until the server has noticed."""
         await self.send_input({"type": "websocket.disconnect", "code": 1000})
         await self.wait(ANSWER_SECONDS)
 
 
 def socket(path: str, *, key: str = "", headers: dict[str, str] | None = None) -> Socket:
-    """A client that has not connected yet."""
+    """Return a client that is not connected yet."""
     given = {"host": "vod.example", **(headers or {})}
     if key:
         given["authorization"] = f"Token {key}"
@@ -66,7 +66,7 @@ def socket(path: str, *, key: str = "", headers: dict[str, str] | None = None) -
 
 @asynccontextmanager
 async def connected(path: str, **options: Any) -> AsyncIterator[Socket]:
-    """A client that has been let in; gone after the block."""
+    """Yield a connected client; disconnect it after the block."""
     communicator = socket(path, **options)
     assert await communicator.connect()
     try:
@@ -76,7 +76,7 @@ async def connected(path: str, **options: Any) -> AsyncIterator[Socket]:
 
 
 async def first_close(communicator: Socket) -> int:
-    """The code with which a connection is closed after it was accepted, without a word before."""
+    """Connect; check that the server accepts and then closes without a message; return its close code."""
     assert await communicator.connect()
     event = await communicator.receive_output(ANSWER_SECONDS)
     assert event["type"] == "websocket.close", event
@@ -85,7 +85,7 @@ async def first_close(communicator: Socket) -> int:
 
 
 async def next_message(communicator: Socket, kind: str = "") -> dict[str, Any]:
-    """The next JSON message; with `kind` the next of that type, since others may come between at any time."""
+    """Return the next JSON message, or with `kind` the next message of this type, skipping others."""
     while True:
         event = await communicator.receive_output(ANSWER_SECONDS)
         assert event["type"] == "websocket.send", event
@@ -95,7 +95,7 @@ async def next_message(communicator: Socket, kind: str = "") -> dict[str, Any]:
 
 
 async def next_close(communicator: Socket) -> int:
-    """The code with which a connection is closed, whatever is said before."""
+    """Skip messages until the server closes the connection; return its close code."""
     while (event := await communicator.receive_output(ANSWER_SECONDS))["type"] == "websocket.send":
         pass
     return event["code"]  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
-"""Made sound of a match, and recordings of it as people make them: late, drifting, noisy, talked over, compressed.
+"""Synthetic sound of a match (scene), and realistic recordings of parts of it (takes).
 
-Everything comes from seeds. One *scene* is what sounded in the match; a *take* is one recording of a part of it.
+Takes can be late, drifting, noisy, covered by speech or music, and compressed. All random values come from seeds.
 """
 
 import subprocess
@@ -25,14 +25,22 @@ CODECS: dict[str, tuple[str, list[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One recording of a scene.
+    """A recording of a scene.
 
-    start, seconds: the part of the scene. drift_ppm: how much faster the scene goes by than the take. jump: (at, lost):
-    seconds of the scene that are left out at second ``at`` of the take. speed: played faster by this factor. voice:
-    level of somebody talking, against the game's, from ``voice_seed``; music: the same of a loop of ``loop`` seconds
-    that starts at ``music_start`` of its own. gain: of all, clipped at 1. noise: level of white noise. low_pass: Hz, 0
-    for none. echo: seconds of delay, 0 for none. level_control: whether a slow automatic gain is at work. rate,
-    channels: of the file. late: seconds of the file before its sound starts. codec: a name of :data:`CODECS`.
+    - start, seconds: start of the take in the scene, and length of the take.
+    - drift_ppm: parts per million by which the scene's clock is faster than the take's.
+    - jump: (at, lost): at second ``at`` of the take, ``lost`` seconds of the scene are left out.
+    - speed: factor by which the scene is played faster.
+    - voice, music: level of speech or music relative to the scene; 0 for none.
+    - loop, music_start: length of the music's loop, and position in the loop at the take's start, in seconds.
+    - gain: level of the mix, which is clipped at 1.
+    - noise: level of white noise.
+    - low_pass: cut-off frequency in Hz; 0 for none.
+    - echo: delay of an echo in seconds; 0 for none.
+    - level_control: whether a slow automatic gain control is applied.
+    - rate, channels: sample rate and number of channels of the file.
+    - late: seconds of the file before its sound starts.
+    - codec: key of :data:`CODECS`.
     """
 
     start: float
@@ -59,7 +67,7 @@ class Take:
 
 
 def scene(seed: int, seconds: float) -> Sound:
-    """The game's own sound: shots, steps, beeps and explosions at random moments over a bed that swells and fades."""
+    """Return a scene: shots, steps, beeps and explosions at random times over background sound of changing level."""
     r = np.random.default_rng([77, seed])
     found = _bed(r, seconds)
     kinds = [_shot(r), _shot(r), _step(r), _step(r), _beep(r), _boom(r)]
@@ -68,7 +76,7 @@ def scene(seed: int, seconds: float) -> Sound:
     for at in r.uniform(0, seconds, count):
         if r.random() < 0.15 + 0.85 * busy[int(at)]:
             _add(found, kinds[r.integers(len(kinds))] * r.uniform(0.2, 1.0), at)
-    for at in r.uniform(0, seconds, int(seconds / 8)):  # a burst of one weapon
+    for at in r.uniform(0, seconds, int(seconds / 8)):  # bursts of shots
         shot = kinds[r.integers(2)]
         for number in range(int(r.integers(3, 9))):
             _add(found, shot * 0.7, at + number * r.uniform(0.08, 0.12))
@@ -76,7 +84,7 @@ def scene(seed: int, seconds: float) -> Sound:
 
 
 def voice(seed: int, seconds: float) -> Sound:
-    """Somebody who talks with pauses: buzzing syllables with moving formants."""
+    """Return synthetic speech with pauses: buzzing syllables with changing formants."""
     r = np.random.default_rng([78, seed])
     found = np.zeros(int(seconds * RATE), np.float32)
     at = r.uniform(0, 2)
@@ -99,7 +107,7 @@ def voice(seed: int, seconds: float) -> Sound:
 
 
 def music(seed: int, seconds: float, loop: float, start: float = 0.0) -> Sound:
-    """A loop of ``loop`` seconds, over and over: chords, a bass and drums."""
+    """Return music that repeats every ``loop`` seconds: chords, a bass and drums."""
     r = np.random.default_rng([79, seed])
     beats = max(4, round(loop / r.uniform(0.4, 0.6)))
     once = np.zeros(int(loop * RATE), np.float32)
@@ -118,7 +126,7 @@ def music(seed: int, seconds: float, loop: float, start: float = 0.0) -> Sound:
 
 
 def render(take: Take, game: Sound) -> Sound:
-    """What the take's recorder heard, shape (n,), -1 to 1, at :data:`RATE`."""
+    """Return the sound of a take at :data:`RATE`, shape (n,), values from -1 to 1."""
     times = np.arange(round(take.seconds * RATE)) / RATE
     of_scene = take.start + times * take.speed * (1 + take.drift_ppm * 1e-6)
     if take.jump is not None:
@@ -142,7 +150,7 @@ def render(take: Take, game: Sound) -> Sound:
 
 
 def write(take: Take, game: Sound, path: Path, *, picture: bool = False) -> Path:
-    """Encode the take at ``path`` and the codec's ending. picture: with a small grey one that begins at 0."""
+    """Encode the take to ``path`` with the codec's suffix. picture: whether to add a small grey video from 0 s on."""
     ending, codec = CODECS[take.codec]
     path = path.with_name(path.name + ending)
     sound = path.with_name(f"sound-{path.name}") if take.late or picture else path
@@ -163,8 +171,11 @@ def _ffmpeg(*words: str, stdin: Sound | None = None) -> None:
 
 
 def offset_between(first: Take, second: Take, time: float | None = None) -> float:
-    """The true offset of ``second`` against ``first``: ``first_time = second_time + offset``; drifts count at ``time``
-    seconds of the first, by default the middle of what both show."""
+    """Return the true offset in seconds: ``first_time = second_time + offset``.
+
+    time: time in the first take at which the offset is measured, because drift changes it; by default, the middle of
+    the takes' overlap.
+    """
 
     def offset_at(time: float) -> float:
         of_scene = first.start + (time - first.late) * first.speed * (1 + first.drift_ppm * 1e-6)
@@ -178,7 +189,7 @@ def offset_between(first: Take, second: Take, time: float | None = None) -> floa
 
 
 def _at(game: Sound, times: NDArray[np.float64]) -> Sound:
-    """The scene at ``times``, by cubic interpolation, silence outside of it."""
+    """Return the scene at ``times`` by cubic interpolation; silence outside the scene."""
     place = times * RATE
     whole = np.floor(place).astype(int)
     x = (place - whole).astype(np.float32)

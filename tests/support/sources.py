@@ -1,4 +1,4 @@
-"""The program's own Python files, for the tests that read code instead of running it."""
+"""The program's Python files, for tests that check source code."""
 
 from pathlib import Path
 

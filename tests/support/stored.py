@@ -1,4 +1,4 @@
-"""Files that are in the store, before a test and after it."""
+"""Helpers that write and list files in the store."""
 
 import io
 from pathlib import Path
@@ -10,7 +10,7 @@ from vodplatform.core.files.installation import MARK
 
 
 def put_bytes(key: str, content: bytes) -> None:
-    """Let a key have these bytes, whatever it had."""
+    """Store these bytes under a key, replacing an existing file."""
     if store.is_local():
         path = store.local_path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -20,6 +20,6 @@ def put_bytes(key: str, content: bytes) -> None:
 
 
 def files_in(media: Path, prefix: str = "") -> list[str]:
-    """The keys below ``prefix`` of the store in a folder, in order; not the mark of the installation."""
+    """Return the sorted keys below ``prefix`` in the store at ``media``, without the installation's mark."""
     keys = [path.relative_to(media).as_posix() for path in (media / prefix).rglob("*") if path.is_file()]
     return sorted(key for key in keys if key != MARK)

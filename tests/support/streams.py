@@ -1,4 +1,4 @@
-"""Requests through the whole ASGI application whose bodies are given piece by piece, and cut wherever a test likes."""
+"""Requests to the complete ASGI application, whose bodies a test sends in pieces and can interrupt at any point."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ ANSWER_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """headers: by names in small letters."""
+    """A response. headers: by lower-case name."""
 
     status: int
     headers: dict[str, str]
@@ -24,7 +24,7 @@ class Answer:
         return json.loads(self.content)
 
     def refused(self, status: int, type: str) -> dict[str, Any]:
-        """The error body of an answer that must be this refusal."""
+        """Assert that the answer is this error; return its body."""
         assert (self.status, self.content[:1]) == (status, b"{"), (self.status, self.content)
         body: dict[str, Any] = self.json()
         assert (body["ok"], body["code"], body["type"]) == (False, status, type), body
@@ -35,7 +35,10 @@ class Answer:
 
 
 class Request:
-    """One request that is under way: its body by :meth:`give`, its answer by :meth:`answer`."""
+    """A running request. :meth:`give` sends its body, :meth:`answer` returns its answer.
+
+    length: value of Content-Length; by default, the body is sent with chunked transfer encoding.
+    """
 
     def __init__(
         self, method: str, path: str, headers: Mapping[str, str] | None = None, *, key: str = "",
@@ -72,22 +75,22 @@ class Request:
         self._messages.append(message)
 
     async def give(self, data: bytes, *, last: bool = False) -> None:
-        """The next piece of the body; returns once the application waits for more, or has answered."""
+        """Send a piece of the body; unless it is the last, wait until the application waits for more or has ended."""
         self._pieces.put_nowait({"type": "http.request", "body": data, "more_body": not last})
         if not last:
             await self.until_taken()
 
     async def until_taken(self) -> None:
-        """Return once everything that was given has been taken, or the answer is there."""
+        """Wait until the application has read all sent pieces, or has ended."""
         while not self.task.done() and not (self._pieces.empty() and self.is_waited_for.is_set()):
             await asyncio.sleep(0.005)
 
     def hang_up(self) -> None:
-        """Break the connection."""
+        """Disconnect."""
         self._pieces.put_nowait({"type": "http.disconnect"})
 
     async def gone(self) -> None:
-        """Hang up, and wait until the application has done with it."""
+        """Disconnect, and wait until the application has ended the request."""
         self.hang_up()
         await asyncio.wait_for(self.task, ANSWER_SECONDS)
 
@@ -96,7 +99,7 @@ class Request:
         return bool(self._messages)
 
     async def answer(self) -> Answer:
-        """The whole answer."""
+        """Wait for the complete answer; return it."""
         await asyncio.wait_for(self.task, ANSWER_SECONDS)
         assert self._messages, "there is no answer"
         start, *rest = self._messages
@@ -107,7 +110,7 @@ class Request:
 async def ask(
     method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"", *, key: str = ""
 ) -> Answer:
-    """The answer to a request whose body comes in one piece."""
+    """Send a request with its body in one piece; return the answer."""
     request = Request(method, path, headers, key=key, length=len(body))
     await request.give(body, last=True)
     return await request.answer()

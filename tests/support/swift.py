@@ -1,4 +1,4 @@
-"""OpenStack Swift with its S3 door, from Debian's packages: a second S3 server, whose answers differ from moto's."""
+"""OpenStack Swift from Debian's packages, with its S3 API: a second S3 server, whose answers differ from moto's."""
 
 import getpass
 import os
@@ -54,19 +54,19 @@ use = egg:swift#slo
 
 @contextmanager
 def running_swift() -> Iterator[str]:
-    """The address of a Swift of one disk and one copy of everything, gone after the block."""
+    """Run Swift with one disk and one replica during the block; yield its URL."""
     for _ in range(ATTEMPTS):
         with ExitStack() as stack:
             servers = _start_all(stack)
             if _has_begun(servers):
                 yield f"http://127.0.0.1:{servers[-1].port}"
                 return
-    raise RuntimeError("A server of Swift ended each time.")
+    raise RuntimeError(f"A server of Swift exited in each of {ATTEMPTS} attempts.")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A process of Swift, the port that it listens at, and the file of what it says."""
+    """A process of Swift, its port, and its log file."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -80,7 +80,7 @@ def _has_begun(servers: list[Server]) -> bool:
         return any(server.process.poll() is not None for server in servers)
 
     try:
-        # The proxy does not ask a server again for a minute after ten refusals, so none is asked before all listen.
+        # After ten refused connections, the proxy ignores a server for a minute. So send no request before all listen.
         wait_until(lambda: has_ended() or all(is_open(one.port) for one in servers), START_SECONDS, "Swift to listen")
         wait_until(lambda: has_ended() or _answers(servers[-1].port), START_SECONDS, "Swift to answer")
     except AssertionError as error:
@@ -112,7 +112,7 @@ def _start(stack: ExitStack, folder: Path, name: str, port: int, rest: str) -> S
         f"[DEFAULT]\nbind_ip = 127.0.0.1\nbind_port = {port}\nuser = {getpass.getuser()}\nswift_dir = {folder}\n"
         f"devices = {folder}\nmount_check = false\nworkers = 0\ndisable_fallocate = true\nfallocate_reserve = 0\n{rest}"
     )
-    # Through the shim it dies with the tests, however those end. It is Debian's Python that has Swift.
+    # The shim kills Swift when the test process ends, even if it is killed. Swift runs with Debian's Python.
     shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "core=0", "--"]
     argv = [*shim, f"/usr/bin/swift-{name}", str(config)]
     path = folder / f"{name}.log"
@@ -124,7 +124,7 @@ def _start(stack: ExitStack, folder: Path, name: str, port: int, rest: str) -> S
 
 
 def _answers(port: int) -> bool:
-    """Return whether all four servers answer: storing an object takes each of them."""
+    """Return whether all four servers answer: storing an object needs all of them."""
     with suppress(Exception):
         client = client_of(f"http://127.0.0.1:{port}", KEY_ID, SECRET)
         client.create_bucket(Bucket="ready")
@@ -135,14 +135,14 @@ def _answers(port: int) -> bool:
 
 @pytest.fixture(scope="session")
 def swift_server() -> Iterator[str]:
-    """The address of the Swift of the whole run."""
+    """Run one Swift for the session; return its URL."""
     with running_swift() as address:
         yield address
 
 
 @pytest.fixture
 def swift(swift_server: str, settings: object) -> Iterator[Bucket]:
-    """A fresh bucket in Swift that is this process's storage."""
+    """Provide a new bucket in Swift, and use it as this process's storage."""
     with fresh_bucket(swift_server, KEY_ID, SECRET) as bucket:
         settings.STORAGES = {**settings.STORAGES, "default": storage_of(bucket.environment)}  # type: ignore[attr-defined]
         yield bucket

@@ -1,4 +1,4 @@
-"""Calls that are made at one moment, as many clients make them."""
+"""Simultaneous calls, as from several clients."""
 
 import threading
 from collections.abc import Callable
@@ -13,9 +13,9 @@ JOIN_SECONDS = 60.0
 
 
 def at_once(*calls: Callable[[], T]) -> list[T]:
-    """What each call returned; all begin together, each in a thread and with connections of its own.
+    """Start all calls at the same time, each in its own thread with its own connections; return their results.
 
-    Raises AssertionError where one of them raised or does not end.
+    Raises AssertionError if a call raises or does not end.
     """
     gate = threading.Barrier(len(calls))
     found: dict[int, T] = {}

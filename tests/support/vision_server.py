@@ -1,6 +1,6 @@
-"""A server on loopback that speaks OpenAI's chat completions, as vLLM and Ollama do, with faults put in by request.
+"""Fake server of OpenAI's chat completions API, as vLLM and Ollama have it, that simulates faults on request.
 
-Each request takes the next of ``server.plan``; when there is none left, ``server.usual`` answers.
+Each request gets the next reply of ``server.plan``, or ``server.usual`` if the plan is empty.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ HTML = "<!DOCTYPE html><html><head><style>body {margin: 0}</style></head><body>s
 
 @dataclass
 class Asked:
-    """One request. path: with its query. headers: names in lower case."""
+    """A received request. path: with its query string. headers: names in lower case."""
 
     path: str
     headers: dict[str, str]
@@ -32,7 +32,7 @@ class Asked:
 
     @property
     def pictures(self) -> list[str]:
-        """The data URIs of the pictures it brought."""
+        """Data URIs of the request's pictures."""
         parts = self.body["messages"][-1]["content"]
         return [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
 
@@ -60,14 +60,14 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: Any) -> None:
-        """Tests read what was asked from ``asked``."""
+        """Log nothing: tests read the requests from ``asked``."""
 
 
 Reply = Callable[[Handler], None]
 
 
 def says(content: Any, finish_reason: str | None = "stop", **message: Any) -> Reply:
-    """The model says ``content``."""
+    """Reply with ``content`` as the model's answer."""
     choice = {
         "index": 0, "message": {"role": "assistant", "content": content, **message}, "finish_reason": finish_reason,
     }  # fmt: skip
@@ -76,23 +76,23 @@ def says(content: Any, finish_reason: str | None = "stop", **message: Any) -> Re
 
 
 def fails(status: int, message: str = "It is broken.", **headers: str) -> Reply:
-    """An error as vLLM words it."""
+    """Reply with an error in vLLM's format."""
     body = {"object": "error", "message": message, "type": "BadRequestError", "code": status}
     return lambda handler: handler.reply(status, json.dumps(body).encode(), **headers)
 
 
 def sends(body: bytes, kind: str = "application/json", status: int = 200) -> Reply:
-    """Any bytes as the answer: HTML, broken JSON, something huge."""
+    """Reply with any bytes, such as HTML, invalid JSON or a huge body."""
     return lambda handler: handler.reply(status, body, kind)
 
 
 def good(handler: Handler) -> None:
-    """What a model says on a good day."""
+    """Reply with a valid answer."""
     says(GOOD)(handler)
 
 
 def with_one_picture(handler: Handler) -> None:
-    """vLLM as it is started without ``--limit-mm-per-prompt``."""
+    """Reject requests with several pictures, as vLLM without ``--limit-mm-per-prompt`` does."""
     if len(handler.server.asked[-1].pictures) > 1:
         fails(400, "At most 1 image(s) may be provided in one prompt.")(handler)
     else:
@@ -100,7 +100,7 @@ def with_one_picture(handler: Handler) -> None:
 
 
 def with_new_tokens(handler: Handler) -> None:
-    """OpenAI's newer models."""
+    """Reject ``max_tokens``, as OpenAI's newer models do."""
     if "max_tokens" in handler.server.asked[-1].body:
         fails(400, "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")(handler)
     else:
@@ -108,19 +108,19 @@ def with_new_tokens(handler: Handler) -> None:
 
 
 def resets(handler: Handler) -> None:
-    """The connection is broken off with a reset."""
+    """Reset the connection."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
     handler.close_connection = True
 
 
 def hangs(handler: Handler) -> None:
-    """Nothing is said until the server ends."""
+    """Send nothing until the server ends."""
     handler.server.is_over.wait(HANG_SECONDS)
     handler.close_connection = True
 
 
 def drips(handler: Handler) -> None:
-    """An answer that comes a letter at a time and would take an hour."""
+    """Send an endless answer, one character at a time."""
     handler.send_response(200)
     handler.end_headers()
     while not handler.server.is_over.wait(0.02):
@@ -129,7 +129,7 @@ def drips(handler: Handler) -> None:
 
 
 def breaks_off(handler: Handler) -> None:
-    """Half of an answer that was announced as whole."""
+    """Send only part of the announced answer."""
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
     handler.end_headers()
@@ -138,7 +138,7 @@ def breaks_off(handler: Handler) -> None:
 
 
 class VisionServer(ThreadingHTTPServer):
-    """url: ends in ``/v1``. asked: every request, in order."""
+    """The server. url: base URL, ending in ``/v1``. asked: all requests, in order."""
 
     daemon_threads = True
 
@@ -152,17 +152,17 @@ class VisionServer(ThreadingHTTPServer):
         self.is_over = threading.Event()
 
     def config(self, **changes: Any) -> dict[str, Any]:
-        """What a task's ``vision`` is for this server."""
+        """Return the value of a task's ``vision`` for this server."""
         usual = {"url": self.url, "model": MODEL, "key": "", "seconds": 60.0, "calls": 40, "allow_private": True}
         return {**usual, **changes}
 
     def handle_error(self, *_: Any) -> None:
-        """Who is asked hangs up in the middle: here that is usual."""
+        """Print no traceback: in these tests, clients often disconnect during an answer."""
 
 
 @contextmanager
 def running_vision_server() -> Iterator[VisionServer]:
-    """A server that is gone after the block."""
+    """Run a server during the block."""
     server = VisionServer()
     with serving(server):
         try:

@@ -1,4 +1,4 @@
-"""Browsers that have opened a link to a comparison."""
+"""Visitors who have opened a link to a comparison."""
 
 import uuid
 
@@ -10,7 +10,7 @@ from tests.support.api import Api
 
 
 def visitor(link: ShareLink, *, is_unlocked: bool = True) -> Api:
-    """One that has opened ``link``, and given its password or not."""
+    """Return the client of a visitor of ``link``. is_unlocked: whether the visitor has entered the link's password."""
     api = Api()
     said = {"link": str(link.pk), "visitor": str(uuid.uuid4()), "name": "", "unlocked": is_unlocked}
     api.client.cookies[COOKIE_PREFIX + link.session_id] = signing.dumps(said, salt=SALT)

@@ -1,4 +1,4 @@
-"""Waiting for a condition with a deadline: the tests' only way to let time pass."""
+"""Waiting for conditions with a timeout. Tests wait only in this way."""
 
 import os
 import time
@@ -6,20 +6,20 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-PATIENCE = 4.0  # what a deadline, good for a machine that does nothing else, is multiplied by
-FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.2  # seconds between two questions
+PATIENCE = 4.0  # factor for timeouts, which are chosen for an idle machine
+FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.2  # shortest and longest seconds between two checks of a condition
 
 
 def within(seconds: float) -> float:
-    """The most that what is promised within ``seconds`` may take here: just that, unless the machine is very busy."""
+    """Return ``seconds``, or a longer limit if this machine is very busy."""
     return seconds * (PATIENCE if os.getloadavg()[0] > 2 * (os.cpu_count() or 1) else 1)
 
 
 def wait_until(condition: Callable[[], T], seconds: float = 10.0, what: str = "") -> T:
-    """What ``condition`` returns once it is true.
+    """Wait until ``condition`` returns a true value; return this value.
 
-    It is asked the more seldom the longer it takes: who waits should leave the processor to what is waited for.
-    Fails the test after ``seconds`` of an idle machine. what: words for that.
+    Fails the test after ``seconds``, multiplied by :data:`PATIENCE`. The longer it waits, the less often it checks, so
+    that the checks use little CPU time. what: description of the condition for the error message.
     """
     begun = time.monotonic()
     while not (found := condition()):

@@ -1,6 +1,7 @@
-"""Gives each run and each worker of pytest-xdist its own data folder and Redis numbers, before the settings are read.
+"""Pytest plugin that gives each process of a run its own data folder and Redis databases.
 
-Loaded by name in pyproject.toml, since a conftest comes too late. A database of its own each has from pytest-django.
+It must run before the settings are read. A conftest would be loaded too late, so pyproject.toml names this module.
+pytest-django gives each process its own SQL database.
 """
 
 import os
@@ -12,10 +13,10 @@ REDIS_NUMBERS = 2
 
 
 def own_environment(worker: str, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that a worker, or the process that starts the workers, replaces by its own.
+    """Return environment variables for a worker, or for the process that starts the workers.
 
-    Never the data folder or the library of the shell: tests delete files there. Raises ValueError where REDIS_URL has
-    no number.
+    They replace the data folder and the library of the shell, because tests delete files. Raises ValueError if
+    REDIS_URL has no database number.
     """
     found = {"VOD_DATA_DIR": tempfile.mkdtemp(prefix="vod-test-"), "VOD_LIBRARY_ROOTS": ""}
     if worker and (url := variables.get("REDIS_URL")):
