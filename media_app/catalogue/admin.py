@@ -318,7 +318,8 @@ class ModeratedAdmin(AuditedModelAdmin):
                 count += 1
             except DomainError as exc:
                 self.message_user(request, f"{row}: {exc.message}", messages.WARNING)
-        self.message_user(request, f"{count} {done}.", messages.SUCCESS if count else messages.WARNING)
+        changed = counted(count, str(self.opts.verbose_name))
+        self.message_user(request, f"{changed} {done}.", messages.SUCCESS if count else messages.WARNING)
 
 
 @admin.register(CatalogueVideo)
@@ -524,7 +525,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
 
     @admin.action(description="Close the reports (the reason is saved as the outcome)", permissions=["change"])
     def settle_reports(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
-        self.each(request, queryset, moderation.settle, "without open reports")
+        self.each(request, queryset, moderation.settle, "now without open reports")
 
     @admin.action(description="Delete", permissions=["destroy"])
     def delete_videos(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:

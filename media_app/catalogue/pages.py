@@ -165,7 +165,7 @@ def _entry(row: CrdtOperation, names: dict[UUID, str]) -> Entry:
             name = FIELDS[kind]
             what, detail = (f"changed the {name} to" if value else f"emptied the {name}"), value
     who = names.get(row.writer, GONE)
-    how = "through the API" if row.actor == SERVER else ""
+    how = "through the API or the admin site" if row.actor == SERVER else ""
     return Entry(str(row.pk), who, row.timestamp, what, Truncator(detail).chars(LONGEST_QUOTE), how)
 
 

@@ -77,7 +77,7 @@ class Shared:
         if self._program is not None:
             has_failed = self._module.stash.get(HAS_FAILED, False)
             if why := "may be in any state after a failed test" if has_failed else why_not(self._program):
-                print(f"starting a new program, because the previous one {why}")
+                print(f"starting a new program on a new place; the previous one: {why}")
                 self.end()
         if self._program is None:
             self._module.stash[HAS_FAILED] = False
