@@ -95,7 +95,7 @@ def first_answer(request: HttpRequest, find: Callable[[Any, dict[str, str]], dic
     links to the other pages of the list (``previous`` and ``next``). find: returns the API's response for a user
     and the parameters of the query string. If it refuses a parameter, ``answer`` is None, and the script asks the API.
     """
-    values = {name: value for name, value in request.GET.items() if name in LIST_PARAMETERS}
+    values = {name: str(value) for name, value in request.GET.items() if name in LIST_PARAMETERS}
     try:
         answer = find(request.user, values | {"limit": str(PAGE_LENGTH)})
     except ValidationError:

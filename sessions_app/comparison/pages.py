@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
-from django.db.models import F
+from django.db.models import F, OrderBy
 from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -32,7 +32,7 @@ from vodplatform.accounts.models import User
 PER_PAGE = 50
 MAX_SEARCH = 200
 # Expression that each sortable column of the list is sorted by.
-SORT_COLUMNS = {"name": Lower("name"), "creator": Lower("owner__username"), "changed": F("updated_at")}
+SORT_COLUMNS: dict[str, Any] = {"name": Lower("name"), "creator": Lower("owner__username"), "changed": F("updated_at")}
 COPIES_COOKIE = "copies"  # cookie written by static/js/comparison/proxies.js
 
 
@@ -56,9 +56,9 @@ def index(request: HttpRequest) -> HttpResponse:
     sessions = sessions.select_related("owner").prefetch_related("vods__video")
     order = request.GET.get("order", "")
     order = order if order.removeprefix("-") in SORT_COLUMNS else "-changed"
-    column = SORT_COLUMNS[order.removeprefix("-")]
-    sorting = [column.desc() if order.startswith("-") else column.asc(), "-updated_at", "-session_id"]
-    page = Paginator(sessions.order_by(*sorting), PER_PAGE).get_page(request.GET.get("page"))
+    column = OrderBy(SORT_COLUMNS[order.removeprefix("-")], descending=order.startswith("-"))
+    sessions = sessions.order_by(column, "-updated_at", "-session_id")
+    page = Paginator(sessions, PER_PAGE).get_page(request.GET.get("page"))
     pictures = posters_of(list(page.object_list))
     rows = [
         {
