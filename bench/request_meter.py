@@ -34,8 +34,8 @@ WORTH_TELLING = 0.3
 WINDOW_SECONDS = 0.6
 # Maximum requests per second that the program allows one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
-# A request that slows down the other account too much is measured again, unless the request itself takes at least this
-# many CPU seconds.
+# A request that slows down the requests of another account too much is measured again, unless the request itself takes
+# at least this many CPU seconds.
 LONG_CPU = 1.0
 # Once per QUIET_EVERY measured requests, only the other account sends requests, for QUIET_SECONDS. This shows the other
 # account's usual latency.
@@ -168,7 +168,8 @@ class Meter:
         self._process = self._web()
 
     def run(self, name: str, variant: str, make: Callable[[], Send], *, is_write: bool) -> Answer:
-        """Measure a request alone. If it takes at least ``NOTABLE_CPU``, also measure its effect on the other account.
+        """Measure a request alone. If it takes at least ``NOTABLE_CPU``, also measure how much it
+        slows down the requests of another account.
 
         make: function that creates the rows for one request, and returns a function that sends the request.
         """

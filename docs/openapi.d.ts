@@ -2154,7 +2154,7 @@ export interface paths {
         get: operations["videos_get"];
         /**
          * Change a catalogue video
-         * @description Change only the fields that are sent. Allowed for moderators.
+         * @description Change only the fields that are sent. Only moderators may do this.
          */
         put: operations["videos_change"];
         post?: never;

@@ -67,7 +67,7 @@ class CopyReason:
 class Recording:
     """The way a file was recorded.
 
-    - reasons: :class:`CopyReason` values.
+    - reasons: why players need a copy of the file (:class:`CopyReason`).
     - duration: seconds.
     - sizes: stored picture sizes, in order of appearance.
     - clock_start: first time of the file's clock, in seconds, if the clock starts late; else 0.

@@ -119,7 +119,7 @@ class VideoViewSet(CatalogueViewSet):
         responses={200: VideoSerializer},
     )
     def update(self, request: Request, video_id: UUID) -> Response:
-        """Change only the fields that are sent. Allowed for moderators."""
+        """Change only the fields that are sent. Only moderators may do this."""
         return self._change(video_id)
 
     @extend_schema(

@@ -68,7 +68,7 @@ class MergeJobs(JobHooks):
         for job in jobs:
             session = sessions.get(job.pk)
             if session is None:
-                found[job.pk] = JobSummary("Merge of deleted clips")
+                found[job.pk] = JobSummary("Merge whose clips were deleted")
                 continue
             challenge = getattr(session, "challenge", None)
             address = f"/challenges/{challenge.pk}" if challenge else f"/challenges/new?merge={session.pk}"

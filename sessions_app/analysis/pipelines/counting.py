@@ -30,7 +30,7 @@ PICTURE_LIKENESS = 0.8
 # counted only by poses.
 MIN_UNSEEN = 0.3
 MOVED = 12
-MIN_AREA = 0.03  # minimum share of pixels that change in a set; a running clock changes fewer
+MIN_AREA = 0.03  # minimum share of pixels that change during a set of an exercise; a running clock changes fewer
 MIN_CHANGE = 2.0
 
 

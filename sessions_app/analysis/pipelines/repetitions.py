@@ -156,7 +156,7 @@ def _turns_high(visits: Sequence[tuple[bool, int]]) -> bool:
 def repetitions_of(
     times: Floats, curve: Floats, visits: Sequence[tuple[bool, int]], turns_high: bool
 ) -> tuple[Repetition, ...]:
-    """Return one repetition per turning point, from one rest to the next."""
+    """Return one repetition per turning point, each from one resting position to the next."""
     if len(visits) < 2:
         return ()
     resting = (curve if turns_high else 1 - curve) < RESTS

@@ -82,8 +82,8 @@ class Set:
         """Score by which :func:`choose_sets` chooses between overlapping sets.
 
         The score is the product of the duration, ``worth`` (size and similarity of the movements) and ``likeness``
-        (similarity of the movements). The duration counts without one repetition, so that one long set has a higher
-        score than two short sets. An unusual resting position lowers the score.
+        (similarity of the movements). The length of one repetition is subtracted from the duration, so that one
+        long set has a higher score than two short sets. An unusual resting position lowers the score.
         """
         usual = 1.0 if self.is_usual else UNUSUAL
         return (self.end - self.start) * (1 - 1 / len(self.repetitions)) * self.worth * self.likeness * usual

@@ -21,7 +21,7 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An attempt to run a pro job. share: job progress in percent at the engine's start and end."""
+    """An attempt to run a Pro segments job. share: the job's progress, in percent, when the engine starts and ends."""
 
     context: JobContext
     row: ProJob

@@ -30,7 +30,7 @@ export const toReelMoment = ({ start, end, title = "", transition = "cut" }) => 
 };
 
 /**
- * Return the place of each moment in the reel.
+ * Return the times of each moment in the reel.
  * @param {ReelMoment[]} moments @returns {Placed[]}
  */
 export function placeMoments(moments) {

@@ -18,7 +18,7 @@ const SIGNED_OUT = 4401;
  */
 
 /** @type {Set<Subscriber>} */ const subscribers = new Set();
-/** Subscribers whose job is being requested. @type {Set<Subscriber>} */ const waiting = new Set();
+/** Subscribers whose job is being fetched from the API. @type {Set<Subscriber>} */ const waiting = new Set();
 /** @type {LiveChannel|null} */ let channel = null;
 /** @type {LiveState} */ let state = "connecting";
 

@@ -113,7 +113,7 @@ export class Pane {
     this.#show(this.#findNote(T, waiting));
   }
 
-  /** Return the kind of notice to show, or its text; empty for no notice. @param {number} T @param {boolean} waiting */
+  /** Return the text of a failed video's notice, or the kind of another notice; empty for no notice. @param {number} T @param {boolean} waiting */
   #findNote(T, waiting) {
     const { begin, end, failed, free } = this.track;
     if (failed) return this.remedy || "failed";

@@ -214,7 +214,7 @@ export class Copies {
     const copy = this.copies.find((c) => c.vod_id === vod);
     if (!copy) return;
     if (job.status !== "completed") {
-      this.#trouble = job.error?.message ?? "A copy could not be made.";
+      this.#trouble = job.error?.message ?? "A copy of the video for fast seeking could not be made.";
       return;
     }
     if (kind !== "proxy") return this.#reload(copy);

@@ -2,7 +2,8 @@ const MOMENTS = 5; // number of times read in each video
 
 /**
  * Return the times, in seconds, at which to read each video's timer. The times are spread evenly over the video. `roi`
- * is the frame on which the user drew the timer box: in its video, the frame's time replaces the nearest other time.
+ * is the frame on which the user drew the timer box. In that frame's video, the frame's time replaces the nearest of the
+ * times.
  * @param {{vod_id: string, duration: number}[]} vods
  * @param {{vod_id: string, time: number}} roi
  * @returns {Record<string, number[]>}

@@ -3,7 +3,7 @@
 
 import { LiveChannel, ServerClock } from "../base/live-channel.js";
 
-/** @typedef {{at: number, state?: string, rate?: number}} Intent Seek, or with `state`, change of the playback. */
+/** @typedef {{at: number, state?: string, rate?: number}} Intent A seek; with `state`, a change of the playback state. */
 
 /**
  * @typedef {object} RemoteOptions

@@ -9,7 +9,7 @@ import { getState } from "./status-text.js";
 /** @typedef {import("./segments.js").Fault} Fault */
 
 const FIELDS = /** @type {const} */ (["start", "end", "from", "to"]);
-/** Fields by the place that shows their errors. @type {Record<string, Fault["field"][]>} */
+/** Fields of a segment, by the input that shows their errors. @type {Record<string, Fault["field"][]>} */
 const PLACES = { start: ["start", "end"], sound: ["sound"], from: ["from", "to"] };
 
 export class Inspector {

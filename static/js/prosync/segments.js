@@ -123,7 +123,8 @@ export function dragSegment(segments, segment, what, by, duration) {
 }
 
 /**
- * Convert segments to the API's format. The returned `files` are ids of sounds, in upload order.
+ * Convert segments to the API's format. The returned `files` are the ids of the sounds, in the order in
+ * which they must be uploaded.
  * @param {Segment[]} segments @param {Sound[]} sounds @returns {{segments: any[], refs: string[], files: number[]}}
  */
 export function toRequest(segments, sounds) {

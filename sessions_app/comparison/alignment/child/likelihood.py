@@ -14,7 +14,7 @@ from sessions_app.comparison.alignment.child.timer_text import REPAIRED
 Array = NDArray[Any]
 DIGITS = "0123456789"
 SEPARATORS = ":;：∶-.·'"
-SEPARATOR = 11  # column of the sum of all separators in the result of `collapse`
+SEPARATOR = 11  # column of `collapse` with the sum of the probabilities of all separators
 CLOSED = (9, 7, 10)  # columns of the digits 8, 6 and 9 in the result of `collapse`
 # The recogniser often reads a dotted or slashed zero as 8, 6 or 9. Therefore this share of the probabilities of these
 # three digits is added to the probability of the digit 0.

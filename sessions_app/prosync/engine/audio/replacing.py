@@ -37,8 +37,8 @@ from sessions_app.prosync.engine.audio.track import NotSpliced, OwnSound, read_t
 
 WHOLE_BITS = 96_000
 MAX_TIMESCALE = 1 << 24
-# Progress (0 to 1). PICTURED: when the pictures are encoded. FITTED and ENCODED: when the sounds are fitted, and when
-# they are encoded, both as shares of the progress that remains after the pictures.
+# PICTURED: progress (0 to 1) once the pictures are encoded. The sounds take the remaining progress. FITTED and ENCODED:
+# shares of this remaining progress once the sounds are fitted, and once they are encoded.
 PICTURED, FITTED, ENCODED = 0.8, 0.3, 0.6
 
 

@@ -32,7 +32,7 @@ export function slotView(form, statement) {
     <button class="btn" type="button" aria-label="${label}, ${name}" data-act="record" @click=${act("record")}>
       ${iconView("camera")}${label}
     </button>`;
-  /** @param {Act} what @param {string} mark @param {string} label @param {string} why Empty if it is possible. */
+  /** @param {Act} what @param {string} mark @param {string} label @param {string} why Reason why the button is disabled, or empty. */
   const smallView = (what, mark, label, why) => html`
     <button class="btn icon-only quiet" type="button" data-act=${what} aria-label=${label} title=${why || label}
       aria-disabled=${why ? "true" : nothing} @click=${act(what)}>${iconView(mark)}</button>`;

@@ -209,7 +209,7 @@ export class SyncController extends EventTarget {
 
   /**
    * Follow the session's clock, or stop following it.
-   * @param {(() => number)|null} clock Returns the session's time in seconds; null stops following.
+   * @param {(() => number)|null} clock Function that returns the session's time in seconds; null to stop following.
    */
   follow(clock) {
     this.#follower.clock = clock;
