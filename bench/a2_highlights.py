@@ -12,8 +12,8 @@ import numpy as np
 from bench.planted import Event, media, render
 from bench.report import Table
 from sessions_app.analysis.pipelines import signal_pass as reading
-from sessions_app.analysis.pipelines.moments import choose, find_candidates, look_at, snap_ends
-from sessions_app.analysis.pipelines.moments import measure as signals_of
+from sessions_app.analysis.pipelines.highlight_scores import choose, find_candidates, look_at, snap_ends
+from sessions_app.analysis.pipelines.highlight_scores import measure as signals_of
 from sessions_app.analysis.pipelines.signal_pass import survey
 
 RECORDINGS, SECONDS, EVENTS = 3, 300.0, 8

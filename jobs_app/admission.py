@@ -13,11 +13,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
-from jobs_app import queues
+from jobs_app import queue_limits
 from jobs_app.kinds import registry
 from jobs_app.messages import wake_workers_on_commit
 from jobs_app.models import Job, JobStatus
-from vodplatform.accounts.limits import limits_of_many
+from vodplatform.accounts.plans import limits_of_many
 from vodplatform.core.records.database import lock_until_commit
 
 ADMISSION_BATCH = 200
@@ -56,10 +56,10 @@ def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
     """
     numbers: dict[uuid.UUID, int] = {}
     for lane in set(queue_lanes) & set(settings.JOB_LANES):
-        running = queues.processing_jobs(lane)
+        running = queue_limits.processing_jobs(lane)
         held = Counter(job.owner_id for job in running)
-        is_full = [job.is_short for job in running].count(False) >= queues.limit_of(lane)
-        free, share = queues.free_places(lane, running), queues.max_share(lane)
+        is_full = [job.is_short for job in running].count(False) >= queue_limits.limit_of(lane)
+        free, share = queue_limits.free_places(lane, running), queue_limits.max_share(lane)
         queued = Job.objects.claimable(lane).filter(kind__in=registry())
         rows = list(queued.values_list("pk", "owner_id", "is_short")[:QUEUE_NUMBERS])
         rows.sort(key=lambda row: (

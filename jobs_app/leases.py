@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
-from jobs_app import admission, pace, queues
+from jobs_app import admission, pace, queue_limits
 from jobs_app.events import publish, record_change, record_end, record_event, reload_job, request_of
 from jobs_app.kinds import is_pausable, registry
 from jobs_app.messages import wake_workers_on_commit
@@ -60,20 +60,20 @@ class NeedsOwnProcess(Exception):
 
 def claim(
     lane: str, worker: str, *, is_alone: bool = True, look_first: bool = True,
-    process: queues.FreePlaces = queues.ALL_FREE, passes_over_crashed: bool = False,
+    process: queue_limits.FreePlaces = queue_limits.ALL_FREE, passes_over_crashed: bool = False,
 ) -> Job | None:  # fmt: skip
     """Claim the lane's next job; return None if no job waits or a limit is reached.
 
     is_alone: whether no other job runs in this process. look_first: whether to check for a job before taking the lock.
     passes_over_crashed: whether to pass over jobs that have crashed so often that they must run alone.
     """
-    if look_first and not _startable(lane, queues.processing_jobs(lane), process).exists():
+    if look_first and not _startable(lane, queue_limits.processing_jobs(lane), process).exists():
         return None
     with transaction.atomic():
         _lock(CLAIM_LOCK, lane.encode())
         # Read all running jobs, by a partial index. A query for one owner's running jobs would scan all rows
         # of the owner.
-        processing = queues.processing_jobs()
+        processing = queue_limits.processing_jobs()
         queued = _startable(lane, [job for job in processing if job.lane == lane], process)
         if passes_over_crashed:
             queued = queued.filter(crashes__lt=CRASHES_BEFORE_ALONE)
@@ -101,16 +101,16 @@ def next_needs_own_process(lane: str) -> bool:
 
 
 def next_claimable(lane: str) -> Job | None:
-    return _startable(lane, queues.processing_jobs(lane)).first()
+    return _startable(lane, queue_limits.processing_jobs(lane)).first()
 
 
 def _startable(
-    lane: str, running: Sequence[queues.ProcessingJob], process: queues.FreePlaces = queues.ALL_FREE
+    lane: str, running: Sequence[queue_limits.ProcessingJob], process: queue_limits.FreePlaces = queue_limits.ALL_FREE
 ) -> JobQuerySet:
     """Return the queued jobs that the limits of lane and process allow to start. running: running jobs of the lane."""
     if lane not in settings.JOB_LANES:
         return Job.objects.none()
-    free, queued = queues.free_places(lane, running), _claimable(lane)
+    free, queued = queue_limits.free_places(lane, running), _claimable(lane)
     if free.long and process.long:
         return queued
     fitting = Q(is_short=True) if free.short and process.short else Q(pk__in=())
@@ -123,10 +123,10 @@ def _claimable(lane: str) -> JobQuerySet:
     return Job.objects.claimable(lane).filter(kind__in=registry())
 
 
-def _next_of(lane: str, queued: JobQuerySet, processing: Sequence[queues.ProcessingJob]) -> Job | None:
+def _next_of(lane: str, queued: JobQuerySet, processing: Sequence[queue_limits.ProcessingJob]) -> Job | None:
     running = [job.owner_id for job in processing]
     here = Counter(job.owner_id for job in processing if job.lane == lane)
-    over_share = {owner_id for owner_id, count in here.items() if count >= queues.max_share(lane)}
+    over_share = {owner_id for owner_id, count in here.items() if count >= queue_limits.max_share(lane)}
     return _pick_job(queued, running, passed_over=over_share) or (
         _pick_job(queued, running, passed_over=set()) if over_share else None
     )
@@ -247,11 +247,11 @@ def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
         if row.lane in settings.JOB_LANES:
             by_lane.setdefault(row.lane, []).append(row)
     for lane, running in by_lane.items():
-        if len(running) < queues.runnable_limit(lane) or not own & {row.lease_token for row in running}:
+        if len(running) < queue_limits.runnable_limit(lane) or not own & {row.lease_token for row in running}:
             continue
         counts = Counter(row.owner_id for row in running)
         for row in running:
-            least = queues.slice_seconds(lane, row.owner_id, counts)
+            least = queue_limits.slice_seconds(lane, row.owner_id, counts)
             if is_pausable(row.kind) and row.ran.total_seconds() >= least and _has_waiting_competitor(lane, row):
                 found |= own & {row.lease_token}
                 break

@@ -21,8 +21,8 @@ from jobs_app.admission import queue_numbers
 from jobs_app.kinds import JobSummary, icon_of, label_of, registry, subjects_of
 from jobs_app.models import LIVE, Job, JobStatus
 from jobs_app.serializers import JobSerializer
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 from vodplatform.core.errors import ERROR_TYPES, error_response
 from vodplatform.core.formatting import percent
 

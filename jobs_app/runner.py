@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 
-from jobs_app import leases, outputs, queues
+from jobs_app import leases, outputs, queue_limits
 from jobs_app.context import JobContext, JobFailed, LeaseLost, ShuttingDown, TransientFault, WaitRequested, YieldTurn
 from jobs_app.heartbeat import lease_renewer
 from jobs_app.kinds import kind_of
@@ -68,7 +68,7 @@ class RunningJobs:
             self._drained_for = None
             for name in wanted:
                 is_full = self._is_full(name)
-                free = queues.FreePlaces(
+                free = queue_limits.FreePlaces(
                     long=not is_full, short=not is_full or not self._short, relief=not is_full or not self._relief
                 )
                 try:
@@ -116,7 +116,7 @@ def spare_threads(lanes: Collection[str]) -> int:
     """Return how many threads a worker process needs in addition to ``max_jobs``.
 
     While ``max_jobs`` jobs run, these threads can still run the first job of a lane without running jobs, a short job,
-    or a job in an additional place (``queues.RELIEF_PLACES``). One thread handles messages that wake the worker.
+    or a job in an additional place (``queue_limits.RELIEF_PLACES``). One thread handles messages that wake the worker.
     """
     return max(2, len(lanes)) + 1
 

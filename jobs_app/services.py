@@ -25,7 +25,7 @@ from vodplatform.core.logs import event
 from vodplatform.core.records.transitions import transition
 
 logger = logging.getLogger("vodplatform.jobs")
-JOBS_AT_ONCE = 200  # maximum number of an owner's unfinished jobs, beyond which users cannot start more
+MAX_UNFINISHED_JOBS = 200  # maximum number of an owner's unfinished jobs, beyond which users cannot start more
 CANCELLED_AT_ONCE = 500  # maximum number of jobs in one query, because databases limit the parameters of a query
 RETRYABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
 
@@ -38,13 +38,13 @@ def enqueue(
 
     job_id: id of the job, if the caller has already stored something under this id. is_short: whether the job should
     take at most a minute. A lane may run one short job in addition to its limit. is_limited: whether to raise
-    ``job_limit`` if the owner has :data:`JOBS_AT_ONCE` unfinished jobs.
+    ``job_limit`` if the owner has :data:`MAX_UNFINISHED_JOBS` unfinished jobs.
     """
     definition = kind_of(kind)
     with transaction.atomic():
         idempotency.bind_to_transaction()
-        if is_limited and Job.objects.live().filter(owner=owner).count() >= JOBS_AT_ONCE:
-            raise DomainError("job_limit", limit=JOBS_AT_ONCE)
+        if is_limited and Job.objects.live().filter(owner=owner).count() >= MAX_UNFINISHED_JOBS:
+            raise DomainError("job_limit", limit=MAX_UNFINISHED_JOBS)
         is_admitted, turn = admission.admit(owner.pk, definition.lane)
         job = Job.objects.create(
             kind=kind, lane=definition.lane, owner=owner, params=params, priority=priority,

@@ -20,7 +20,7 @@ from tests.support.factories import lease_of, make_job
 from tests.support.program import PROJECT_ROOT, clean_environment, manage
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
-from vodplatform.site import host_metrics
+from vodplatform.site import host_tasks
 from vodplatform.site.management.commands.up import free_port
 
 
@@ -29,7 +29,7 @@ def left(data: Path, name: str) -> Path:
     folder = data / "tmp" / name
     folder.mkdir(parents=True)
     (folder / "part").write_bytes(b"of something")
-    os.utime(folder, (time.time() - 2 * host_metrics.SCRATCH_SECONDS,) * 2)
+    os.utime(folder, (time.time() - 2 * host_tasks.SCRATCH_SECONDS,) * 2)
     return folder
 
 
@@ -44,8 +44,8 @@ def metrics_at(port: int) -> str:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_cleans_its_own_host_whoever_does_chores_of_all(owner: User, settings: Any, tmp_path: Path) -> None:
-    settings.DATA_DIR, settings.HOST_CHORE = tmp_path, f"{host_metrics.__name__}.{host_metrics.run_due_tasks.__name__}"
-    host_metrics._next_clean = 0.0
+    settings.DATA_DIR, settings.HOST_CHORE = tmp_path, f"{host_tasks.__name__}.{host_tasks.run_due_tasks.__name__}"
+    host_tasks._next_clean = 0.0
     running = lease_of(make_job(owner, "processing"))
     dead = [left(tmp_path, f"job-{uuid.uuid4().hex}"), left(tmp_path, "preview-1")]
     alive = left(tmp_path, f"job-{running.token.hex}")

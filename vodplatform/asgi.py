@@ -35,7 +35,7 @@ from vodplatform.core.processes import garbage  # noqa: E402
 from vodplatform.core.web.bodies import with_body_limit  # noqa: E402
 from vodplatform.core.web.handlers import OneThreadHandler  # noqa: E402
 from vodplatform.core.web.request_log import log_request, with_request_log  # noqa: E402
-from vodplatform.site import host_metrics  # noqa: E402
+from vodplatform.site import host_tasks  # noqa: E402
 
 
 class UnknownConsumer(AsyncWebsocketConsumer):
@@ -77,7 +77,7 @@ ENDPOINTS: list[tuple[Callable[[Any], Any], Any]] = [
 
 if settings.HOST_CHORE:
     installation.register_or_exit()
-    host_metrics.start_task_thread()
+    host_tasks.start_task_thread()
 
 
 importlib.import_module(settings.ROOT_URLCONF)

@@ -22,9 +22,9 @@ import av.error
 
 from media_app.av import hls, proxy
 from media_app.av.container import MediaError
+from media_app.av.copy_reasons import inspect
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg, ProgramMissing
 from media_app.av.ladder import fitted, rung_of
-from media_app.av.recording import inspect
 from media_app.av.source import Progress, Source
 from vodplatform.core.processes.child import BadRequest, Reports, serve_request
 

@@ -18,10 +18,10 @@ from av.packet import Packet
 from av.stream import Stream
 
 from media_app.av.container import first_video, open_media
+from media_app.av.copy_reasons import CopyReason, PacketScan, Recording, streams_of
 from media_app.av.ffmpeg import DEINTERLACE, WITHOUT_TAGS, Ffmpeg, Filter, Track
 from media_app.av.isobmff import MP4_PICTURES
 from media_app.av.ladder import SOUND_BITS, round_down_even
-from media_app.av.recording import CopyReason, PacketScan, Recording, streams_of
 from media_app.av.smart_cut import open_output
 from media_app.av.source import Progress, Source
 from media_app.av.timeline import PlacedPacket
@@ -53,7 +53,7 @@ def normalize(
 ) -> tuple[Path, Recording]:
     """Write a normalised copy into ``folder``; return its path and how ``source`` was recorded.
 
-    reasons: :class:`media_app.av.recording.CopyReason` values found in the file's header. duration: claimed seconds.
+    reasons: :class:`media_app.av.copy_reasons.CopyReason` values found in the file's header. duration: claimed seconds.
     Raises :class:`media_app.av.ffmpeg.ConversionFailed`, :class:`media_app.av.ffmpeg.ProgramMissing`,
     :class:`media_app.av.container.MediaError`, OSError.
     """

@@ -30,7 +30,7 @@ from media_app.av.container import (
     presentation_origin,
     start_delay,
 )
-from media_app.av.recording import Recording, inspect
+from media_app.av.copy_reasons import Recording, inspect
 from vodplatform.core.processes.child import answer_about_paths
 
 MAX_PACKETS_TO_FIRST_FRAME = 400

@@ -24,8 +24,8 @@ from media_app.catalogue.serializers import CatalogueQuerySerializer
 from media_app.videos.models import IS_DELETED_FROM_CATALOGUE, MAX_TAG_LENGTH, MAX_TAGS, Video, VideoStatus
 from media_app.videos.pages import first_answer
 from media_app.videos.serializers import MAX_DESCRIPTION, show_page
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 from vodplatform.core.api.fields import validate_query
 from vodplatform.core.errors import error_response
 

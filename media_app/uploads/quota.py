@@ -15,8 +15,8 @@ from jobs_app import scratch
 from media_app.storage import files as store
 from media_app.uploads.handlers import UploadHandler, registry
 from media_app.uploads.models import LIVE, Upload
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import limit_size
 

@@ -108,7 +108,7 @@ def ingest(
 ) -> IngestedFile:
     """Join, scan and probe a video's file. Return the file and its facts.
 
-    If the probe finds a :class:`media_app.av.recording.CopyReason`, such as a truncated file, make a normalised copy.
+    If the probe finds a :class:`media_app.av.copy_reasons.CopyReason`, such as a truncated file, make a playable copy.
 
     needs_end: reject a truncated file instead of copying it. Raise :class:`JobFailed`.
     """

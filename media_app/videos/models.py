@@ -168,9 +168,9 @@ _INGEST_WILL_BE_RETRIED = Q(status=VideoStatus.FAILED, job__status__in=JOBS_LIVE
 class Video(models.Model):
     """A video file, with the facts that the probe measured. width, height: displayed pixels.
 
-    recording: :class:`media_app.av.recording.Recording`, if the file has faults. deleted_at: time of removal from the
-    catalogue, or of the move to the bin. An UPDATE of text fields must also write search_text. In the catalogue, only
-    :mod:`media_app.catalogue` writes text fields, is_featured, version, vector_clock and last_modified_by.
+    recording: :class:`media_app.av.copy_reasons.Recording`, if the file has faults. deleted_at: time of removal from
+    the catalogue, or of the move to the bin. An UPDATE of text fields must also write search_text. In the catalogue,
+    only :mod:`media_app.catalogue` writes text fields, is_featured, version, vector_clock and last_modified_by.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

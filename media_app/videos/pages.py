@@ -24,8 +24,8 @@ from media_app.videos.models import Video, VideoScope, VideoStatus
 from media_app.videos.recordings import notes_of
 from media_app.videos.serializers import LibraryQuerySerializer, VideoSerializer, with_answer_data
 from media_app.videos.services import uses_of
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 from vodplatform.core.api.fields import validate_query
 from vodplatform.core.errors import error_response
 from vodplatform.core.web.context_processors import navigation

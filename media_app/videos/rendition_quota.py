@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from django.db.models import Sum
 
 from media_app.videos.models import Rendition, RenditionKind
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import limit_size
 

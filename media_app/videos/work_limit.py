@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from media_app.videos.models import Video
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 from vodplatform.core.errors import DomainError
 
 SHORT_GIGAPIXELS = 5.0  # maximum number of gigapixels that a job may process to count as a short job

@@ -14,8 +14,8 @@ from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionS
 from sessions_app.analysis.params import PARAMS, Choice
 from sessions_app.analysis.serializers import AnalysisStatusSerializer
 from sessions_app.analysis.services import work_factors
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 
 USUAL_FPS = 30.0  # assumed frames per second while the frame rate is unknown
 

@@ -23,8 +23,8 @@ from media_app.videos.models import Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.services import Use, UseKind, delete_video
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from sessions_app.analysis.reels import check_moments, edits_of, in_order_of_time
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.logs import event

@@ -39,7 +39,7 @@ from media_app.videos.upload_handlers import key_of
 from sessions_app.challenges import merges
 from sessions_app.challenges.models import MergeClip, MergeSession
 from sessions_app.challenges.serializers import MergeResultSerializer
-from vodplatform.accounts.limits import limits_of
+from vodplatform.accounts.plans import limits_of
 from vodplatform.core.files import untrusted_files
 from vodplatform.core.metrics import MERGE_SECONDS
 from vodplatform.core.processes.process import Access, ChildError

@@ -17,8 +17,8 @@ from sessions_app.challenges import challenges
 from sessions_app.challenges.guests import count_guess, guest_of, keep_guest, playable
 from sessions_app.challenges.models import MAX_CLIPS, MAX_TEXT, MAX_TITLE, MIN_CLIPS, Challenge, Guest
 from sessions_app.challenges.serializers import ChallengeSerializer
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 from vodplatform.accounts.services import client_address
 from vodplatform.core.errors import DomainError, error_response
 

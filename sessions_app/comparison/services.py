@@ -31,8 +31,8 @@ from sessions_app.comparison.models import (
 )
 from sessions_app.comparison.socket_messages import session_message
 from sessions_app.comparison.timeline import MAX_DRIFT_PPM, TIME_TOLERANCE, Clock, Placement
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records.database import delete_in_batches

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_safe
 
 from sessions_app.prosync.models import Engine, ProJob
 from sessions_app.prosync.upload_handlers import MAX_SOUNDS
-from vodplatform.accounts.limits import limits_of, limits_of_tier, tier_of
 from vodplatform.accounts.models import Tier, User
+from vodplatform.accounts.plans import limits_of, limits_of_tier, tier_of
 from vodplatform.core.formatting import limit_size
 
 ENGINE_WORDS = {Engine.LOCAL: "basic", Engine.SYNCSO: "with sync.so"}

@@ -20,8 +20,8 @@ from media_app.videos.models import Rendition, RenditionKind, Video
 from media_app.videos.services import delete_video
 from sessions_app.prosync.models import ProJob
 from sessions_app.prosync.providers import provider
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 from vodplatform.core.errors import DomainError
 from vodplatform.core.logs import event
 from vodplatform.core.records import audit

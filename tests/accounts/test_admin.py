@@ -13,8 +13,8 @@ from tests.contract.places import browser
 from tests.support.api import Api
 from tests.support.factories import PASSWORD, make_key, make_user
 from vodplatform.accounts import services
-from vodplatform.accounts.limits import tier_of
 from vodplatform.accounts.models import ApiToken, Role, Subscription, User
+from vodplatform.accounts.plans import tier_of
 from vodplatform.core.models import AuditEntry
 from vodplatform.site.account_deletion import delete_requested
 

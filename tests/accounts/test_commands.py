@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 
 from tests.support.api import Api
 from tests.support.factories import make_user
-from vodplatform.accounts.limits import tier_of
 from vodplatform.accounts.models import ApiToken, User
+from vodplatform.accounts.plans import tier_of
 from vodplatform.core.models import AuditEntry
 from vodplatform.core.processes import commands
 

@@ -9,8 +9,8 @@ from django.db.models.functions import Now
 
 from tests.support.factories import make_user
 from vodplatform.accounts import services
-from vodplatform.accounts.limits import limits_of, limits_of_many, plan_of, tier_of, tiers_of_many
 from vodplatform.accounts.models import Subscription, User
+from vodplatform.accounts.plans import limits_of, limits_of_many, plan_of, tier_of, tiers_of_many
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 DAY = timedelta(days=1)

@@ -11,8 +11,8 @@ from hypothesis.extra.django import TestCase
 from tests.support.factories import make_user
 from tests.support.together import at_once
 from vodplatform.accounts import services
-from vodplatform.accounts.limits import tier_of
 from vodplatform.accounts.models import Subscription, User
+from vodplatform.accounts.plans import tier_of
 from vodplatform.core.errors import DomainError
 from vodplatform.core.models import AuditEntry
 

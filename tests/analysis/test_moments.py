@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sessions_app.analysis.pipelines.loudness import STEP, measure_loudness, sound_peaks
-from sessions_app.analysis.pipelines.moments import (
+from sessions_app.analysis.pipelines.highlight_scores import (
     MIN_SECONDS,
     Interval,
     Moments,
@@ -18,6 +17,7 @@ from sessions_app.analysis.pipelines.moments import (
     picture_differences,
     snap_ends,
 )
+from sessions_app.analysis.pipelines.loudness import STEP, measure_loudness, sound_peaks
 from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SMALL, SignalPass
 
 pytestmark = pytest.mark.pure

@@ -13,7 +13,7 @@ import pytest
 
 from media_app.av.container import demux, open_media
 from media_app.av.merge.__main__ import merge
-from media_app.av.merge.outcome import ClipFailed, Merged
+from media_app.av.merge.segments import ClipFailed, Merged
 from media_app.av.probe import probe
 from tests.av.statements import RATE, Statement, complaints, heard, lag, packets_of, shown, statement
 from tests.support.footage import FFMPEG, convert

@@ -9,10 +9,10 @@ import av
 import numpy as np
 import pytest
 
+from media_app.av.copy_reasons import _vp9_size
 from media_app.av.ffmpeg import Ffmpeg
 from media_app.av.normalize import normalize
 from media_app.av.probe import probe
-from media_app.av.recording import _vp9_size
 from media_app.av.source import Source
 from sessions_app.comparison.export.child.graph import _uncertainty
 from tests.av.statements import Statement, heard, lag, noise, played, shown, statement

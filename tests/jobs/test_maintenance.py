@@ -25,8 +25,8 @@ from jobs_app.runner import run_queue
 from tests.jobs.kinds import again
 from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
 from tests.support.waiting import wait_until
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
 

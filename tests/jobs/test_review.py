@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from jobs_app import admission, leases, maintenance, messages, outputs, services
-from jobs_app import queues as lanes
+from jobs_app import queue_limits as lanes
 from jobs_app.broker import broker
 from jobs_app.context import JobContext, JobFailed
 from jobs_app.heartbeat import LeaseRenewer

@@ -35,7 +35,7 @@ class TestEnqueue:
     def test_an_owner_has_a_limited_number_of_unfinished_jobs(
         self, owner: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(services, "JOBS_AT_ONCE", 2)
+        monkeypatch.setattr(services, "MAX_UNFINISHED_JOBS", 2)
         jobs = [services.enqueue("test.echo", owner, {}, is_limited=True) for _ in range(2)]
         with pytest.raises(DomainError) as refused:
             services.enqueue("test.echo", owner, {}, is_limited=True)

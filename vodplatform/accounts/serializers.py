@@ -4,8 +4,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from vodplatform.accounts.limits import limits_of_tier, tier_of
 from vodplatform.accounts.models import ApiToken, Role, Scope, Tier, User, plain_text
+from vodplatform.accounts.plans import limits_of_tier, tier_of
 from vodplatform.core.api.fields import BoundedListField, StrictCharField, StrictIntegerField
 
 TEN_YEARS_SECONDS = 315_360_000

@@ -339,7 +339,7 @@ JOB_PROGRESS_SECONDS = 0.5
 JOB_ADMISSION_SECONDS = 10.0
 # Periodic tasks, declared with `periodic_task`.
 JOB_CHORES = [
-    "vodplatform.site.host_metrics.delete_expired",
+    "vodplatform.site.host_tasks.delete_expired",
     "media_app.videos.view_counts.roll_up",
     "media_app.videos.services.empty_bin",
     "sessions_app.analysis.services.expire",
@@ -347,7 +347,7 @@ JOB_CHORES = [
     "sessions_app.prosync.services.delete_expired",
 ]
 # Path of the function that each web and worker process calls regularly, for the tasks of its host.
-HOST_CHORE = "vodplatform.site.host_metrics.run_due_tasks"
+HOST_CHORE = "vodplatform.site.host_tasks.run_due_tasks"
 # Seconds after which a worker is restarted if its job ignores a request to stop.
 JOB_STUCK_SECONDS = 60.0
 # Seconds for which a worker retries to store a job's outcome while the database is unavailable.

@@ -26,7 +26,7 @@ from jobs_app.models import Job, JobStatus
 from media_app.catalogue import thumbnails
 from media_app.uploads import quota
 from media_app.uploads import services as uploads
-from vodplatform.accounts import limits
+from vodplatform.accounts import plans
 from vodplatform.accounts.browser_sessions import browsers_of
 from vodplatform.accounts.models import ApiToken, ProfilePicture, User, plain_text
 from vodplatform.accounts.serializers import UserSerializer
@@ -177,8 +177,8 @@ def picture(request: HttpRequest, user_id: UUID) -> HttpResponse:
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
-    plan, usage = limits.plan_of(user), usage_of(user)
-    most = limits.limits_of_tier(plan["tier"])
+    plan, usage = plans.plan_of(user), usage_of(user)
+    most = plans.limits_of_tier(plan["tier"])
     context = {
         "profile": user,
         "tokens": ApiToken.objects.filter(user=user, revoked_at__isnull=True).with_expiry_state(),

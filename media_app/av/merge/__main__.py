@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from media_app.av.merge.joining import Merge, ReportProgress
-from media_app.av.merge.outcome import ClipFailed, Merged
+from media_app.av.merge.segments import ClipFailed, Merged
 from vodplatform.core.processes.child import BadRequest, Reports, serve_request
 
 MIN_CLIPS = 2

@@ -13,16 +13,16 @@ from pathlib import Path
 import av.error
 
 from media_app.av.container import MediaError
+from media_app.av.copy_reasons import CopyReason
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.merge import copying
 from media_app.av.merge.layout import get_layout
-from media_app.av.merge.outcome import ClipFailed, Merged, Segment, measure
 from media_app.av.merge.plan import MAX_FPS, Clip, Plan, display_name, plan_merge
 from media_app.av.merge.reading import survey_of, times_of
+from media_app.av.merge.segments import ClipFailed, Merged, Segment, measure
 from media_app.av.merge.survey import Survey, hold_edge_pictures
 from media_app.av.normalize import normalize
 from media_app.av.probe import probe
-from media_app.av.recording import CopyReason
 from media_app.av.source import Source
 
 ReportProgress = Callable[[float, str], None]

@@ -33,8 +33,8 @@ from media_app.uploads.protocols import tus_headers as protocol
 from media_app.uploads.protocols.tus_headers import Checksum, Malformed
 from media_app.uploads.writers import LockLost, UploadWriter
 from vodplatform.accounts.authentication import authenticate_writer
-from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
+from vodplatform.accounts.plans import limits_of
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web.bodies import Receive, Scope, Send

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from media_app.av.smart_cut import PlacedPart
 from sessions_app.analysis.pipelines import words
+from sessions_app.analysis.pipelines.highlight_scores import MAX_DEVIATION, Interval
 from sessions_app.analysis.pipelines.loudness import STEP
-from sessions_app.analysis.pipelines.moments import MAX_DEVIATION, Interval
 from sessions_app.analysis.pipelines.pass_state import PassState
 from sessions_app.analysis.pipelines.shots import Edge, EdgeKind
 

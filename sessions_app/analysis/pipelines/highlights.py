@@ -22,8 +22,7 @@ from media_app.av.smart_cut import PlacedPart
 from media_app.av.source import Source
 from sessions_app.analysis.pipelines import words
 from sessions_app.analysis.pipelines.findings import build_results, measured, segments_of
-from sessions_app.analysis.pipelines.loudness import STEP
-from sessions_app.analysis.pipelines.moments import (
+from sessions_app.analysis.pipelines.highlight_scores import (
     SNAP,
     SNAP_INWARD,
     Interval,
@@ -34,6 +33,7 @@ from sessions_app.analysis.pipelines.moments import (
     picture_differences,
     snap_ends,
 )
+from sessions_app.analysis.pipelines.loudness import STEP
 from sessions_app.analysis.pipelines.pass_state import PassState, from_saved, to_save
 from sessions_app.analysis.pipelines.reel import REEL, cut_reel, write_thumbnail
 from sessions_app.analysis.pipelines.shots import Edge, find_edges

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.analysis.pipelines.moments import MAX_DEVIATION, Interval, Moments
+from sessions_app.analysis.pipelines.highlight_scores import MAX_DEVIATION, Interval, Moments
 
 Floats = NDArray[np.float64]
 VERSION = 1

@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from vodplatform.accounts import services
-from vodplatform.accounts.limits import plan_of, tiers_of_many
 from vodplatform.accounts.management import making
 from vodplatform.accounts.models import ApiToken, Role, Subscription, Tier, User
+from vodplatform.accounts.plans import plan_of, tiers_of_many
 from vodplatform.core.errors import DomainError
 from vodplatform.core.processes.cli_progress import table
 from vodplatform.core.processes.commands import DatabaseCommand

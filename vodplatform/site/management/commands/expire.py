@@ -22,7 +22,7 @@ from vodplatform.core.files.storage import StoreUnavailable
 from vodplatform.core.logs import event
 from vodplatform.core.processes.commands import Command as BaseCommand
 from vodplatform.core.records import audit
-from vodplatform.site import account_deletion, host_metrics
+from vodplatform.site import account_deletion, host_tasks
 
 PREVIEWS = "previews"
 PREVIEW_SECONDS = 3600
@@ -58,7 +58,7 @@ class Command(BaseCommand):
         binned = empty_bin()
         accounts = account_deletion.delete_requested()
         jobs = maintenance.purge()
-        removed = host_metrics.delete_unused_scratch()
+        removed = host_tasks.delete_unused_scratch()
         restore_files_of_dead_jobs()
         try:
             # Delete stored files last, because the storage may be unavailable.

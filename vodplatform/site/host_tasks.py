@@ -28,7 +28,7 @@ from vodplatform.core.models import ProcessKind
 from vodplatform.core.records import process_registry
 from vodplatform.site import metrics
 
-logger = logging.getLogger("vodplatform.site.host_metrics")
+logger = logging.getLogger("vodplatform.site.host_tasks")
 not_served = logs.RateLimitedLogger(logger, "metrics not served", seconds=3600)
 SCRATCH_SECONDS = 86_400
 EVERY_SECONDS = 5.0
