@@ -7,14 +7,14 @@ import uuid
 from pathlib import Path
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
 from jobs_app import scratch
 from media_app.storage import files as store
 from media_app.uploads.handlers import UploadHandler, registry
-from media_app.uploads.models import LIVE, Upload
+from media_app.uploads.models import LIVE, Upload, UploadStatus
 from vodplatform.accounts.models import User
 from vodplatform.accounts.plans import limits_of
 from vodplatform.core.errors import DomainError
@@ -62,7 +62,9 @@ def reserve(user: User, size: int, kind: UploadHandler) -> None:
     Locks the user's row in the caller's transaction.
     """
     lock_user(user)
-    if Upload.objects.filter(owner=user, status__in=LIVE, expires_at__gt=Now()).count() >= settings.UPLOADS_AT_ONCE:
+    # A partial upload is unfinished until it is joined: an empty one is complete at once, and its row stays for days.
+    unfinished = Q(status__in=LIVE) | Q(status=UploadStatus.COMPLETED, is_partial=True, taken_up=False)
+    if Upload.objects.filter(unfinished, owner=user, expires_at__gt=Now()).count() >= settings.UPLOADS_AT_ONCE:
         raise DomainError("upload_limit", limit=settings.UPLOADS_AT_ONCE)
     if kind.counts_towards_quota:
         check_room(user, size)

@@ -389,7 +389,8 @@ def try_delete_bytes(upload_id: uuid.UUID) -> bool:
             event("upload.left", upload=str(upload_id), reason=exc.reason)
             return False
         upload.chunks.all().delete()
-        gone = {"key": "", "multipart_id": "", "parts": [], "tail_key": "", "tail_size": 0}
+        # The metadata can have 16 KiB, and the row of an ended upload stays for days without counting as storage.
+        gone = {"key": "", "multipart_id": "", "parts": [], "tail_key": "", "tail_size": 0, "metadata": {}}
         Upload.objects.filter(pk=upload_id).exclude(status__in=LIVE).update(**gone)
     return True
 

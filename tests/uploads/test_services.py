@@ -164,6 +164,21 @@ class TestExpiry:
         with raises("upload_limit"):
             begin(owner)
 
+    def test_partial_uploads_that_are_not_joined_count_as_unfinished(self, owner: User, settings: Any) -> None:
+        settings.UPLOADS_AT_ONCE = 1
+        part = services.complete(begin(owner, size=0, is_partial=True))
+        with raises("upload_limit"):
+            begin(owner, size=0, is_partial=True)
+        services.cancel(part)
+        begin(owner)
+
+    def test_a_cancelled_upload_keeps_no_metadata(self, owner: User) -> None:
+        upload = begin(owner, metadata={"title": "x"}, header="note " + "eA==" * 4000)
+        assert upload.metadata["header"]
+        services.cancel(upload)
+        upload.refresh_from_db()
+        assert upload.metadata == {}
+
     def test_a_row_that_its_job_may_need_again_stays_as_long_as_the_job(self, owner: User, settings: Any) -> None:
         settings.JOB_RETENTION_DAYS = 30
         upload = begin(owner)
