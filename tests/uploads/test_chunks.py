@@ -7,6 +7,7 @@ import json
 import os
 import random
 import threading
+import time
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -286,6 +287,29 @@ class TestRoom:
             await request.give(form_of(fields_of(number, chunk_of(number)))[30_000:], last=True)
             assert (await request.answer()).status == 200
         assert (await send_chunk(key, upload, 2)).status == 200
+
+    async def test_only_some_of_a_users_chunks_are_stored_at_a_time(
+        self, key: str, upload: Upload, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(chunks, "MAX_STORED_AT_ONCE", 2)
+        guard, running, most, store_chunk = threading.Lock(), 0, 0, chunks.store_chunk
+
+        def slow(*args: Any) -> dict[str, object]:
+            nonlocal running, most
+            with guard:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.1)
+            try:
+                return store_chunk(*args)
+            finally:
+                with guard:
+                    running -= 1
+
+        monkeypatch.setattr(chunks, "store_chunk", slow)
+        answers = await asyncio.gather(*(send_chunk(key, upload, number) for number in [0, 1, 2, 0, 1, 2]))
+        assert [answer.status for answer in answers] == [200] * 6
+        assert most == 2
 
     async def test_a_nearly_full_disk_takes_none(self, key: str, upload: Upload, media: Path, settings: Any) -> None:
         settings.DISK_RESERVE_BYTES = 1 << 60

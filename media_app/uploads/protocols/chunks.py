@@ -5,6 +5,7 @@ Each request stores its chunk under a new key, so sending a chunk twice at once 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+from weakref import WeakValueDictionary
 
 from django.db import close_old_connections
 
@@ -33,6 +35,8 @@ from vodplatform.core.web.bodies import Receive, Scope, Send
 
 FIELD = "chunk"
 MAX_AT_ONCE = 32  # maximum number of chunks that a process receives from a user at a time
+# Maximum number of a user's chunks that a process stores at a time. More threads of one user slow down other users.
+MAX_STORED_AT_ONCE = 6
 ADDRESSES = {
     "api/v1/uploads/<upload_id>/chunk": re.compile(r"/api/v1/uploads/(?P<upload_id>[^/]+)/chunk/?"),
     "api/v1/challenge-videos/upload/<upload_id>/chunk": re.compile(
@@ -40,6 +44,7 @@ ADDRESSES = {
     ),
 }
 _arriving: Counter[str] = Counter()
+_storing: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
 
 def route_of(scope: Scope) -> str | None:
@@ -64,13 +69,18 @@ async def _answer(exchange: Exchange) -> None:
         arriving = IncomingChunk(upload)
         try:
             fields = await _read(exchange, arriving)
+            place = _storing.setdefault(exchange.user, asyncio.Semaphore(MAX_STORED_AT_ONCE))
+            await place.acquire()
         except BaseException:
             arriving.close()
             raise
         number, checksum = fields.last("chunk_number"), fields.last("checksum")
         # From here on, only the thread of `_keep` may close the chunk's file: the thread continues if the request is
         # cancelled.
-        body = await run_shielded(_keep, arriving, number, checksum)
+        try:
+            body = await run_shielded(_keep, arriving, number, checksum)
+        finally:
+            place.release()
     await exchange.answer(200, content=body)
 
 
