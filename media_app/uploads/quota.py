@@ -56,15 +56,18 @@ def finished_bytes(user_id: uuid.UUID) -> int:
     return sum(purpose.stored_bytes(user_id) for purpose in registry().values())
 
 
-def reserve(user: User, size: int, kind: UploadHandler) -> None:
-    """Raise ``upload_limit``, ``storage_full`` or ``StoreFull`` if a new upload of ``size`` bytes is not allowed.
+def reserve(user: User, size: int, kind: UploadHandler, *, count: int = 1) -> None:
+    """Raise ``upload_limit``, ``storage_full`` or ``StoreFull`` if new uploads are not allowed.
+
+    size: bytes of all ``count`` uploads together.
 
     Locks the user's row in the caller's transaction.
     """
     lock_user(user)
     # A partial upload is unfinished until it is joined: an empty one is complete at once, and its row stays for days.
     unfinished = Q(status__in=LIVE) | Q(status=UploadStatus.COMPLETED, is_partial=True, taken_up=False)
-    if Upload.objects.filter(unfinished, owner=user, expires_at__gt=Now()).count() >= settings.UPLOADS_AT_ONCE:
+    there = Upload.objects.filter(unfinished, owner=user, expires_at__gt=Now()).count()
+    if there + count > settings.UPLOADS_AT_ONCE:
         raise DomainError("upload_limit", limit=settings.UPLOADS_AT_ONCE)
     if kind.counts_towards_quota:
         check_room(user, size)

@@ -64,12 +64,13 @@ def begin_upload(
     header: str = "",
     chunk_size: int | None = None,
     is_partial: bool = False,
+    is_reserved: bool = False,
 ) -> Upload:
     """Create an upload of ``size`` bytes and reserve storage for it.
 
     metadata: the client's metadata; None if a form sends it later. If it has a ``sha256``, the file must match it.
-    header: unparsed tus metadata. Raises ``invalid``, ``too_large``, ``storage_full``, ``upload_limit``,
-    ``disk_full``.
+    header: unparsed tus metadata. is_reserved: whether the caller has called ``quota.reserve`` in the same transaction.
+    Raises ``invalid``, ``too_large``, ``storage_full``, ``upload_limit``, ``disk_full``.
     """
     kind = handler_named(purpose)
     kept = _clean_metadata(kind, user, metadata, header) if metadata is not None else {}
@@ -83,7 +84,8 @@ def begin_upload(
         chunk_size = check_chunk_size(chunk_size, size, (MIN_CHUNK_BYTES, MAX_CHUNK_BYTES), MAX_CHUNKS)
     with transaction.atomic():
         idempotency.bind_to_transaction()
-        reserve(user, size, kind)
+        if not is_reserved:
+            reserve(user, size, kind)
         upload = Upload(
             owner=user,
             front=front,

@@ -22,7 +22,9 @@ from jobs_app import services as jobs
 from jobs_app.models import FINISHED, Job, JobStatus, Priority
 from jobs_app.periodic import periodic_task
 from media_app.storage import files as store
+from media_app.uploads import quota
 from media_app.uploads import services as uploads
+from media_app.uploads.handlers import handler_named
 from media_app.uploads.models import Upload, UploadProtocol, UploadStatus
 from media_app.videos.models import UNLISTED, Video, VideoScope
 from media_app.videos.services import delete_video
@@ -61,13 +63,18 @@ def start_merge(
     clips: ``filename, size, duration, mime_type``, as claimed by the client. Raises the errors of
     :func:`media_app.uploads.services.begin_upload`.
     """
+    sizes = [clip["size"] for clip in clips]
+    kind = handler_named(PURPOSE)
+    quota.check_size(user, kind, max(sizes))
     with transaction.atomic():
         idempotency.bind_to_transaction()
+        # Reserve storage once: counting the storage takes many queries, and on SQLite all other writes wait.
+        quota.reserve(user, sum(sizes), kind, count=len(sizes))
         session = _make(user, [clip["duration"] for clip in clips], title, level_loudness, priority)
         for index, clip in enumerate(clips):
             upload = uploads.begin_upload(
                 user, front=UploadProtocol.CHUNKS, purpose=PURPOSE, filename=clip["filename"], size=clip["size"],
-                content_type=clip["mime_type"], metadata={}, chunk_size=chunk_size,
+                content_type=clip["mime_type"], metadata={}, chunk_size=chunk_size, is_reserved=True,
             )  # fmt: skip
             _add(session, index, upload, clip["duration"])
             Upload.objects.filter(pk=upload.pk).update(expires_at=session.expires_at)

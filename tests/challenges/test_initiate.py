@@ -4,11 +4,13 @@ import itertools
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 from urllib.parse import urlencode
 
 import pytest
 from django.db.models.functions import Now
 
+from media_app.uploads import quota
 from media_app.uploads.models import Upload
 from sessions_app.challenges import merges, serializers
 from sessions_app.challenges.models import MergeClip, MergeSession
@@ -180,6 +182,14 @@ class TestRefusals:
         nothing_begun()
         settings.DISK_RESERVE_BYTES = reserve
         assert api.post(INITIATE, SEED).status_code == 201
+
+
+    def test_the_storage_is_counted_once_for_all_clips(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Counting takes many queries, and on SQLite all other writes wait for the transaction."""
+        counted = Mock(side_effect=quota.storage_bytes)
+        monkeypatch.setattr(quota, "storage_bytes", counted)
+        assert api.post(INITIATE, many(10)).status_code == 201
+        assert counted.call_count == 1
 
 
 def test_the_same_request_gets_the_first_answer(api: Api) -> None:
