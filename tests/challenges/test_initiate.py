@@ -183,7 +183,6 @@ class TestRefusals:
         settings.DISK_RESERVE_BYTES = reserve
         assert api.post(INITIATE, SEED).status_code == 201
 
-
     def test_the_storage_is_counted_once_for_all_clips(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         """Counting takes many queries, and on SQLite all other writes wait for the transaction."""
         counted = Mock(side_effect=quota.storage_bytes)
