@@ -29,6 +29,7 @@ from vodplatform.accounts.plans import limits_of
 from vodplatform.core.api.fields import validate_query
 from vodplatform.core.errors import error_response
 from vodplatform.core.web.context_processors import navigation
+from vodplatform.core.web.throttles import client_of, count_request
 
 STATUSES: dict[str, tuple[str, str]] = {
     "": ("All", "film"),
@@ -93,9 +94,12 @@ def first_answer(request: HttpRequest, find: Callable[[Any, dict[str, str]], dic
 
     The page's script shows ``answer`` without a request of its own. Browsers without JavaScript show it as a table with
     links to the other pages of the list (``previous`` and ``next``). find: returns the API's response for a user
-    and the parameters of the query string. If it refuses a parameter, ``answer`` is None, and the script asks the API.
+    and the parameters of the query string. If it refuses a parameter, or the client searches too often, ``answer`` is
+    None, and the script asks the API.
     """
     values = {name: str(value) for name, value in request.GET.items() if name in LIST_PARAMETERS}
+    if values.get("search") and count_request("read", client_of(request)):
+        return {"answer": None}
     try:
         answer = find(request.user, values | {"limit": str(PAGE_LENGTH)})
     except ValidationError:

@@ -70,6 +70,16 @@ def test_the_catalogue_page_shows_hidden_videos_to_moderators_only(owner: User) 
         assert titles(client, "/catalogue?status=hidden") == ["Shown"]
 
 
+def test_searches_of_the_page_count_as_reads_of_the_api(owner: User, settings: Any) -> None:
+    make_video(owner, title="Final")
+    settings.THROTTLES_ON, settings.THROTTLES = True, {**settings.THROTTLES, "read": 2}
+    client = browser(owner)
+    found = [answer_of(html_of(client.get("/library?search=fin"))) is not None for _ in range(3)]
+    assert found == [True, True, False]
+    assert client.get("/api/v1/library", headers={"Accept": "application/json"}).status_code == 429
+    assert titles(client, "/library") == ["Final"]
+
+
 def without_scripts(page: str) -> str:
     return "".join(re.findall(r"<noscript>(.*?)</noscript>", page, re.DOTALL))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import redis
 from django.conf import settings
+from django.http import HttpRequest
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
@@ -159,6 +160,13 @@ def network_of(address: str) -> str:
 BY_METHOD = ""
 
 
+def client_of(request: Request | HttpRequest) -> str:
+    """Return the name under which a client's requests are counted: of the user, or of an anonymous user's network."""
+    if request.user and request.user.is_authenticated:
+        return f"user-{request.user.pk}"
+    return f"address-{network_of(request.META.get('REMOTE_ADDR') or '')}"
+
+
 class RequestThrottle(BaseThrottle):
     """Request limit per user, or per address for anonymous clients.
 
@@ -174,13 +182,8 @@ class RequestThrottle(BaseThrottle):
             scope = "read" if request.method in SAFE_METHODS else "write"
         if scope is None or (scope == "write" and getattr(request._request, "scope", {}).get(COUNTED_SCOPE_KEY)):
             return True
-        self._wait = count_request(scope, self._who(request))
+        self._wait = count_request(scope, client_of(request))
         return not self._wait
 
     def wait(self) -> float | None:
         return float(self._wait) or None
-
-    def _who(self, request: Request) -> str:
-        if request.user and request.user.is_authenticated:
-            return f"user-{request.user.pk}"
-        return f"address-{network_of(request.META.get('REMOTE_ADDR') or '')}"
