@@ -18,7 +18,7 @@ from tests.support.factories import make_job
 from tests.support.http_servers import serving
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
-from vodplatform.site import worker_health
+from vodplatform.site import processing_health
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/v1/health/processing"
@@ -70,7 +70,9 @@ class TestFfmpeg:
 
     def test_one_that_is_gone_is_not_available(self, api: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "none"))
-        monkeypatch.setattr(worker_health, "ffmpeg_version", worker_health.ffmpeg_version.__wrapped__)  # uncached
+        monkeypatch.setattr(
+            processing_health, "ffmpeg_version", processing_health.ffmpeg_version.__wrapped__
+        )  # uncached
         found = ask(api)["ffmpeg_service"]
         assert (found["available"], found["version"]) == (False, None)
 

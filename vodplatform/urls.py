@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from vodplatform.accounts import pages as account_pages
 from vodplatform.core.errors import ERROR_TYPES
 from vodplatform.core.web import health, views
-from vodplatform.site import account_data, home, metrics, moderation, profile, worker_health
+from vodplatform.site import account_data, home, metrics, moderation, processing_health, profile
 from vodplatform.site.schema_view import SchemaView
 
 urlpatterns = [
@@ -35,7 +35,7 @@ urlpatterns = [
     ),
     path("help", TemplateView.as_view(template_name="help.html", http_method_names=["get", "head"]), name="help"),
     path("api/v1/me", profile.MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
-    path("api/v1/health/processing", worker_health.ProcessingView.as_view()),
+    path("api/v1/health/processing", processing_health.ProcessingView.as_view()),
     path("account", profile.account, name="account"),
     path("account/data", account_data.download, name="account-data"),
     path("account/pictures/<uuid:user_id>", profile.picture, name="picture"),

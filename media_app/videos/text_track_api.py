@@ -20,9 +20,9 @@ from media_app.videos import text_tracks
 from media_app.videos.models import TextTrack, TrackKind, Video
 from media_app.videos.serializers import MessageSerializer
 from vodplatform.accounts.viewsets import ApiViewSet, CanReadCatalogue
+from vodplatform.core.api.csv_tables import AsTable
 from vodplatform.core.api.fields import AnswerSerializer, StrictCharField, StrictRegexField
 from vodplatform.core.api.idempotency import idempotent
-from vodplatform.core.api.tables import AsTable
 from vodplatform.core.errors import DomainError
 
 # Well-formed language tag (RFC 5646, section 2.1), without the irregular tags.

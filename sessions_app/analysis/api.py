@@ -24,9 +24,9 @@ from sessions_app.analysis.models import AnalysisSession, AnalysisSessionQuerySe
 from sessions_app.analysis.tables import TABLES, table
 from sessions_app.analysis.upload_handlers import validate_request
 from vodplatform.accounts.viewsets import ApiViewSet
+from vodplatform.core.api.csv_tables import AsTable
 from vodplatform.core.api.fields import page_of, page_slice
 from vodplatform.core.api.idempotency import idempotent
-from vodplatform.core.api.tables import AsTable
 from vodplatform.core.errors import DomainError
 
 TAG = "Analysis"

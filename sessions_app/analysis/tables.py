@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
-from vodplatform.core.api.tables import csv_text
+from vodplatform.core.api.csv_tables import csv_text
 
 TABLES = {
     "segments": ("index", "start_time", "end_time", "score", "description"),

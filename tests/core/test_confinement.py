@@ -256,7 +256,7 @@ def test_who_is_given_nothing_is_as_free_as_before(secret: Path, port: int) -> N
 
 def test_each_child_that_reads_media_is_confined() -> None:
     """Whoever starts a child says what it may see; ``doctor``'s of our own code alone do not."""
-    free = {"vodplatform/site/management/commands/doctor.py", "vodplatform/site/worker_health.py"}
+    free = {"vodplatform/site/management/commands/doctor.py", "vodplatform/site/processing_health.py"}
     starts = {"run_child", "run_with_progress"}
     found, lacking = 0, []
     for package in PACKAGES:

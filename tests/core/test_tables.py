@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vodplatform.core.api.tables import csv_text, unmarked
+from vodplatform.core.api.csv_tables import csv_text, unmarked
 
 pytestmark = pytest.mark.pure
 

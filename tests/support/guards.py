@@ -212,7 +212,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
          "return self if user.is_admin else self.filter(owner=user)", "return self",
          "tests/analysis/test_sessions.py::TestStatus::test_nobody_else_sees_it_but_admins"),
     ],
-    "vodplatform/core/api/tables.py": [
+    "vodplatform/core/api/csv_tables.py": [
         ("no cell of an exported table can run as a spreadsheet formula",
          "TO_MARK.sub(MARK, cell) if isinstance(cell, str) else cell", "cell",
          "tests/analysis/test_sessions.py::TestResults::test_as_a_table_no_cell_is_a_formula"),

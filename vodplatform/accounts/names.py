@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from vodplatform.accounts.lookalikes import LOOKALIKES, LOOKALIKES_IN_ASCII
+from vodplatform.accounts.confusables import LOOKALIKES, LOOKALIKES_IN_ASCII
 
 # Invisible characters (Unicode's Default_Ignorable_Code_Point).
 INVISIBLE = re.compile(

@@ -26,9 +26,9 @@ from sessions_app.comparison.serializers import JobStartedSerializer, OkSerializ
 from sessions_app.comparison.viewsets import TAG, ComparisonViewSet
 from vodplatform.accounts.services import client_address
 from vodplatform.core.api import idempotency
+from vodplatform.core.api.csv_tables import AsTable
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.api.parsers import ListJSONParser
-from vodplatform.core.api.tables import AsTable
 from vodplatform.core.files.spooled import pieces_of
 from vodplatform.core.web.throttles import network_of
 from vodplatform.core.web.turns import Locks, Turn

@@ -13,8 +13,8 @@ from rest_framework.exceptions import ValidationError
 
 from sessions_app.comparison.events.serializers import NewEventSerializer
 from sessions_app.comparison.models import SessionEvent
+from vodplatform.core.api.csv_tables import csv_lines, unmarked
 from vodplatform.core.api.parsers import check_json, has_too_many_parts, load_json
-from vodplatform.core.api.tables import csv_lines, unmarked
 from vodplatform.core.errors import MAX_ERRORS, DomainError
 from vodplatform.core.files.spooled import SpooledFile
 from vodplatform.core.pauses import with_pauses

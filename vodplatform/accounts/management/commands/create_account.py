@@ -1,7 +1,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from vodplatform.accounts.management import making
+from vodplatform.accounts.management import account_commands
 from vodplatform.core.processes.commands import DatabaseCommand
 
 
@@ -10,7 +10,7 @@ class Command(DatabaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
-        making.add_account_arguments(parser)
+        account_commands.add_account_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.write(making.make_account(options))
+        self.stdout.write(account_commands.make_account(options))

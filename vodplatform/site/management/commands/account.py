@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from vodplatform.accounts import services
-from vodplatform.accounts.management import making
+from vodplatform.accounts.management import account_commands
 from vodplatform.accounts.models import ApiToken, Role, Subscription, Tier, User
 from vodplatform.accounts.plans import plan_of, tiers_of_many
 from vodplatform.core.errors import DomainError
@@ -46,7 +46,9 @@ class Command(DatabaseCommand):
         listing.add_argument("--disabled", action="store_true", help="list only disabled accounts")
         listing.add_argument("--json", action="store_true", help="print one JSON object per line")
         add("show", "print one account with its plan, groups and tokens, as JSON")
-        making.add_account_arguments(add("create", "create an account; reserved names are allowed", is_about_one=False))
+        account_commands.add_account_arguments(
+            add("create", "create an account; reserved names are allowed", is_about_one=False)
+        )
         add("role", "change the role of an account").add_argument("role", choices=Role.values)
         plan = add("plan", "change the plan of an account at once; `free` ends its current plan")
         plan.add_argument("tier", choices=Tier.values)
@@ -55,13 +57,15 @@ class Command(DatabaseCommand):
         group.add_argument("--add", action="append", default=[], metavar="GROUP")
         group.add_argument("--remove", action="append", default=[], metavar="GROUP")
         token = add("token", "create an API token; prints its key, which cannot be shown again", is_about_one=False)
-        making.add_token_arguments(token)
+        account_commands.add_token_arguments(token)
         token.add_argument("--label", default="command line", help="name of the token")
         token.add_argument("--days", type=float, help="days until the token expires; default: never")
         add("revoke", "revoke all API tokens of an account; with --label, only those with this name").add_argument(
             "--label"
         )
-        making.add_password_argument(add("password", "set a new password and sign the account out of all browsers"))
+        account_commands.add_password_argument(
+            add("password", "set a new password and sign the account out of all browsers")
+        )
         add(
             "disable",
             "disable an account: refuse its sign-ins, tokens and sessions until it is enabled again; its files stay",
@@ -115,7 +119,7 @@ def state_of(row: dict[str, Any]) -> str:
 
 
 def show(options: dict[str, Any]) -> dict[str, Any]:
-    return account_facts(making.account_of(options["name"]))
+    return account_facts(account_commands.account_of(options["name"]))
 
 
 def account_facts(user: User) -> dict[str, Any]:
@@ -131,7 +135,7 @@ def account_facts(user: User) -> dict[str, Any]:
 
 
 def set_role(options: dict[str, Any]) -> dict[str, Any]:
-    user = making.account_of(options["name"])
+    user = account_commands.account_of(options["name"])
     old, user.role = user.role, options["role"]
     with transaction.atomic():
         user.save(update_fields=["role"])
@@ -140,7 +144,7 @@ def set_role(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def set_plan(options: dict[str, Any]) -> dict[str, Any]:
-    user = making.account_of(options["name"])
+    user = account_commands.account_of(options["name"])
     if options["days"] is not None and options["days"] <= 0:
         raise CommandError("--days must be greater than 0.")
     if options["tier"] == Tier.FREE:
@@ -153,7 +157,7 @@ def set_plan(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def set_groups(options: dict[str, Any]) -> dict[str, Any]:
-    user = making.account_of(options["name"])
+    user = account_commands.account_of(options["name"])
     with transaction.atomic():
         for name in options["add"]:
             user.groups.add(Group.objects.get_or_create(name=name)[0])
@@ -163,12 +167,12 @@ def set_groups(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_token(options: dict[str, Any]) -> str:
-    user = making.account_of(options["name"], is_active=True)
-    return making.make_token(user, options["scopes"], name=options["label"], days=options["days"])
+    user = account_commands.account_of(options["name"], is_active=True)
+    return account_commands.make_token(user, options["scopes"], name=options["label"], days=options["days"])
 
 
 def revoke(options: dict[str, Any]) -> dict[str, Any]:
-    user = making.account_of(options["name"])
+    user = account_commands.account_of(options["name"])
     tokens = ApiToken.objects.filter(user=user)
     if options["label"]:
         tokens = tokens.filter(name=options["label"])
@@ -176,29 +180,29 @@ def revoke(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def set_password(options: dict[str, Any]) -> dict[str, Any]:
-    user = making.account_of(options["name"])
-    answer = making.set_password(user, from_stdin=options["password_stdin"])
+    user = account_commands.account_of(options["name"])
+    answer = account_commands.set_password(user, from_stdin=options["password_stdin"])
     _save(user, "password")
     return {"id": str(user.pk), "username": user.username, **answer}
 
 
 def disable(options: dict[str, Any]) -> dict[str, Any]:
-    user = making.account_of(options["name"])
+    user = account_commands.account_of(options["name"])
     user.is_active = False
     return _save(user, "is_active")
 
 
 def enable(options: dict[str, Any]) -> dict[str, Any]:
-    user = making.account_of(options["name"])
+    user = account_commands.account_of(options["name"])
     user.is_active, user.deletion_requested_at = True, None
     return _save(user, "is_active", "deletion_requested_at")
 
 
 def rename(options: dict[str, Any]) -> dict[str, Any]:
-    user = making.account_of(options["name"])
+    user = account_commands.account_of(options["name"])
     user.username = User.normalize_username(options["to"])
     user.may_have_reserved_name = True
-    making.validate_account(user)
+    account_commands.validate_account(user)
     return _save(user, "username")
 
 
@@ -210,7 +214,7 @@ def _save(user: User, *fields: str) -> dict[str, Any]:
 
 
 def delete(options: dict[str, Any]) -> dict[str, Any]:
-    user = making.account_of(options["name"])
+    user = account_commands.account_of(options["name"])
     if not options["yes"]:
         raise CommandError(
             f"This deletes {user.username!r} and all its videos, comparisons and jobs. To confirm, repeat the "
@@ -226,7 +230,7 @@ def delete(options: dict[str, Any]) -> dict[str, Any]:
 
 
 ACTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
-    "list": list_accounts, "show": show, "create": making.make_account, "role": set_role, "plan": set_plan,
+    "list": list_accounts, "show": show, "create": account_commands.make_account, "role": set_role, "plan": set_plan,
     "group": set_groups, "token": make_token, "revoke": revoke, "password": set_password, "disable": disable,
     "enable": enable, "rename": rename, "delete": delete,
 }  # fmt: skip
