@@ -1,3 +1,5 @@
+"""Functions of the commands that create and change accounts and tokens."""
+
 from __future__ import annotations
 
 import json
