@@ -28,8 +28,8 @@ from vodplatform.core.formatting import percent
 
 PER_PAGE = 50
 S = JobStatus
-# Filters of the job list: (label, shown statuses) by value of the URL's parameter ``show``.
 CLEARED = "cleared"  # value of ``show`` for the jobs that the user has cleared from the list
+# Filters of the job list: (label, shown statuses) by value of the URL's parameter ``show``.
 GROUPS: dict[str, tuple[str, frozenset[str]]] = {
     "": ("All", frozenset(S.values)),
     "live": ("Active", frozenset(LIVE)),

@@ -51,10 +51,10 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not user.is_authenticated and not settings.PUBLIC_CATALOG:
         return redirect_to_login(request.get_full_path())
-    statuses = [*STATUSES, FOR_ADMINS] if _is_admin(user) else [*STATUSES]
+    statuses = _statuses(user)
     context = {
         "is_moderator": _is_moderator(user),
-        "statuses": statuses if _is_moderator(user) else [],
+        "statuses": statuses,
         "status": request.GET.get("status", ""),
         "categories": _categories(user),
         "category": request.GET.get("category", ""),
@@ -64,7 +64,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
             "user": str(user.pk) if user.is_authenticated else None,
             "is_moderator": _is_moderator(user),
             "is_admin": _is_admin(user),
-            "statuses": [value for value, _ in statuses if value] if _is_moderator(user) else [],
+            "statuses": [value for value, _ in statuses if value],
             "reasons": [[value, label] for value, label in ReportReason.choices],
             **(_limits(user) if isinstance(user, User) and user.is_moderator else {}),
         },
@@ -73,10 +73,18 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     return render(request, "catalogue/index.html", context)
 
 
+def _statuses(user: User | AnonymousUser) -> list[tuple[str, str]]:
+    if not _is_moderator(user):
+        return []
+    return [*STATUSES, FOR_ADMINS] if _is_admin(user) else [*STATUSES]
+
+
 def _list(user: User | AnonymousUser, values: dict[str, str]) -> dict[str, Any]:
-    status = values.pop("status", "") if _is_moderator(user) else ""
-    chosen = {"hidden": "true"} if status == "hidden" else {"status": status}
-    query = validate_query(CatalogueQuerySerializer, values | chosen)
+    # Ignore what the page's script ignores.
+    status = values["status"] if values.get("status") in dict(_statuses(user)) else ""
+    featured = "true" if values.get("featured") == "true" else ""
+    chosen = {"hidden": "true", "status": ""} if status == "hidden" else {"status": status}
+    query = validate_query(CatalogueQuerySerializer, values | chosen | {"featured": featured, "tag": ""})
     videos, total = page_of(user, query)
     return show_page(videos, query, total)
 

@@ -94,11 +94,11 @@ def first_answer(request: HttpRequest, find: Callable[[Any, dict[str, str]], dic
 
     The page's script shows ``answer`` without a request of its own. Browsers without JavaScript show it as a table with
     links to the other pages of the list (``previous`` and ``next``). find: returns the API's response for a user
-    and the parameters of the query string. If it refuses a parameter, or the client searches too often, ``answer`` is
+    and the parameters of the query string. If it refuses a parameter, or the client asks too often, ``answer`` is
     None, and the script asks the API.
     """
     values = {name: str(value) for name, value in request.GET.items() if name in LIST_PARAMETERS}
-    if values.get("search") and count_request("read", client_of(request)):
+    if (values.get("search") or values.get("page")) and count_request("read", client_of(request)):
         return {"answer": None}
     try:
         answer = find(request.user, values | {"limit": str(PAGE_LENGTH)})

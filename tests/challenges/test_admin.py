@@ -100,7 +100,7 @@ class TestChallenges:
     def test_taken_down_with_a_reason_that_the_log_keeps(self, client: Client, owner: User, moderator: User) -> None:
         rows = [make_challenge(owner, is_published=True) for _ in range(2)]
         draft = make_challenge(owner)  # which moderators do not see
-        assert act(client, LIST, "withhold", *rows, draft) == ["2 taken down."]
+        assert act(client, LIST, "withhold", *rows, draft) == ["2 challenges taken down."]
         assert again(draft).status == "draft"
         for row in rows:
             assert (again(row).status, again(row).withheld_by) == ("withheld", moderator)
@@ -130,7 +130,7 @@ class TestChallenges:
         for index in (0, 1, 1):  # guesses are counted for themselves
             challenges.guess(challenge, make_user(), index)
         assert "5 open" in text_of(client.get(LIST))
-        assert act(client, REPORTS, "settle", *rows[:2]) == ["2 closed."]
+        assert act(client, REPORTS, "settle", *rows[:2]) == ["2 challenge reports closed."]
         assert "3 open" in text_of(client.get(LIST))
         act(client, LIST, "settle_reports", challenge)
         assert {(row.settled_by, row.outcome) for row in ChallengeReport.objects.all()} == {(moderator, REASON)}

@@ -68,6 +68,8 @@ def test_the_catalogue_page_shows_hidden_videos_to_moderators_only(owner: User) 
     assert titles(moderator, "/catalogue?status=hidden") == ["Hidden"]
     for client in (browser(make_user("mia")), browser(None)):
         assert titles(client, "/catalogue?status=hidden") == ["Shown"]
+    for query in ("tag=none", "featured=false", "status=deleted"):
+        assert titles(moderator, f"/catalogue?{query}") == titles(moderator, "/catalogue"), query
 
 
 def test_searches_of_the_page_count_as_reads_of_the_api(owner: User, settings: Any) -> None:

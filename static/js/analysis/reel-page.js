@@ -265,12 +265,18 @@ function startEditor(data) {
     if (event.button !== 0) return;
     const from = edge === "end" ? moment.end : moment.start;
     const name = `drag ${event.timeStamp}`;
+    const redoable = future;
     let hasMoved = false;
+    const cancel = () => {
+      stepHistory(-1);
+      future = redoable; // the cancelled drag cannot be redone
+      draw();
+    };
     const move = (/** @type {PointerEvent} */ { clientX }) => {
       hasMoved ||= Math.abs(clientX - event.clientX) > DRAG_PIXELS;
       if (hasMoved) trim(moment, edge, from + ((clientX - event.clientX) / chart.lanes.clientWidth) * duration, name);
     };
-    followPointer(event, move, (isReleased) => !isReleased && last.name === name && stepHistory(-1));
+    followPointer(event, move, (isReleased) => !isReleased && last.name === name && cancel());
   }
 
   /** @param {KeyboardEvent} event @param {ReelMoment} moment @param {Edge} edge */
@@ -309,9 +315,13 @@ function startEditor(data) {
   /** @param {ReturnType<typeof findOffers>[number]} offer @param {TimeChart} drawn */
   function offerView({ start, end, score }, drawn) {
     const words = `Add ${formatRange(start, end)}, score ${formatHundredths(score)}`;
+    const addOffer = () => {
+      add({ start, end });
+      document.getElementById(`hold-${current}`)?.focus(); // the offer's button is gone
+    };
     return html`
       <div class="span offered" .style=${`--x: ${drawn.share(start)}; --w2: ${drawn.share(end - start)}`}>
-        <button type="button" aria-label=${words} title=${words} @click=${() => add({ start, end })}>+</button>
+        <button type="button" aria-label=${words} title=${words} @click=${addOffer}>+</button>
       </div>`;
   }
 

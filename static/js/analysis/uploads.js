@@ -30,7 +30,11 @@ export function showUploads(panel, limit, onArrived) {
       onArrived(transfer.resource);
     },
     onDrawn: drawSummary,
-    replace: (transfer, chosen) => upload(chosen, transfer.into),
+    replace: (transfer, chosen) => {
+      if (transfer.into.analysis_type) return upload(chosen, transfer.into);
+      // The upload was started before this page was loaded, so its settings are unknown.
+      showToast("To analyse another file, use “New analysis”.", "warn");
+    },
   });
 
   /** @param {Transfer[]} transfers */

@@ -13,16 +13,19 @@ const button = /** @type {HTMLElement|null} */ (document.querySelector("[data-be
 const place = /** @type {HTMLElement|null|undefined} */ (button?.querySelector(".bell-count"));
 /** Answer of the API with the unseen jobs. @type {any} */ let unseen = { jobs: [], total: 0, until: null };
 let readAt = -AGAIN;
+/** @type {Promise<void>|undefined} */ let loading;
 
-async function load() {
+/** Load the unseen jobs, at most once a minute. */
+function load() {
   if (document.visibilityState !== "visible" || performance.now() - readAt < AGAIN) return;
   readAt = performance.now();
-  try {
-    unseen = await listUnseenJobs();
-    showCount(unseen.total);
-  } catch {
-    // Ignore the error: the next visit of the page retries.
-  }
+  loading = listUnseenJobs().then(
+    (found) => {
+      unseen = found;
+      showCount(unseen.total);
+    },
+    () => {}, // ignore the error: the next visit of the page retries
+  );
 }
 
 /** @param {number} count */
@@ -44,6 +47,8 @@ const toItem = ({ title, status, finished_at, url }) => ({
 
 async function toggle() {
   if (!button) return;
+  load();
+  await loading;
   const items = unseen.jobs.map(toItem);
   const all = { label: items.length ? "All jobs" : "No new results. Show all jobs", icon: "jobs", href: "/jobs" };
   toggleMenu(button, "Results", [...items, { ...all, apart: items.length > 0 }]);

@@ -183,8 +183,9 @@ export function keepTypedText(place, fields) {
   }
   window.addEventListener("storage", ({ key, newValue }) => {
     const name = key?.startsWith(drafts.prefix) ? key.slice(drafts.prefix.length) : "";
+    if (!(name in fields)) return;
     const { text, base } = JSON.parse(newValue ?? "null")?.value ?? {};
-    if (name in fields && text !== undefined && text === base) saved[name] = text;
+    if (text !== undefined && text === base) saved[name] = text;
   });
   return (isSaved = false) => {
     for (const [name, field] of Object.entries(fields)) {

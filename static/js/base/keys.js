@@ -121,7 +121,10 @@ export function enableShortcuts(bindings) {
   on.addEventListener("change", () => setKeysOn(on.checked));
   requireElement("[data-close]", dialog).addEventListener("click", () => dialog.close());
   // The second “?” opens the help page, whose link is in the dialog.
-  dialog.addEventListener("keydown", ({ key }) => key === "?" && requireElement("[data-help-page]", dialog).click());
+  dialog.addEventListener(
+    "keydown",
+    ({ key, repeat }) => key === "?" && !repeat && requireElement("[data-help-page]", dialog).click(),
+  );
   for (const button of document.querySelectorAll("[data-act=help]")) button.addEventListener("click", help);
 }
 

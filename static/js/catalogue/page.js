@@ -216,8 +216,8 @@ const live = new LiveChannel("/ws/videos/", {
 });
 requireElement("[data-live-retry]").addEventListener("click", () => live.retry());
 
-featured.addEventListener("click", (event) => {
-  event.preventDefault();
+featured.type = "button"; // otherwise Enter in the search field would click it
+featured.addEventListener("click", () => {
   list.narrow({ featured: !list.query.featured });
 });
 document.querySelector("[data-new]")?.addEventListener("click", openNewVideo);

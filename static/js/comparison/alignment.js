@@ -162,12 +162,19 @@ export class AlignPanel {
     this.#ended = false;
     await this.#look(job);
     if (this.#job !== job || this.#ended) return;
+    // An editor's alignment is a job of the comparison's owner, whose updates the editor does not receive.
+    let isForeign = false;
+    const poll = (/** @type {boolean} */ isLive) => {
+      clearInterval(this.#poll);
+      this.#poll = window.setInterval(() => this.#look(job), isLive && !isForeign ? CHECK : POLL);
+    };
     this.#live = watchJobs({
       id: job,
       onJob: (state) => this.#progress(job, state),
-      onState: (state) => {
-        clearInterval(this.#poll);
-        this.#poll = window.setInterval(() => this.#look(job), state === "live" ? CHECK : POLL);
+      onState: (state) => poll(state === "live"),
+      onGone: () => {
+        isForeign = true;
+        poll(true);
       },
     });
   }

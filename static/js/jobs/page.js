@@ -95,6 +95,7 @@ async function clearFinished(until) {
     const { previous } = await clearJobs(until);
     await reloadList();
     showParts(await rows.options.load([]));
+    if (document.activeElement === document.body) rows.focusFirst(); // the button “Clear finished” is gone
     if (until === undefined)
       showToast("Finished jobs cleared.", "ok", { label: "Undo", run: () => clearFinished(previous) });
   } catch (error) {

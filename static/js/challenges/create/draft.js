@@ -155,8 +155,11 @@ export class Draft {
 
   /** Store the changes of a challenge that is on the server, until they are saved there. */
   async saveChanges() {
-    if (this.isUnsaved) this.mayKeep ||= this.#isForgotten;
-    else if (this.savedAs) return this.forget();
+    if (this.isUnsaved && this.#isForgotten) {
+      // Without tab locks (plain HTTP), another tab may have stored its draft meanwhile.
+      const kept = await stored.read(DRAFT);
+      this.mayKeep ||= !kept || kept.mergeId === this.mergeId;
+    } else if (this.savedAs) return this.forget();
     await this.saveNow();
   }
 
