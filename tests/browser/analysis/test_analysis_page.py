@@ -659,15 +659,21 @@ def test_a_drag_in_the_reel_editor_is_one_change_and_escape_cancels_it(
     expect(page.get_by_role("button", name="Undo")).to_be_disabled()
     page.get_by_role("heading", level=1).press("Control+Shift+Z")
     expect(end).not_to_have_attribute("aria-valuetext", "0:04.000")
+    moved = end.get_attribute("aria-valuetext")
+    assert moved
     page.get_by_role("button", name="Undo").click()
 
     x, y = press_middle(page, end)
-    page.mouse.move(x + 60, y)
+    page.mouse.move(x + 80, y)
     expect(end).not_to_have_attribute("aria-valuetext", "0:04.000")
     page.keyboard.press("Escape")
     page.mouse.move(x + 90, y)
     page.mouse.up()
     expect(end).to_have_attribute("aria-valuetext", "0:04.000")
+    # Redo applies the earlier drag, not the cancelled one.
+    page.get_by_role("heading", level=1).press("Control+Shift+Z")
+    expect(end).to_have_attribute("aria-valuetext", moved)
+    page.get_by_role("button", name="Undo").click()
 
     # Escape also cancels dragging a row. Nothing stays of a row whose moment is removed while it is dragged.
     hold = page.get_by_role("button", name="Move moment 1", exact=True)

@@ -138,6 +138,8 @@ def test_anybody_reads_searches_and_narrows_what_is_shown(open_page: OpenPage, p
     category.select_option("")
     find.fill("cafe")
     expect_cards(page, 1)
+    find.press("Enter")
+    expect(page.get_by_role("button", name="Featured")).to_have_attribute("aria-pressed", "false")
     find.fill("nothing like it")
     expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
     page.get_by_role("button", name="Clear search").click()
