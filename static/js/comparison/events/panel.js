@@ -21,6 +21,7 @@ import { EventList } from "./event-list.js";
 import { NameOffers } from "./name-offers.js";
 import { EventStore, getEventName } from "./store.js";
 
+const UPRIGHT_PHONE = "(max-width: 640px) and (orientation: portrait)";
 const LONGEST_COMMENT = 10_000; // characters
 const LONGEST_NAME = 200;
 const LOST_TYPING_MS = 1000;
@@ -388,6 +389,8 @@ export class EventsPanel {
     this.reveal();
     this.select(one.id);
     this.actions.seek(one.at);
+    // On an upright phone, the thread is below the videos.
+    if (matchMedia(UPRIGHT_PHONE).matches) this.details.holder.scrollIntoView({ block: "nearest" });
   }
 
   /** Show the list of events on a phone, where it is below the videos. */
