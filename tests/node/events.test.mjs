@@ -136,8 +136,10 @@ test("an edit that cannot be taken back is gone, but one that the server did not
   refusal = new Error("gone");
   await assert.rejects(edits.undo(), /gone/);
   assert.deepEqual(edits.labels, { undo: "a", redo: null });
-  refusal = { status: 0 };
-  await assert.rejects(edits.undo());
+  for (const status of [0, 401, 503]) {
+    refusal = { status };
+    await assert.rejects(edits.undo());
+  }
   refusal = null;
   assert.equal(await edits.undo(), "a");
 });
@@ -295,6 +297,58 @@ test("what another user wrote is kept by an undo and by a repeated attempt", asy
   assert.equal(store.get("1").label, "Fight");
   await store.edits.redo();
   assert.equal(store.get("1").label, "Dive");
+});
+
+/** Carry out the next request of this name, but lose its answer. */
+function loseAnswer(api, name) {
+  const call = api[name];
+  api[name] = async function lose(...given) {
+    api[name] = call;
+    await call.apply(api, given);
+    throw Object.assign(new Error("lost"), { status: 0 });
+  };
+}
+
+test("an undo whose answer is lost is not reported as a change by another user", async () => {
+  const { api, store } = await storeOf(event("1", { label: "first" }), event("2", { label: "first" }));
+  const rename = ["1", "2"].map((id) => ({ id, values: { label: "second" } }));
+  await store.change(rename, "renamed");
+  loseAnswer(api, "change");
+  await assert.rejects(store.edits.undo(), /lost/);
+  store.receive({ revision: 9, changed: [api.rows.get("1")], deleted: [], complete: true });
+  await store.edits.undo();
+  assert.deepEqual([store.get("1").label, store.get("2").label], ["first", "first"]);
+  await store.edits.redo();
+  assert.deepEqual([store.get("1").label, store.get("2").label], ["second", "second"]);
+});
+
+test("a deletion and a change whose answers are lost can be undone", async () => {
+  const { api, store } = await storeOf(event("1", { body: "A long note" }), event("2", { body: "Old" }));
+  loseAnswer(api, "remove");
+  await assert.rejects(store.remove([store.get("1")]), /lost/);
+  assert.equal(store.edits.labels.undo, null);
+  store.receive({ revision: 9, changed: [], deleted: ["1"], complete: true });
+  await store.edits.undo();
+  assert.deepEqual([...api.rows.values()].map(({ body }) => body).sort(), ["A long note", "Old"]);
+
+  loseAnswer(api, "change");
+  await assert.rejects(store.change([{ id: "2", values: { body: "New" } }], "wrote"), /lost/);
+  store.receive({ revision: 10, changed: [api.rows.get("2")], deleted: [], complete: true });
+  assert.equal(store.edits.labels.undo, "wrote");
+  await store.edits.undo();
+  assert.equal(api.rows.get("2").body, "Old");
+});
+
+test("if one of several changes fails, undo reverts those before it", async () => {
+  const { api, store } = await storeOf(event("1", { label: "first" }), event("2", { label: "first" }));
+  api.before = async (id) => {
+    if (id === "2") throw Object.assign(new Error("busy"), { status: 503 });
+  };
+  const rename = ["1", "2"].map((id) => ({ id, values: { label: "second" } }));
+  await assert.rejects(store.change(rename, "renamed"), /busy/);
+  assert.equal(api.rows.get("1").label, "second");
+  await store.edits.undo();
+  assert.equal(api.rows.get("1").label, "first");
 });
 
 test("an undo or redo whose answer is lost creates no second event", async () => {

@@ -270,7 +270,7 @@ function toAttempts(sent) {
  * @param {unknown} error
  * @returns {boolean}
  */
-function isRefused(error) {
+export function isRefused(error) {
   const { status = 0, type = "" } = /** @type {{status?: number, type?: string}} */ (error);
   const isUndecided = [401, 408, 429].includes(status) || UNDECIDED.includes(type);
   return status >= 400 && status < 500 && !isUndecided;

@@ -97,6 +97,7 @@ export class DrawingLayer {
 export class Sketch {
   /** @type {Stroke[]} */ #strokes;
   /** The strokes in the draft. @type {Stroke[]} */ #drafted;
+  /** Strokes that undo has removed, the latest last. @type {Stroke[]} */ #undone = [];
   /** @type {Pen} */ #pen = { tool: TOOLS[0][0], color: COLORS.Yellow, width: WIDTHS.Medium };
   #isFinishing = false;
   #begun = 0;
@@ -192,8 +193,17 @@ export class Sketch {
   }
 
   /** Remove the last stroke. */
-  takeBack() {
+  undo() {
+    this.#undone.push(...this.#strokes.slice(-1));
     this.#set(this.#strokes.slice(0, -1));
+  }
+
+  /** Add the stroke again that undo removed last. */
+  redo() {
+    const stroke = this.#undone.at(-1);
+    if (!stroke || !this.#hasRoom(stroke)) return;
+    this.#undone.pop();
+    this.#set([...this.#strokes, stroke]);
   }
 
   /** @param {Stroke[]} strokes */
@@ -223,7 +233,9 @@ export class Sketch {
         <span class="row swatches" role="group" aria-label="Colour">${colors}</span>
         <span class="segmented" role="group" aria-label="Width">${widths}</span>
         <button class="btn icon-only" type="button" aria-label="Undo the last stroke" title="Undo the last stroke"
-          @click=${this.takeBack}>${iconView("undo")}</button>
+          @click=${this.undo}>${iconView("undo")}</button>
+        <button class="btn icon-only" type="button" aria-label="Redo the last stroke" title="Redo the last stroke"
+          @click=${this.redo}>${iconView("redo")}</button>
         <span class="spacer"></span>
         <button class="btn quiet" type="button" @click=${() => this.#finish(null)}>Close</button>
         <button class="btn" type="button" @click=${this.keep}>${iconView("check")}Save</button>
@@ -259,6 +271,7 @@ export class Sketch {
   #add(stroke) {
     if (!isVisible(stroke)) return this.#set(this.#strokes);
     if (!this.#hasRoom(stroke)) return this.#draw(null);
+    this.#undone = [];
     this.#set([...this.#strokes, stroke]);
   }
 

@@ -565,21 +565,21 @@ export class EventsPanel {
     return this.#attempt(() => this.drafts.send(draft, body, send, takeBack));
   }
 
-  /** Delete a reply; ask first if it is another user's. @param {Shown} one @param {string} replyId */
+  /** Delete a reply, after a question. @param {Shown} one @param {string} replyId */
   removeReply(one, replyId) {
     const reply = one.event.replies.find((other) => other.reply_id === replyId);
-    const remove = () => this.store.removeReply(one.id, replyId);
-    if (!reply || reply.created_by === this.rights().userId) return void this.#attempt(remove);
+    if (!reply) return;
+    const isOwn = reply.created_by === this.rights().userId;
     askToDelete({
-      heading: `Delete the reply by ${reply.created_by_name}?`,
+      heading: isOwn ? "Delete your reply?" : `Delete the reply by ${reply.created_by_name}?`,
       words: "Deleted replies cannot be restored.",
-      remove,
+      remove: () => this.store.removeReply(one.id, replyId),
       onDeleted: () => {},
     });
   }
 
   async undo() {
-    if (this.#sketch) return this.#sketch.sketch.takeBack();
+    if (this.#sketch) return this.#sketch.sketch.undo();
     await this.#attempt(async () => {
       await this.actions.flush();
       const label = await this.store.edits.undo();
@@ -588,6 +588,7 @@ export class EventsPanel {
   }
 
   async redo() {
+    if (this.#sketch) return this.#sketch.sketch.redo();
     await this.#attempt(async () => {
       const label = await this.store.edits.redo();
       if (label) showToast(`Redone: ${label}.`);

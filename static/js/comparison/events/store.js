@@ -3,7 +3,7 @@
 
 import { ApiError, makeIdempotencyKey } from "../../base/api.js";
 import { toGlobalTime, getPlacement } from "../../base/timeline.js";
-import { Edits } from "./undo.js";
+import { Edits, isPassing } from "./undo.js";
 import { groupEvents } from "./grouping.js";
 
 /** @typedef {Map<string, string>} Keys Idempotency-Keys of unanswered requests by event id. */
@@ -69,6 +69,11 @@ export class EventStore extends EventTarget {
   /** Events by id, in order of creation. @type {Map<string, SessionEvent>} */ #events = new Map();
   /** Number of messages received about each event, by event id. @type {Map<string, number>} */ #told = new Map();
   /** New id of each event that undo or redo recreated, by old id. @type {Map<string, string>} */ #renamed = new Map();
+  /**
+   * Edits whose requests got no answer, by event id. They join the undo history once the server has carried them out.
+   * @type {Map<string, {isDone: () => boolean, edit: import("./undo.js").Edit}>}
+   */
+  #unanswered = new Map();
   #revision = -1;
   #wanted = -1;
   #loading = false;
@@ -233,30 +238,46 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Change values of the session's events. One undo reverts all these changes.
+   * Change values of the session's events. One undo reverts all these changes. If a change fails, the changes after it
+   * are not made.
    * @param {Change[]} changes
    * @param {string} label Describes the changes in the undo history; for example, it is “moved Kill”.
    */
   change(changes, label) {
     return this.edits.inTurn(async () => {
-      const read = () =>
-        changes.map(({ id, values }) => {
+      const read = (/** @type {Change[]} */ list) =>
+        list.map(({ id, values }) => {
           const event = /** @type {any} */ (this.get(id));
           if (!event) throw new ApiError("Another user has deleted this event.", { status: 404 });
           return { id, values: Object.fromEntries(Object.keys(values).map((name) => [name, event[name]])) };
         });
-      const changeAll = async (/** @type {Change[]} */ list) => {
-        for (const { id, values, base } of list) await this.#change(id, values, base);
-      };
-      const replace = async (/** @type {typeof changes} */ expected, /** @type {typeof changes} */ list) => {
-        if (!isEqual(read(), expected))
+      const replace = async (/** @type {Change[]} */ expected, /** @type {Change[]} */ wanted) => {
+        const now = read(expected);
+        // An earlier attempt may have made some of the changes before the connection broke.
+        const open = wanted.map((change, number) => !isEqual(now[number], change));
+        if (now.some((one, number) => open[number] && !isEqual(one, expected[number])))
           throw new Conflict("Another user has changed this event since your change, so nothing was undone or redone.");
-        await changeAll(list.map((change, number) => ({ ...change, base: pickTexts(expected[number].values) })));
+        for (const [number, { id, values }] of wanted.entries())
+          if (open[number]) await this.#change(id, values, pickTexts(expected[number].values));
       };
-      const before = read();
-      await changeAll(changes);
-      const after = read();
-      this.edits.add({ label, undo: () => replace(after, before), redo: () => replace(before, after) });
+      const describe = (/** @type {Change[]} */ before, /** @type {Change[]} */ after) => {
+        return { label, undo: () => replace(after, before), redo: () => replace(before, after) };
+      };
+      const before = read(changes);
+      let made = 0;
+      try {
+        for (const { id, values, base } of changes) {
+          await this.#change(id, values, base);
+          made += 1;
+        }
+      } catch (error) {
+        const { id, values } = changes[made];
+        const isDone = () => this.get(id) !== undefined && isEqual(read([changes[made]]), [{ id, values }]);
+        if (isPassing(error)) this.#addOnceDone(id, isDone, describe([before[made]], [{ id, values }]));
+        throw error;
+      } finally {
+        if (made) this.edits.add(describe(before.slice(0, made), read(changes.slice(0, made))));
+      }
     });
   }
 
@@ -276,6 +297,9 @@ export class EventStore extends EventTarget {
         }
       } catch (error) {
         if (error instanceof ApiError && error.type === "event_changed") await this.#reload();
+        const event = events[removed.length];
+        const isDone = () => !this.get(event.event_id);
+        if (isPassing(error)) this.#addOnceDone(event.event_id, isDone, this.#describeDeletion([event]));
         throw error;
       } finally {
         if (removed.length) this.edits.add(this.#describeDeletion(removed));
@@ -288,6 +312,15 @@ export class EventStore extends EventTarget {
     const now = this.get(seen.event_id);
     if (!isChanged(now, seen) && (now?.replies.length ?? 0) <= seen.replies.length) return;
     throw new Conflict("Another user has just changed this event. Check it before you delete it.");
+  }
+
+  /**
+   * Add an edit to the undo history once the events show that the server has carried out its unanswered request.
+   * @param {string} id @param {() => boolean} isDone @param {import("./undo.js").Edit} edit
+   */
+  #addOnceDone(id, isDone, edit) {
+    this.#unanswered.set(this.#idOf(id), { isDone, edit });
+    this.#changed();
   }
 
   /** @param {SessionEvent[]} removed */
@@ -383,6 +416,7 @@ export class EventStore extends EventTarget {
    */
   async #change(id, values, base) {
     const now = this.#idOf(id);
+    this.#unanswered.delete(now);
     const before = this.#events.get(now);
     const told = this.#told.get(now);
     if (before) this.#set({ ...before, ...values });
@@ -399,6 +433,7 @@ export class EventStore extends EventTarget {
   /** Delete an event. The server refuses if the event has changes that this page does not know. @param {string} id */
   async #remove(id) {
     const now = this.#idOf(id);
+    this.#unanswered.delete(now);
     try {
       await this.api.remove(now, this.#events.get(now)?.updated_at);
     } catch (error) {
@@ -449,6 +484,11 @@ export class EventStore extends EventTarget {
 
   #changed() {
     this.#shown = null;
+    for (const [id, { isDone, edit }] of this.#unanswered)
+      if (isDone()) {
+        this.#unanswered.delete(id);
+        this.edits.add(edit);
+      }
     this.dispatchEvent(new Event("change"));
   }
 }

@@ -1,5 +1,7 @@
 // Undo and redo of the user's own edits.
 
+import { isRefused } from "../../base/drafts.js";
+
 const KEPT = 100;
 
 /**
@@ -69,8 +71,5 @@ export class Edits extends EventTarget {
   }
 }
 
-/** @param {unknown} error @returns {boolean} */
-function isPassing(error) {
-  const status = /** @type {{status?: number}} */ (error).status ?? 400;
-  return status === 0 || status === 429 || status >= 500;
-}
+/** Return whether a request may succeed later, or has succeeded without an answer. @param {any} error */
+export const isPassing = (error) => error?.status !== undefined && !isRefused(error);
