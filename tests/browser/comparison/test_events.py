@@ -717,6 +717,43 @@ def test_what_two_write_at_once_and_what_is_drawn_are_kept(
             click(page, "Undo")
 
 
+def test_redo_while_drawing_brings_back_a_text_and_an_own_reply_is_deleted_after_a_question(
+    page: Page, events: Events
+) -> None:
+    page.keyboard.press("m")
+    page.keyboard.type("Withdrawn")
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_have_count(1)
+    page.locator("[data-lanes]").press("Control+z")
+    expect(rows(page)).to_have_count(0)
+    page.keyboard.press("e")
+    page.get_by_role("button", name="Text", exact=True).click()
+    area: Any = page.locator(".sketch").bounding_box()
+    page.mouse.click(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+    page.keyboard.type("Push now")
+    click(page, "Undo the last stroke")
+    expect(page.locator(".sketch text")).to_have_count(0)
+    page.keyboard.press("Control+Shift+z")
+    expect(page.locator(".sketch text")).to_have_text("Push now")
+    click(page, "Undo the last stroke", "Redo the last stroke")
+    expect(page.locator(".sketch text")).to_have_text("Push now")
+    assert events.all() == []
+    page.get_by_role("toolbar", name="Drawing on A").get_by_role("button", name="Save").click()
+    events.wait_for(label="")
+
+    reply = details(page).get_by_label("Reply", exact=True)
+    reply.fill("My words")
+    reply.press("Enter")
+    expect(details(page).locator(".thread li")).to_contain_text("My words")
+    details(page).get_by_role("button", name="Delete the reply by").click()
+    question = page.get_by_role("alertdialog", name="Delete your reply?")
+    click(question, "Cancel")
+    assert len(events.one()["replies"]) == 1
+    details(page).get_by_role("button", name="Delete the reply by").click()
+    click(question, "Delete")
+    wait_until(lambda: events.one()["replies"] == [])
+
+
 def test_a_phone_shows_the_form_that_is_written_in_also_when_it_is_turned(open_page: OpenPage, address: str) -> None:
     page = open_page(address, size=PHONE)
     wait_until_standing(page)
