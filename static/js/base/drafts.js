@@ -17,8 +17,8 @@ const KEPT = 30 * 24 * 3600 * 1000; // age at which drafts are deleted, in ms
  */
 
 /**
- * The drafts of one person on one page or dialog. Dispatches "change" when a draft is added or removed. If a draft
- * cannot be stored, the browser asks the user before leaving the page.
+ * The drafts of one person on one page or dialog. Dispatches "change" when a draft is added or removed, and
+ * "unstored" when the browser cannot store a draft. The browser then asks the user before leaving the page.
  */
 export class Drafts extends EventTarget {
   /** @type {Map<string, Draft>} */ #all = new Map();
@@ -135,7 +135,9 @@ export class Drafts extends EventTarget {
       if (draft) localStorage.setItem(this.prefix + key, JSON.stringify(draft));
       else localStorage.removeItem(this.prefix + key);
     } catch {
-      if (draft) this.#unstored.add(key);
+      if (!draft) return;
+      this.#unstored.add(key);
+      this.dispatchEvent(new Event("unstored"));
     }
   }
 

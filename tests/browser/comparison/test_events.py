@@ -651,7 +651,7 @@ def test_what_two_write_at_once_and_what_is_drawn_are_kept(
     events.change(made["event_id"], body="theirs")
     held[0].continue_()
     expect(page.get_by_text("Another user has changed this event.")).to_be_visible()
-    expect(details(page).get_by_text("another user has changed this field to “theirs”")).to_be_visible()
+    expect(details(page).get_by_text("this field has changed to “theirs” since you began to type")).to_be_visible()
     expect(note).to_have_value("mine")
     page.wait_for_timeout(READING_MS)
     click(details(page), "Save")
@@ -715,6 +715,14 @@ def test_what_two_write_at_once_and_what_is_drawn_are_kept(
         expect(page.get_by_role("region", name="Drafts")).to_be_hidden()
         if is_kept:
             click(page, "Undo")
+
+
+def test_a_writer_is_warned_if_the_browser_cannot_store_drafts(page: Page) -> None:
+    page.evaluate("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    page.keyboard.press("c")
+    page.keyboard.type("Words")
+    expect(page.locator("[data-toasts]").get_by_text("This browser cannot store drafts.")).to_have_count(1)
+    expect(comment(page)).to_have_value("Words")
 
 
 def test_redo_while_drawing_brings_back_a_text_and_an_own_reply_is_deleted_after_a_question(

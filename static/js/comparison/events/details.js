@@ -267,7 +267,7 @@ export class EventDetails {
     const changed = this.#changed;
     const lines = changed
       .filter((name) => this.#getDraft(name)?.base !== this.#saved[name])
-      .map((name) => `${LABELS[name]}: another user has changed this field to “${this.#saved[name]}”.`)
+      .map((name) => `${LABELS[name]}: this field has changed to “${this.#saved[name]}” since you began to type.`)
       .map((line) => `${line} If you save, you overwrite that change.`);
     return html`
       <div class="unsaved col" ?hidden=${!changed.length}>

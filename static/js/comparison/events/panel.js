@@ -109,6 +109,8 @@ export class EventsPanel {
       this.drafts.move(from, to);
     });
     this.drafts.addEventListener("change", () => this.#drawDrafts());
+    const warn = () => showToast("This browser cannot store drafts. Save your text before you close this tab.", "warn");
+    this.drafts.addEventListener("unstored", warn, { once: true });
     document.addEventListener("visibilitychange", () => this.drawMentions());
     this.store.edits.addEventListener("change", () => this.#drawEdits());
     this.#listen();
