@@ -718,7 +718,7 @@ def test_what_two_write_at_once_and_what_is_drawn_are_kept(
 
 
 def test_a_writer_is_warned_if_the_browser_cannot_store_drafts(page: Page) -> None:
-    page.evaluate("Storage.prototype.setItem = () => { throw new Error('full'); }")
+    page.evaluate("() => { Storage.prototype.setItem = () => { throw new Error('full'); }; }")
     page.keyboard.press("c")
     page.keyboard.type("Words")
     expect(page.locator("[data-toasts]").get_by_text("This browser cannot store drafts.")).to_have_count(1)
