@@ -233,10 +233,13 @@ class TagSet:
                 self.removed[operation.value] = join(self.removed.get(operation.value, {}), clock)
                 self._settle([operation.value])
             case OperationType.SET_TAGS:
-                self.cleared = join(self.cleared, operation.covers)
+                known = self.cleared
+                self.cleared = join(known, operation.covers)
+                grown = {actor: counter for actor, counter in self.cleared.items() if counter > known.get(actor, -1)}
+                covered = self._tags_covered_by(grown)
                 for place, tag in enumerate(operation.value):
                     self._add(tag, operation.actor, Addition(operation.counter, operation.timestamp, place))
-                self._settle(self.added.keys() | self.removed.keys())
+                self._settle({*covered, *operation.value})
 
     def join(self, other: TagSet) -> None:
         self.cleared = join(self.cleared, other.cleared)
@@ -278,6 +281,19 @@ class TagSet:
         actors = self.added.setdefault(tag, {})
         if actor not in actors or actors[actor] < addition:
             actors[actor] = addition
+
+    def _tags_covered_by(self, clock: Clock) -> set[str]:
+        """Return the tags of which the clock covers an addition or a part of the removal."""
+        names = clock.keys()
+        added = {
+            tag
+            for tag, actors in self.added.items()
+            if any(actors[actor].counter <= clock[actor] for actor in names & actors.keys())
+        }
+        removed = {
+            tag for tag, one in self.removed.items() if any(one[actor] <= clock[actor] for actor in names & one.keys())
+        }
+        return added | removed
 
     def _settle(self, tags: Iterable[str]) -> None:
         for tag in tags:

@@ -21,6 +21,7 @@ from media_app.catalogue.crdt import (
     Operation,
     OperationType,
     Order,
+    TagSet,
     compare,
     join,
 )
@@ -378,3 +379,16 @@ def test_clocks_stand_to_each_other_as_what_they_have_seen(one: Clock, other: Cl
 ])  # fmt: skip
 def test_two_conflict_if_neither_had_seen_the_other(there: Operation, comes: Operation, is_one: bool) -> None:
     assert merged([there], tags=["x"]).meets(comes) is is_one
+
+
+def test_set_tags_settles_only_the_tags_that_it_covers(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = merged(op(T.REMOVE_TAG, f"t{number}", "a", number, b=1_000) for number in range(1, 101))
+    document.apply(op(T.SET_TAGS, ["x"], "b", 1))  # covers the video's initial tags in each removal
+    settled: list[str] = []
+    settle = TagSet._settle
+    monkeypatch.setattr(TagSet, "_settle", lambda tags, some: (settled.extend(some), settle(tags, some))[1])
+    for number in range(2, 12):
+        document.apply(op(T.SET_TAGS, ["x"], "b", number))
+    assert settled == ["x"] * 10
+    document.apply(op(T.SET_TAGS, ["x"], "c", 1, a=100, b=1_000))
+    assert document.tags.kept == 1

@@ -307,6 +307,23 @@ class TestRefusals:
         refused(send(tagged(4, "t4")), 400, "invalid")
         assert send(tagged(4, "t3", "remove_tag")).status_code == 200
 
+    def test_the_merge_state_has_a_maximum_size(
+        self, me: str, video: Video, moderator_api: Api, send: Callable[..., HttpResponse],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        def described(name: str, size: int, **seen: int) -> dict[str, Any]:
+            actor = f"{me}:{name}"
+            return {
+                "type": "update_description", "operation_data": {"value": name, "state": "1." + "A" * size},
+                "timestamp": THEN, "actor_id": actor, "vector_clock": {actor: 1, **seen},
+            }  # fmt: skip
+
+        monkeypatch.setattr(services, "MAX_MERGE_STATE", 30_000)
+        assert send(described("a", 8_000)).status_code == 200
+        refused(send(described("b", 20_000)), 400, "invalid")
+        assert moderator_api.put(f"{URL}/{video.pk}", {"description": "saved on the page"}).status_code == 200
+        assert send(described("c", 8_000, **{f"{me}:a": 1})).status_code == 200
+
     def test_a_thousand_and_no_more(self, me: str, send: Callable[..., HttpResponse]) -> None:
         told = [
             {"type": "add_tag", "value": f"t{number % 7}", "timestamp": THEN + number, "vector_clock": {me: number}}
