@@ -156,7 +156,7 @@ def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming
         order = _compare_clocks(seen, document.clock, by)
         dots = {(one.operation.actor, one.operation.counter): one for one in incoming}
         fresh = [one for dot, one in dots.items() if dot not in document.dots]
-        conflicts = _write(video, state, document, fresh, by, MAX_MERGE_STATE) if fresh else 0
+        conflicts = _write(video, state, document, fresh, by, most_characters=MAX_MERGE_STATE) if fresh else 0
     if fresh:
         action = "applied_operations" if order in (Order.AFTER, Order.EQUAL) else "merged_concurrent"
     else:
@@ -248,7 +248,7 @@ def _refusal(index: int, field: str, sentence: str) -> DomainError:
 
 
 def _write(
-    video: Video, state: MergeState, document: Document, fresh: Sequence[Incoming], by: User,
+    video: Video, state: MergeState, document: Document, fresh: Sequence[Incoming], by: User, *,
     most_characters: int | None = None,
 ) -> int:  # fmt: skip
     """Apply and store operations. Return the number of conflicts.
