@@ -12,7 +12,7 @@ An operation's dot is its (actor, counter). An operation *covers* everything in 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ Clock = dict[str, int]
 # Actor of the initial values of a video; every writer has seen these values.
 BASE = ""
 MAX_TAGS = 50
+ENTRY_CHARACTERS = 64  # approximate number of characters of an actor and a counter in JSON
 
 
 class OperationType(StrEnum):
@@ -354,6 +355,20 @@ class Document:
     def actors(self) -> set[str]:
         found = set(self.dots.ranges) | set(self.tags.cleared)
         return found.union(*(register.covered for register in self.registers.values()), *self.tags.removed.values())
+
+    def size_of(self, actors: Set[str]) -> int:
+        """Return the approximate number of characters that the entries of ``actors`` need in JSON."""
+        clocks: list[Mapping[str, Any]] = [self.tags.cleared, *self.tags.removed.values(), *self.tags.added.values()]
+        size = 0
+        for register in self.registers.values():
+            clocks.append(register.covered)
+            size += sum(
+                len(str(register.writes[actor].value)) + len(register.writes[actor].state)
+                for actor in actors & register.writes.keys()
+            )
+        size += sum(ENTRY_CHARACTERS * len(actors & clock.keys()) for clock in clocks)
+        ranges = self.dots.ranges
+        return size + sum(ENTRY_CHARACTERS * len(ranges[actor]) for actor in actors & ranges.keys())
 
     @property
     def version(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -34,7 +33,7 @@ from vodplatform.core.records.transitions import create_in_state
 # those that only appear in vector clocks.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
 MAX_KEPT_TAGS = 1000  # maximum number of tags of a video, including removed tags
-MAX_MERGE_STATE = 4 * 1024 * 1024  # maximum number of characters of a video's merge state in JSON
+MAX_MERGE_STATE = 2 * 1024 * 1024  # maximum number of characters that an account's replicas need in a merge state
 MAX_SKIPPED = 100_000  # maximum by which a counter of the client's own edits may exceed the server's
 MAX_SENT_BYTES = 4 * 1024 * 1024
 MERGED_FIELDS = ("title", "description", "category", "tags", "is_featured")
@@ -156,7 +155,7 @@ def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming
         order = _compare_clocks(seen, document.clock, by)
         dots = {(one.operation.actor, one.operation.counter): one for one in incoming}
         fresh = [one for dot, one in dots.items() if dot not in document.dots]
-        conflicts = _write(video, state, document, fresh, by, most_characters=MAX_MERGE_STATE) if fresh else 0
+        conflicts = _write(video, state, document, fresh, by) if fresh else 0
     if fresh:
         action = "applied_operations" if order in (Order.AFTER, Order.EQUAL) else "merged_concurrent"
     else:
@@ -247,16 +246,12 @@ def _refusal(index: int, field: str, sentence: str) -> DomainError:
     return DomainError("invalid", errors={"operations": {str(index): {field: [sentence]}}})
 
 
-def _write(
-    video: Video, state: MergeState, document: Document, fresh: Sequence[Incoming], by: User, *,
-    most_characters: int | None = None,
-) -> int:  # fmt: skip
-    """Apply and store operations. Return the number of conflicts.
-
-    most_characters: maximum size of the merge state, unless it was larger before. No limit for :func:`edit`, whose
-    operations replace all concurrent writes.
-    """
+def _write(video: Video, state: MergeState, document: Document, fresh: Sequence[Incoming], by: User) -> int:
     conflicts = 0
+    # Operations of the actor ``SERVER`` are not limited: they replace all concurrent edits.
+    names = {one.operation.actor for one in fresh if one.operation.actor != SERVER}
+    own = names and names | {actor for actor in document.actors() if is_own(actor, str(by.pk))}
+    former_size = document.size_of(own)
     most = max(MAX_KEPT_TAGS, document.tags.kept)
     for one in fresh:
         conflicts += document.meets(one.operation)
@@ -264,18 +259,16 @@ def _write(
         if document.tags.kept > most:
             sentence = f"The video would have more than {MAX_KEPT_TAGS} tags, including removed ones. Add fewer tags."
             raise DomainError("invalid", errors={"operations": [sentence]})
-    merged = document.to_json()
-    if most_characters is not None:
-        size = len(json.dumps(merged))
-        if size > most_characters and size > len(json.dumps(state.document)):
-            sentence = (
-                "Too many unmerged edits of this video are stored. Reload the page, save the description and the tags, "
-                "and try again."
-            )
-            raise DomainError("invalid", errors={"operations": [sentence]})
+    size = document.size_of(own)
+    if size > max(MAX_MERGE_STATE, former_size):
+        sentence = (
+            "Too many of your edits of this video are not merged yet. Reload the page, save the description and the "
+            "tags, and try again."
+        )
+        raise DomainError("invalid", errors={"operations": [sentence]})
     came = _arrival(video.pk)
     CrdtOperation.objects.bulk_create(_row(video, one, by, came) for one in fresh)
-    MergeState.objects.filter(pk=video.pk).update(document=merged)
+    MergeState.objects.filter(pk=video.pk).update(document=document.to_json())
     values = document.values(state.base)
     if any(one.operation.key == document.greatest for one in fresh):
         values["last_modified_by"] = by

@@ -307,9 +307,9 @@ class TestRefusals:
         refused(send(tagged(4, "t4")), 400, "invalid")
         assert send(tagged(4, "t3", "remove_tag")).status_code == 200
 
-    def test_the_merge_state_has_a_maximum_size(
-        self, me: str, video: Video, moderator_api: Api, send: Callable[..., HttpResponse],
-        monkeypatch: pytest.MonkeyPatch,
+    def test_the_edits_of_an_account_have_a_maximum_size_in_the_merge_state(
+        self, me: str, video: Video, url: str, moderator_api: Api, admin_api: Api, admin_person: User,
+        send: Callable[..., HttpResponse], monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
         def described(name: str, size: int, **seen: int) -> dict[str, Any]:
             actor = f"{me}:{name}"
@@ -320,7 +320,9 @@ class TestRefusals:
 
         monkeypatch.setattr(services, "MAX_MERGE_STATE", 30_000)
         assert send(described("a", 8_000)).status_code == 200
-        refused(send(described("b", 20_000)), 400, "invalid")
+        refused(send(described("b", 23_000)), 400, "invalid")
+        other = title(str(admin_person.pk))
+        assert admin_api.post(url, {"operations": [other]}).status_code == 200
         assert moderator_api.put(f"{URL}/{video.pk}", {"description": "saved on the page"}).status_code == 200
         assert send(described("c", 8_000, **{f"{me}:a": 1})).status_code == 200
 
