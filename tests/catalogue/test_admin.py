@@ -249,6 +249,13 @@ class TestEdit:
         Video.objects.filter(pk=video.pk).update(error_type="vod_unreadable", error_message="Its end is missing.")
         assert "Its end is missing." in text_of(client.get(page_of(video)))
 
+    def test_a_form_with_a_forged_count_builds_few_forms(self, client: Client, video: Video) -> None:
+        for inline in ("operations", "reports"):
+            form = form_of(client, page_of(video)) | {f"{inline}-TOTAL_FORMS": "2000", "title": ""}
+            response = client.post(page_of(video), form)
+            sizes = [len(one.formset.forms) for one in response.context["inline_admin_formsets"]]
+            assert max(sizes) <= 100
+
     @pytest.mark.parametrize("total", ["7", "99999999", "x", ""])
     def test_a_form_with_wrong_counts_is_safe(self, client: Client, moderator: User, video: Video, total: str) -> None:
         services.edit(video.pk, {"title": "A later title"}, moderator)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from django.contrib import admin, messages
@@ -21,11 +21,12 @@ from vodplatform.core.records import audit, process_registry
 
 MAX_REFUSALS = 10
 LOOKUPS = frozenset({"exact", "isnull", "in", "gt", "gte", "lt", "lte", "date", "year", "month", "day"})
+MAX_INLINE_FORMS = 100  # maximum number of forms of an inline in a request; its pages have at most as many rows
 MAX_SEARCH_LETTERS, MAX_SEARCH_WORDS = 200, 10
 
 
 class ModelAdmin(UnfoldModelAdmin):
-    """The base of every ModelAdmin. It limits the lookups in the URL of an admin list.
+    """The base of every ModelAdmin. It limits the lookups in the URL of an admin list, and the forms of inlines.
 
     Regular expressions are refused: SQLite runs them in this process, where ``(a+)+$`` blocks for minutes.
     """
@@ -43,6 +44,12 @@ class ModelAdmin(UnfoldModelAdmin):
             sentence = f"The search text was too long and was shortened to “{search_term}”."
             self.message_user(request, sentence, messages.WARNING)
         return super().get_search_results(request, queryset, search_term)
+
+    def get_formsets_with_inlines(self, request: HttpRequest, obj: Model | None = None) -> Iterator[tuple[Any, Any]]:
+        """Limit the forms of each inline: by default, Django builds up to 2 000 blank forms if the request says so."""
+        for formset, inline in super().get_formsets_with_inlines(request, obj):
+            formset.absolute_max = MAX_INLINE_FORMS
+            yield formset, inline
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         changelist = super().get_changelist_instance(request)
