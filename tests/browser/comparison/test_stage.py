@@ -108,7 +108,7 @@ def test_a_phone_held_sideways_shows_large_pictures(open_page: OpenPage, compari
     page.get_by_role("button", name="Draw on the frame").tap()
     tools = page.get_by_role("toolbar", name="Drawing on A")
     for name in ("Pen", "Red", "Save"):
-        tools.get_by_role("button", name=name).tap(trial=True)
+        tools.get_by_role("button", name=name, exact=True).tap(trial=True)
     tools.get_by_role("button", name="Close").tap()
     expect(tools).to_have_count(0)
     page.get_by_role("button", name="Make B the main video").tap()
