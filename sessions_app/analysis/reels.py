@@ -68,7 +68,7 @@ def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data], edi
             "reel_start": round(reel_start, 3), "reel_end": round(reel_end, 3),
             **(edits[one["part"]] if edits else {}),
         })  # fmt: skip
-    seconds = highlights[-1]["reel_end"]  # with title cards
+    seconds = highlights[-1]["reel_end"]  # length of the reel, title cards included
     by_hand = sum(one["origin"] == "manual" for one in highlights)
     by_whom = {len(highlights): "chosen by hand", 0: "all found automatically"}.get(
         by_hand, f"{by_hand} of them chosen by hand"

@@ -14,7 +14,7 @@ ANSWER_SECONDS = 30
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response. headers: by lower-case name."""
+    """A response. headers: the values by name in lower case."""
 
     status: int
     headers: dict[str, str]
