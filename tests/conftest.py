@@ -376,7 +376,7 @@ def owner(db: None) -> User:
 
 @pytest.fixture
 def other(db: None) -> User:
-    """Return another user, who has no access to the owner's data."""
+    """Return a second account without access to the owner's data."""
     return make_user("other")
 
 

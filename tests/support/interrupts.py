@@ -28,7 +28,7 @@ def interrupt(
     pipe, environment = subprocess.PIPE, {**os.environ, **variables}
     with subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True, env=environment) as command:
         child = wait_until(lambda: _child_of(command, module), BUSY_SECONDS)
-        child.suspend()  # so that it cannot finish before the signal
+        child.suspend()  # otherwise the child process could finish before the signal
         look()
         command.send_signal(number)
         try:

@@ -137,7 +137,8 @@ def fresh_bucket(address: str, key_id: str = KEY_ID, secret: str = SECRET) -> It
             found = [{"Key": item["Key"]} for item in page.get("Contents", [])]
             if key_id == KEY_ID and found:
                 client.delete_objects(Bucket=name, Delete={"Objects": found})
-            else:  # to delete several keys at once, Swift requires a checksum that boto3 no longer sends
+            else:
+                # Swift requires a checksum for deleting several keys at once, which boto3 no longer sends.
                 for item in found:
                     client.delete_object(Bucket=name, Key=item["Key"])
         client.delete_bucket(Bucket=name)

@@ -53,7 +53,10 @@ def _list_digits(found: re.Match[str]) -> str:
 
 
 def _acts(**keys: str) -> dict[str, str]:
-    """Return the tooltips of buttons with these `data-act` attributes; an underscore stands for a hyphen."""
+    """Return the keys in the tooltips of buttons, by CSS selector.
+
+    keys: by the value of the button's ``data-act`` attribute, with ``_`` instead of ``-``.
+    """
     return {f"[data-act={act.replace('_', '-')}]": key for act, key in keys.items()}
 
 
