@@ -9,7 +9,7 @@ from pathlib import Path
 from django.core.management import get_commands, load_command_class
 
 import vodplatform.site.metrics  # noqa: F401 - defines its metrics
-from sessions_app.prosync.providers.provider import SENTENCES
+from sessions_app.prosync.providers.syncso_engine import SENTENCES
 from tests.support.sources import SOURCES
 from vodplatform.core.errors import ERROR_TYPES
 from vodplatform.core.metrics import DEFINITIONS

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sessions_app.analysis.pipelines.reel_limits import TITLE_SECONDS
+from sessions_app.analysis.pipelines.effect_lengths import TITLE_SECONDS
 from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import counted, tenths
 

@@ -23,7 +23,7 @@ from media_app.videos.models import RenditionKind, VideoStatus
 from media_app.videos.services import mime_type_of
 from sessions_app.prosync import services
 from sessions_app.prosync.models import Engine, ProJob
-from sessions_app.prosync.providers import local, provider
+from sessions_app.prosync.providers import local, syncso_engine
 from sessions_app.prosync.providers.work import Made, Work
 from sessions_app.prosync.serializers import ProResultSerializer
 from vodplatform.core.formatting import counted
@@ -51,7 +51,7 @@ class ProSyncJobs(JobHooks):
         return found
 
     def ended(self, job: Job) -> None:
-        provider.ended(job)
+        syncso_engine.ended(job)
 
 
 @job_actor(
@@ -70,7 +70,7 @@ def dub_segments(context: JobContext) -> dict[str, Any]:
         work = Work(context, row, folder, share=(STILLS_PERCENT, DUBBED_PERCENT))
         if row.video.status != VideoStatus.READY:
             _ingest_video(work)
-        made = (local if row.engine == Engine.LOCAL else provider).replace_speech(work)
+        made = (local if row.engine == Engine.LOCAL else syncso_engine).replace_speech(work)
         _store_result(work, made)
     return {"job_id": str(row.pk), "segments": len(work.segments)}
 

@@ -19,7 +19,7 @@ from media_app.uploads.models import Upload
 from media_app.videos.models import Rendition, RenditionKind, Video
 from media_app.videos.services import delete_video
 from sessions_app.prosync.models import ProJob
-from sessions_app.prosync.providers import provider
+from sessions_app.prosync.providers import syncso_engine
 from vodplatform.accounts.models import User
 from vodplatform.accounts.plans import limits_of
 from vodplatform.core.errors import DomainError
@@ -140,7 +140,7 @@ def delete(row: ProJob, by: User | None) -> None:
         audit.record("prosync.delete", actor=by, target=found, name=found.name)
         jobs.cancel_all(Job.objects.live().filter(pk=found.job_id))
         found.refresh_from_db()
-        provider.deleted(found)
+        syncso_engine.deleted(found)
         video = found.video
         found.delete()
         delete_video(video, by=None)

@@ -20,8 +20,8 @@ from media_app.videos.models import Rendition
 from sessions_app.analysis import reels, services
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.analysis.pipelines import reel_effects
+from sessions_app.analysis.pipelines.effect_lengths import FADE_SECONDS, TITLE_SECONDS
 from sessions_app.analysis.pipelines.reel import cut_moments
-from sessions_app.analysis.pipelines.reel_limits import FADE_SECONDS, TITLE_SECONDS
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Task
 from sessions_app.analysis.reels import check_moments, with_reel
 from sessions_app.comparison.samples.rendering.barcode import decode_barcode, draw_barcode

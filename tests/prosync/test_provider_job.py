@@ -19,7 +19,7 @@ from jobs_app.runner import run_queue
 from media_app.videos.media_urls import STREAM
 from sessions_app.prosync import services
 from sessions_app.prosync.models import ProJob
-from sessions_app.prosync.providers import provider as engine
+from sessions_app.prosync.providers import syncso_engine as engine
 from tests.prosync.conftest import parts_of, post, segment, status_of
 from tests.support.clamav import FINDING, Clamd, infect
 from tests.support.engine import keeping

@@ -177,7 +177,7 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
          "max_bytes=max_file_bytes, redirects=MAX_REDIRECTS, allow_private=True)",
          "tests/prosync/test_syncso_client.py::TestDownload::test_one_on_a_private_address_is_refused"),
     ],
-    "sessions_app/prosync/providers/provider.py": [
+    "sessions_app/prosync/providers/syncso_engine.py": [
         ("a Pro job orders a lip-synced video (a generation) again only after it has searched the provider for the "
          "earlier generation",
          "found = provider.find(name)", "found = None",

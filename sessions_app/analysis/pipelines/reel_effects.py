@@ -16,7 +16,7 @@ from media_app.av.ffmpeg import INPUT_OPTIONS, WITHOUT_TAGS, ConversionFailed, F
 from media_app.av.ladder import SOUND_BITS, SOUND_RATE
 from media_app.av.smart_cut import GOP_SECONDS, WHOLE, PlacedPart
 from media_app.av.source import Progress, Source
-from sessions_app.analysis.pipelines.reel_limits import FADE_SECONDS, TITLE_SECONDS
+from sessions_app.analysis.pipelines.effect_lengths import FADE_SECONDS, TITLE_SECONDS
 
 Node = Any
 TEXT_HEIGHT = 1 / 12  # height of a title's letters, as a share of the picture's height

@@ -364,7 +364,12 @@ const afterManaging = {
 };
 manage.addEventListener("click", () => {
   const { session_id: id, name, archived } = session;
-  toggleComparisonMenu(manage, { id, name, archived, role: access.role }, afterManaging);
+  // On phones, CSS hides the buttons of these actions.
+  const hidden = [
+    { button: document.querySelector("[data-share]"), label: "Share", icon: "user", run: share },
+    { button: exportButton, label: "Export", icon: "download", run: openExport },
+  ].filter(({ button }) => button && !button.hidden && !button.checkVisibility());
+  toggleComparisonMenu(manage, { id, name, archived, role: access.role }, { ...afterManaging, hidden });
 });
 const share = () => openSharing({ id: session.session_id, name: session.name });
 document.querySelector("[data-share]")?.addEventListener("click", share);
@@ -379,7 +384,9 @@ const exporting = new Exporting({
   name: () => session.name,
   kinds: () => countKinds(events.store.shown),
 });
-requireElement("[data-export]").addEventListener("click", () => exporting.open());
+const exportButton = requireElement("[data-export]");
+const openExport = () => exporting.open();
+exportButton.addEventListener("click", openExport);
 listenToButtons(syncModes, (mode) => {
   if (mode !== session.sync_mode) remote.send(() => api.change({ sync_mode: mode }));
 });

@@ -14,9 +14,15 @@ const DELETED =
 /**
  * @param {HTMLElement} button
  * @param {{id: string, name: string, archived: boolean, role: string}} comparison
- * @param {{onRenamed: (name: string) => void, onArchived: () => void, onDeleted: () => void}} on
+ * @param {object} on
+ * @param {(name: string) => void} on.onRenamed @param {() => void} on.onArchived @param {() => void} on.onDeleted
+ * @param {import("../base/menu.js").MenuItem[]} [on.hidden] Actions whose buttons the page does not show.
  */
-export function toggleComparisonMenu(button, { id, name, archived, role }, { onRenamed, onArchived, onDeleted }) {
+export function toggleComparisonMenu(
+  button,
+  { id, name, archived, role },
+  { onRenamed, onArchived, onDeleted, hidden = [] },
+) {
   const api = sessionUrl(id);
   let shown = name;
   const save = async (/** @type {string} */ wanted) => {
@@ -54,5 +60,5 @@ export function toggleComparisonMenu(button, { id, name, archived, role }, { onR
     },
   ];
   const items = { owner: [...edit, ...own], viewer: [] }[role] ?? edit;
-  toggleMenu(button, `Actions for ${name}`, items);
+  toggleMenu(button, `Actions for ${name}`, [...hidden, ...items]);
 }

@@ -130,6 +130,10 @@ def test_a_comment_has_a_thread_and_what_is_typed_is_kept(page: Page, program: P
     expect(details(page).locator(".thread li")).to_contain_text("I was reloading.")
     expect(details(page).locator(".message").first).to_contain_text("Why is nobody here?")
     expect(details(page).get_by_label("Note")).to_be_hidden()
+    reply.fill("Two")
+    reply.press("Shift+Enter")
+    type_text(page, "lines", "Enter")
+    expect(details(page).locator(".thread li").last).to_contain_text("Two\nlines", use_inner_text=True)
     for size in ((1366, 700), DESK):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         assert box_of(page.locator("[data-event-list]"))["height"] >= 6 * 32
@@ -357,7 +361,7 @@ def test_events_are_printed_with_their_frames(page: Page, events: Events, record
 
 
 def comment(page: Page) -> Locator:
-    return page.get_by_label("Name of the event")
+    return page.locator("[data-naming-name]")
 
 
 def drafts(page: Page) -> Locator:
@@ -447,7 +451,7 @@ def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
 
     def send_and_hold(pattern: str) -> Route:
         held = hold(page, pattern, times=1)
-        expect(page.locator("input:focus")).not_to_have_value("")
+        expect(page.locator(":focus")).not_to_have_value("")
         page.keyboard.press("Enter")
         wait_until(lambda: page.evaluate("true") and held)
         return held[0]
@@ -778,6 +782,41 @@ def test_a_phone_shows_the_form_that_is_written_in_also_when_it_is_turned(open_p
     assert form["y"] + form["height"] == pytest.approx(PHONE[1] // 2, abs=1)
     assert page.evaluate(IS_ON_TOP)
     expect(comment(page)).to_have_value("word word word ")
+
+
+def test_a_comment_has_lines_and_a_saved_drawing_stays_visible_on_a_phone(
+    open_page: OpenPage, address: str, events: Events
+) -> None:
+    page = open_page(address, size=PHONE)
+    wait_until_standing(page)
+    page.locator("[data-act=comment]").tap()
+    expect(page.get_by_label("Kind of the new event")).to_be_hidden()
+    type_text(page, "first", "Shift+Enter")
+    type_text(page, "second")
+    page.get_by_role("button", name="Send").tap()
+    wait_until(lambda: [event["body"] for event in events.all()] == ["first\nsecond"])
+    expect(details(page).get_by_label("Reply", exact=True)).to_be_in_viewport(ratio=1)
+    details(page).get_by_role("button", name="Close the event").tap()
+
+    page.locator("[data-act=sketch]").tap()
+    area: Any = page.locator(".sketch").bounding_box()
+    drag(page, (area["x"] + 40, area["y"] + 40), (area["x"] + 90, area["y"] + 80), steps=3)
+    page.get_by_role("toolbar", name=re.compile("Drawing on")).get_by_role("button", name="Save").tap()
+    click(page.get_by_text("Drawing saved.").locator(".."), "Add a note")
+    expect(details(page).get_by_label("Note")).to_be_focused()
+
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Actions for this comparison").tap()
+    page.get_by_role("menuitem", name="Share").tap()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_the_name_of_an_event_has_one_line(page: Page, events: Events) -> None:
+    page.keyboard.press("m")
+    comment(page).fill("two\n lines")
+    page.keyboard.press("Enter")
+    wait_until(lambda: [event["label"] for event in events.all()] == ["two lines"])
+    expect(details(page).get_by_role("button", name="Mark as done")).to_be_hidden()
 
 
 def test_two_draw_on_one_event_and_a_late_answer_takes_no_focus(

@@ -4,7 +4,7 @@ import { isComposing, isSendKey } from "../../base/drafts.js";
 import { formatHundredths, toDate, parseOffset, formatPosition, formatRelative } from "../../base/format.js";
 import { showToast } from "../../base/notice.js";
 import { createRef, html, iconView, live, mount, nothing, ref, repeat } from "../../base/view.js";
-import { getLook, toKind } from "./kinds.js";
+import { NOTE, getLook, toKind } from "./kinds.js";
 import { getColorStyle, glyphView, letterView } from "./lanes.js";
 import { splitMentions } from "./mentions.js";
 
@@ -312,11 +312,12 @@ export class EventDetails {
       at: isWritten ? event.created_at : null,
       body: event.body,
     };
+    const isDiscussed = event.kind === NOTE || event.replies.length > 0 || resolved;
     const done = html`<button class="btn" type="button" aria-pressed=${String(resolved)}
       @click=${() => panel.change(one, { resolved: !resolved })}
       >${iconView("check")}${resolved ? "Done" : "Mark as done"}</button>`;
     return html`
-      <div class="message">${messageView(message, canChange ? done : null)}</div>
+      <div class="message">${messageView(message, canChange && isDiscussed ? done : null)}</div>
       ${
         canChange && event.drawing?.strokes?.length
           ? html`<button class="btn edit-drawing" type="button" @click=${() => panel.draw(one)}>
@@ -339,9 +340,10 @@ export class EventDetails {
   #replyFormView() {
     return html`
       <form class="row" @submit=${this.#sendReply}>
-        <input class="input" aria-label=${LABELS.reply} placeholder="Reply. Type @ to mention someone"
+        <textarea class="input" aria-label=${LABELS.reply} placeholder="Reply. @ mentions someone" rows="1"
           maxlength=${LONGEST_BODY} dir="auto" autocomplete="off" data-words .value=${live(this.#getText("reply"))}
-          @input=${this.#typedReply} @keydown=${sendOnEnter} ${ref(this.#fields.reply)} ${ref(this.attach.reply)} />
+          @input=${this.#typedReply} @keydown=${sendOnEnter} ${ref(this.#fields.reply)} ${ref(this.attach.reply)}
+        ></textarea>
         <button class="btn">Reply</button>
       </form>`;
   }
@@ -490,7 +492,7 @@ function messageView({ name, at, body }, action) {
     </p>
     ${
       body
-        ? html`<p class="anywhere" dir="auto">${splitMentions(body).map(({ text, isName }) =>
+        ? html`<p class="anywhere lines" dir="auto">${splitMentions(body).map(({ text, isName }) =>
             isName ? html`<b class="mention">${text}</b>` : text,
           )}</p>`
         : null
@@ -502,9 +504,9 @@ const getId = ({ id }) => id;
 
 /** @param {KeyboardEvent & {currentTarget: HTMLInputElement}} event */
 function sendOnEnter(event) {
-  if (event.key !== "Enter" || isComposing(event)) return;
-  event.preventDefault(); // the browser would send the form, also for Shift+Enter
-  if (isSendKey(event)) event.currentTarget.form?.requestSubmit();
+  if (!isSendKey(event)) return;
+  event.preventDefault(); // the browser would add a line
+  event.currentTarget.form?.requestSubmit();
 }
 
 /** @param {Name} name @param {string} text */

@@ -86,7 +86,8 @@ export class EventsPanel {
     this.store = new EventStore(api, vods, person.username, person.user_id);
     this.naming = requireElement("[data-naming]");
     const part = (/** @type {string} */ name) => requireElement(`[data-naming-${name}]`);
-    this.fields = { letter: part("letter"), name: part("name"), kind: part("kind"), all: part("all") };
+    const send = part("send");
+    this.fields = { letter: part("letter"), name: part("name"), kind: part("kind"), all: part("all"), send };
     this.filters = requireElement("[data-kind-filters]");
     this.people = requireElement("[data-filter=person]");
     this.state = requireElement("[data-event-state]");
@@ -259,7 +260,7 @@ export class EventsPanel {
     this.mark(NOTE);
     if (!this.#marked) return;
     const { name } = this.fields;
-    name.value = [name.value, text.replaceAll("\n", " ")].filter(Boolean).join(" ");
+    name.value = [name.value, text].filter(Boolean).join("\n");
     this.#keepNaming();
     this.drafts.set(key, undefined);
   }
@@ -460,13 +461,17 @@ export class EventsPanel {
     this.#closeNaming();
     this.#marked = { key, draft: { offered: kind, ...draft, vodId: pane.id } };
     this.naming.hidden = false;
-    const { letter, name } = this.fields;
+    const isNote = kind === NOTE;
+    const { letter, name, send } = this.fields;
     letter.textContent = letter.dataset.letter = pane.letter;
     this.fields.kind.value = kind;
+    this.fields.kind.hidden = isNote;
     this.fields.all.checked = isOfAll;
-    name.maxLength = kind === NOTE ? LONGEST_COMMENT : LONGEST_NAME;
+    name.maxLength = isNote ? LONGEST_COMMENT : LONGEST_NAME;
     name.value = text;
-    name.placeholder = kind === NOTE ? "Write a comment" : "Describe what happens";
+    name.setAttribute("aria-label", isNote ? "Comment" : "Name of the event");
+    name.placeholder = isNote ? "Write a comment" : "Describe what happens";
+    send.textContent = isNote ? "Send" : "Save";
     this.#showBusy();
     this.#drawDraftRows();
   }
@@ -491,13 +496,14 @@ export class EventsPanel {
       showToast("The kind of event must contain at least one letter from a to z or one digit.", "bad");
       return this.fields.kind.focus();
     }
-    const text = name.value.trim();
-    if (kind === NOTE && !text) return name.focus();
-    if (kind !== NOTE) this.#kind = kind;
+    const isNote = kind === NOTE;
+    const text = isNote ? name.value.trim() : toOneLine(name.value);
+    if (isNote && !text) return name.focus();
+    if (!isNote) this.#kind = kind;
     const place = all.checked
       ? { global_time: roundToMicroseconds(marked.draft.at) }
       : { vod_id: marked.draft.vodId, time: roundToMicroseconds(marked.draft.time) };
-    const values = { ...place, kind, [kind === NOTE ? "body" : "label"]: text };
+    const values = { ...place, kind, [isNote ? "body" : "label"]: text };
     this.#sentDrafts.add(marked.key);
     this.#showBusy();
     const isSent = await this.#attempt(async () => {
@@ -655,7 +661,10 @@ export class EventsPanel {
       this.reveal();
       if (isTyping()) return;
       this.select(eventId);
-      this.details.focus("body");
+      const write = () => this.details.focus("body");
+      // On an upright phone, the field and the keyboard would cover the new drawing.
+      if (matchMedia(UPRIGHT_PHONE).matches) showToast("Drawing saved.", "ok", { label: "Add a note", run: write });
+      else write();
     };
 
     // Delete the draft of saved strokes, unless another tab has added strokes to it.
@@ -865,9 +874,10 @@ export class EventsPanel {
     this.naming.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
       if (isComposing(event)) return;
       if (event.key === "Escape") this.#closeNaming();
-      else if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
-      else if (isSendKey(event)) this.#saveMark(); // Shift+Enter sends nothing; without this, the browser would send the form
-      event.preventDefault();
+      else if (event.key !== "Enter" || event.target instanceof HTMLButtonElement) return;
+      else if (isSendKey(event)) this.#saveMark();
+      else if (event.target === this.fields.name && this.fields.kind.hidden) return; // a new line in a comment
+      event.preventDefault(); // the browser would send the form, also for Shift+Enter
       event.stopPropagation();
     });
     this.naming.addEventListener("input", () => this.#keepNaming());
@@ -890,6 +900,9 @@ const getVideoTime = (track, at) => Math.min(Math.max(track.free ? track.time : 
 
 /** Round to 1 µs, the server's precision. @param {number} seconds @returns {number} */
 const roundToMicroseconds = (seconds) => Math.round(seconds * 1e6) / 1e6;
+
+/** @param {string} text */
+const toOneLine = (text) => text.trim().replaceAll(/\s*\n\s*/g, " ");
 
 const isTyping = () => Boolean(document.activeElement?.matches("input, textarea"));
 
