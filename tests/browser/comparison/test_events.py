@@ -798,9 +798,10 @@ def test_a_comment_has_lines_and_a_saved_drawing_stays_visible_on_a_phone(
     expect(details(page).get_by_label("Reply", exact=True)).to_be_in_viewport(ratio=1)
     details(page).get_by_role("button", name="Close the event").tap()
 
-    page.locator("[data-act=sketch]").tap()
+    page.locator("[data-act=sketch]").dispatch_event("click")  # `tap` would scroll the page
     area: Any = page.locator(".sketch").bounding_box()
-    drag(page, (area["x"] + 40, area["y"] + 40), (area["x"] + 90, area["y"] + 80), steps=3)
+    x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+    drag(page, (x, y), (x + 40, y + 40), steps=3)
     page.get_by_role("toolbar", name=re.compile("Drawing on")).get_by_role("button", name="Save").tap()
     click(page.get_by_text("Drawing saved.").locator(".."), "Add a note")
     expect(details(page).get_by_label("Note")).to_be_focused()
