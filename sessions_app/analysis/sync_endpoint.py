@@ -25,7 +25,7 @@ from vodplatform.core.web.middleware import without_trailing_slash
 
 PATHS = frozenset({"/analyze/highlights", "/analyze/workout"})
 FIRST_POLL_SECONDS = 0.1
-LONGEST_LOOK_SECONDS = 1.0
+LONGEST_LOOK_SECONDS = 4.0
 STARTED = 202
 LIVE = (SessionStatus.QUEUED, SessionStatus.PROCESSING)
 # Polls for results have their own threads. In the uploads' thread pool, polls would delay the renewal of upload locks.

@@ -19,6 +19,7 @@ from sessions_app.comparison.alignment import services as alignments
 from sessions_app.comparison.duplicating import duplicate_session
 from sessions_app.comparison.events.mentions import mentionable_users
 from sessions_app.comparison.models import Access, ComparisonSession, LinkVisitor, SessionRole
+from sessions_app.comparison.sharing import services as sharing
 from sessions_app.comparison.viewsets import TAG, ComparisonViewSet
 from vodplatform.core.api import idempotency
 from vodplatform.core.api.fields import page_slice
@@ -133,6 +134,21 @@ class ComparisonSessionViewSet(ComparisonViewSet):
             raise DomainError("forbidden")
         people = [s.PersonSerializer.show(user) for user in mentionable_users(session)]
         return Response({"ok": True, "people": people})
+
+    @extend_schema(
+        operation_id="comparison_leave",
+        summary="Leave a comparison",
+        request=None,
+        responses={200: s.OkSerializer},
+    )
+    @action(detail=True, methods=["post"])
+    def leave(self, request: Request, session_id: str) -> Response:
+        """Give up the access to a comparison that another account has shared with the caller."""
+        session = self.get_object()
+        if isinstance(self.viewer, LinkVisitor):
+            raise DomainError("forbidden")
+        sharing.leave(session, self.viewer)
+        return Response({"ok": True})
 
     @extend_schema(
         operation_id="comparison_archive",

@@ -23,6 +23,7 @@ from sessions_app.comparison.services import (
     group_name,
     pause_abandoned_session,
     record_viewer,
+    record_viewers,
     reload,
     save_playing_position,
 )
@@ -45,6 +46,10 @@ _clocks: dict[str, tuple[float, dict[str, Any]]] = {}
 RENEW_SECONDS = 0.75
 LEFT_SECONDS = 2.0
 _renewed: dict[str, float] = {}  # monotonic time of this process's latest renewal of `watched_at`, by session id
+# One query renews all sessions that are due, at most once in this many seconds: a query for one session costs about as
+# much as a query for all.
+COLLECT_SECONDS = 0.25
+_due: dict[str, bool] = {}  # sessions to renew, with whether one of their viewers can edit
 _leaving: set[asyncio.Task[None]] = set()
 
 
@@ -58,6 +63,7 @@ class SessionConsumer(WatchConsumer):
     following = True
     people: list[dict[str, Any]] | None = None  # list of viewers last sent to this client
     _ticker: asyncio.Task[None] | None = None
+    collected_at = 0.0  # monotonic time at which this process last renewed all sessions that were due
 
     def anonymous_viewer(self) -> AnonymousUser | None:
         """Accept a client that has a cookie of a share link; :meth:`snapshot` checks the link itself."""
@@ -177,6 +183,7 @@ class SessionConsumer(WatchConsumer):
         if ticker:
             _clocks.pop(self.route["session_id"], None)
             _renewed.pop(self.route["session_id"], None)
+            _due.pop(self.route["session_id"], None)
             ticker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ticker
@@ -187,7 +194,7 @@ class SessionConsumer(WatchConsumer):
             now = time.monotonic()
             clock = self._clock(now)
             await self.send_json(self._as_seen(clock))
-            await self._renew(RENEW_SECONDS)
+            await self._renew()
             moved_at = now if has_moving_vods(clock["session"]) else moved_at
             if now - moved_at > REST_SECONDS:
                 await _in_database(save_playing_position, self.route["session_id"])
@@ -197,12 +204,24 @@ class SessionConsumer(WatchConsumer):
                 await _in_database(save_playing_position, self.route["session_id"])
             await asyncio.sleep(self._seconds_to_next_tick())
 
-    async def _renew(self, seconds: float) -> None:
+    async def _renew(self) -> None:
         session_id, now = self.route["session_id"], time.monotonic()
-        if now - _renewed.get(session_id, -seconds) >= seconds:
-            _renewed[session_id] = now
+        renewed_at = _renewed.get(session_id)
+        if renewed_at is not None and now - renewed_at < RENEW_SECONDS:
+            return
+        _renewed[session_id] = now
+        if renewed_at is None:
             with contextlib.suppress(DatabaseError):
                 await _in_database(record_viewer, session_id, self._can_edit)
+            return
+        _due[session_id] = _due.get(session_id, False) or self._can_edit
+        if now - SessionConsumer.collected_at < COLLECT_SECONDS:
+            return
+        SessionConsumer.collected_at = now
+        due = dict(_due)
+        _due.clear()
+        with contextlib.suppress(DatabaseError):
+            await _in_database(record_viewers, due)
 
     @property
     def _can_edit(self) -> bool:

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from jobs_app import outputs
@@ -420,6 +421,17 @@ def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
     if now is not None:
         rows.update(watched_at=now)
     return now
+
+
+def record_viewers(sessions: Mapping[str, bool]) -> None:
+    """Renew the record of several sessions. sessions: for each id, whether a viewer can edit.
+
+    A record of the last half second stays, because a viewer who has just left compares it with the time of leaving.
+    """
+    editable = [session_id for session_id, can_edit in sessions.items() if can_edit]
+    is_old = Q(watched_at__lt=Now() - timedelta(seconds=0.5))
+    rows = ComparisonSession.objects.filter(is_old | Q(pk__in=editable, watched_at__isnull=True), pk__in=sessions)
+    rows.update(watched_at=Now())
 
 
 def pause_abandoned_session(session_id: str, left_at: datetime | None = None) -> None:

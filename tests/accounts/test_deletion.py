@@ -26,6 +26,7 @@ from tests.support.pages import html_of
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.accounts.services import request_deletion
 from vodplatform.core.errors import DomainError
+from vodplatform.core.files import spooled
 from vodplatform.site import account_data, account_deletion
 from vodplatform.site.account_deletion import delete_requested
 
@@ -142,9 +143,25 @@ async def _content_of(answer: StreamingHttpResponse) -> bytes:
     return b"".join([piece async for piece in answer])
 
 
-def test_a_full_disk_refuses_the_download(browser: Client, settings: Any) -> None:
+def test_a_full_disk_refuses_the_download_also_while_the_file_is_written(
+    browser: Client, of_other: ComparisonSession, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_data, "ROWS_AT_ONCE", 1)
+    answers = iter([True])
+    monkeypatch.setattr(account_data.disk, "has_room", lambda: next(answers, False))
+    assert browser.get("/account/data").json()["type"] == "disk_full"
+    assert next(answers, None) is None
+    monkeypatch.undo()
     settings.DISK_RESERVE_BYTES = 1 << 60
     assert browser.get("/account/data").json()["type"] == "disk_full"
+
+
+def test_downloads_count_to_the_limit_of_stored_answers(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spooled, "MAX_BYTES", 1)
+    first, second = (cast(StreamingHttpResponse, browser.get("/account/data")) for _ in range(2))
+    assert asyncio.run(_content_of(second))
+    with pytest.raises(ConnectionAbortedError):
+        asyncio.run(_content_of(first))
 
 
 def test_the_data_is_that_of_the_account_without_secrets(

@@ -49,6 +49,25 @@ class TestInviting:
             assert api.patch(one, {"role": "editor"}).status_code == 200
             assert refused(api.patch(one, {"role": "viewer"}), 429, "throttled")["retry_after"] > 0
 
+    def test_one_account_is_invited_to_so_many_in_an_hour(
+        self, api: Api, url: str, owner: User, other: User, throttled: None
+    ) -> None:
+        with override_settings(THROTTLES={**settings.THROTTLES, "share_made": 1}):
+            share(api, url)
+            share(api, url, role="editor")  # a change counts elsewhere
+            body = {"username": "other", "role": "viewer"}
+            second = f"{BASE}/{make_session(owner).pk}"
+            assert refused(api.post(f"{second}/shares", body), 429, "throttled")["retry_after"] > 0
+            make_user("third")
+            share(api, second, "third")
+
+    def test_an_invited_account_leaves(self, api: Api, url: str, other: User, other_api: Api) -> None:
+        share(api, url)
+        assert other_api.post(f"{url}/leave").json() == {"ok": True}
+        refused(other_api.post(f"{url}/leave"), 404, "session_not_found")
+        assert not SessionShare.objects.exists()
+        refused(api.post(f"{url}/leave"), 403, "forbidden")
+
     def test_invited_again_and_too_many(self, api: Api, url: str, other: User, monkeypatch: pytest.MonkeyPatch) -> None:
         assert share(api, url, role="editor")["can_comment"] is True
         first, second = share(api, url), share(api, url, role="editor")

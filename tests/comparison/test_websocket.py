@@ -315,6 +315,21 @@ class TestClock:
         await ask(session.refresh_from_db)
         assert (session.playback_state, session.watched_at) == ("playing", None)
 
+    async def test_one_query_renews_the_record_of_all_sessions(
+        self, api: Api, url: str, path: str, key: str, owner: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        renewed: list[set[str]] = []
+        record = consumers.record_viewers
+        monkeypatch.setattr(consumers, "record_viewers", lambda due: (renewed.append(set(due)), record(due)))
+        second = await ask(make_session, owner)
+        other = f"/ws/sessions/{second.pk}/", key, api, f"{BASE}/{second.pk}"
+        async with self.playing(path, key, api, url, at=100), self.playing(*other, at=100) as communicator:
+            await ask(lambda: ComparisonSession.objects.update(watched_at=None))
+            while not {second.pk, url.rsplit("/", 1)[1]} <= set().union(*renewed):
+                await next_message(communicator, "clock")
+        assert len(max(renewed, key=len)) == 2
+        assert not await ask(ComparisonSession.objects.filter(watched_at=None).exists)
+
     async def test_it_plays_on_for_who_stays(
         self, api: Api, url: str, path: str, key: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

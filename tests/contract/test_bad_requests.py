@@ -100,7 +100,7 @@ CONTENT_TYPES = [
     b"application/json\x00", b"/", b"a" * 60_000,
 ]  # fmt: skip
 NO_BODY = (
-    "/archive", "/unarchive", "/seen",
+    "/archive", "/unarchive", "/leave", "/seen",
     "/cancel", "/retry", "/pause", "/resume", "/ws-ticket", "/complete", "/chunk", "/restore", "/cancel/{session_id}",
     "publish", "/webhooks/syncso",
 )  # fmt: skip

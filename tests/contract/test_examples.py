@@ -36,6 +36,7 @@ from tests.support.factories import (
     make_merge,
     make_pro_job,
     make_session,
+    make_share,
     make_text_track,
     make_user,
     make_video,
@@ -142,8 +143,14 @@ def signed_in(owner: User, other: User, by: str) -> tuple[User, str, Any]:
     return owner, f"/api/auth/{by}", {"username": owner.username, "password": PASSWORD}
 
 
+def invited(owner: User, other: User) -> tuple[User, str, Any]:
+    session = make_session(owner)
+    make_share(session, other)
+    return other, f"{BASE}/{session.pk}/leave", None
+
+
 PREPARED: dict[str, Callable[[User, User], tuple[User, str, Any]]] = {
-    "challenges_guess": guessed, "challenges_report": reported,
+    "comparison_leave": invited, "challenges_guess": guessed, "challenges_report": reported,
     "comparison_vod_playback": lambda owner, other: (
         owner, f"{BASE}/{make_session(owner, sync_mode=SyncMode.INDEPENDENT).pk}/vods/vod-1/playback",
         {"state": "playing"},

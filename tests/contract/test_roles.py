@@ -71,6 +71,7 @@ READS = {("post", "/api/auth/ws-ticket")}
 # Reads real video, or asks a bucket, which is not there, or takes a form with a file: the owner is told so.
 NOT_CARRIED_OUT = {
     ("put", "/{vod_id}/playback"): "global_mode",
+    ("post", "/leave"): "forbidden",
     ("post", "/timer-preview"): "vod_file_not_found",
     ("post", "/chunk"): "unsupported_media_type",
     ("post", "/addresses"): "chunk_invalid",
@@ -207,7 +208,7 @@ def assert_answer(method: str, path: str, role: str, way: str, response: HttpRes
 # reading.
 OWNERS_ALONE = ("/archive", "/unarchive", "/shares", "/{share_id}", "/links", "/{link_id}")
 COMMENTING = {("post", "/replies"), ("get", "/people")}
-WATCHING = {("post", "/seen")}
+WATCHING = {("post", "/seen"), ("post", "/leave")}
 SHARES = {
     "editor": (SessionRole.EDITOR, False),
     "commenter": (SessionRole.VIEWER, True),
@@ -238,16 +239,16 @@ def test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes(
         body(method, path, owner),
     )
     for name, (role, can_comment) in SHARES.items():
-        share = make_share(session, other, role=role, can_comment=can_comment)
         for way in ("token write", "session"):
+            share = make_share(session, other, role=role, can_comment=can_comment)
             with check(f"{name} {way}"):
                 assert_shared_answer(method, path, name, send(WAYS[way](other), method, url, content))
-        share.delete()
+            share.delete()
     for name, (rights, fields, is_unlocked) in LINKS.items():
         with check(name):
             browser = visitor(make_link(session, **fields), is_unlocked=is_unlocked)
             response = send(browser, method, url, content)
-            if rights and path.endswith("/people"):  # names are told to accounts alone
+            if rights and path.endswith(("/people", "/leave")):  # for accounts alone
                 assert (response.status_code, error_of(response)["type"]) == (403, "forbidden")
             elif rights:
                 assert_shared_answer(method, path, rights, response)
@@ -268,6 +269,8 @@ def assert_shared_answer(method: str, path: str, name: str, response: HttpRespon
     }
     if not may[name]:
         assert (response.status_code, error_of(response)["type"]) == (403, "forbidden")
+    elif path.endswith("/leave"):
+        assert response.status_code == 200, response.content
     elif path.endswith("/duplicate"):
         assert error_of(response)["type"] == "video_not_found"  # which the share alone lets them see
     else:

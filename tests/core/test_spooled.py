@@ -18,7 +18,7 @@ def test_an_answer_is_sent_in_pieces_and_leaves_nothing(settings: Any, tmp_path:
     settings.DATA_DIR = tmp_path
     content = bytes(range(256)) * 1000
     outbox = Outbox()
-    assert asyncio.run(whole(outbox.put(content))) == content
+    assert asyncio.run(whole(outbox.put(SpooledFile([content])))) == content
     assert not outbox._files
     assert not list((tmp_path / "tmp").iterdir())
     file = SpooledFile([content[:7], content[7:]])
@@ -30,9 +30,9 @@ def test_the_oldest_answers_are_given_up(monkeypatch: pytest.MonkeyPatch) -> Non
     outbox = Outbox()
 
     async def send_three() -> tuple[bytes, bytes]:
-        first = outbox.put(b"1" * 100_000)
+        first = outbox.put(SpooledFile([b"1" * 100_000]))
         assert await anext(first) == b"1" * spooled.PIECE_BYTES
-        second, third = outbox.put(b"2" * 100_000), outbox.put(b"3" * 100_000)
+        second, third = (outbox.put(SpooledFile([sign * 100_000])) for sign in (b"2", b"3"))
         with pytest.raises(ConnectionAbortedError):
             await anext(first)
         return await whole(second), await whole(third)

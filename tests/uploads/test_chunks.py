@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 
 from media_app.uploads import assemble, cleanup
 from media_app.uploads.models import Upload, UploadChunk
+from media_app.uploads.pace import Pace
 from media_app.uploads.protocols import chunks
 from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
@@ -310,6 +311,14 @@ class TestRoom:
         answers = await asyncio.gather(*(send_chunk(key, upload, number) for number in [0, 1, 2, 0, 1, 2]))
         assert [answer.status for answer in answers] == [200] * 6
         assert most == 2
+
+    async def test_small_ones_wait(self, key: str, upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(chunks, "PACE", Pace(at_once=1, seconds=60.0))
+        assert (await send_chunk(key, upload, 0)).status == 200
+        answer = await send_chunk(key, upload, 1)
+        assert (answer.status, int(answer.headers["retry-after"]) > 30) == (429, True)
+        monkeypatch.setattr(chunks, "SMALL_BYTES", CHUNK)
+        assert (await send_chunk(key, upload, 1)).status == 200
 
     async def test_a_nearly_full_disk_takes_none(self, key: str, upload: Upload, media: Path, settings: Any) -> None:
         settings.DISK_RESERVE_BYTES = 1 << 60

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from media_app.storage import files as store
 from media_app.uploads import assemble, cleanup, services, writers
 from media_app.uploads.models import Upload
+from media_app.uploads.pace import Pace
 from media_app.uploads.protocols import tus
 from media_app.videos.models import Video
 from media_app.videos.services import delete_video
@@ -104,8 +105,8 @@ class TestTus:
         assert await whole_of(bucket, await row_of(address)) == VIDEO
 
     async def test_many_small_ones_wait(self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(tus, "SMALL_AT_ONCE", 3)
-        monkeypatch.setattr(tus, "_paces", {})
+        pace = Pace(at_once=3, seconds=1.0)
+        monkeypatch.setattr(tus, "BUCKET_PACE", pace)
         address = await client.created(SIZE, filename="a.mp4")
         for start in (0, 2 * MIB, 4 * MIB):  # large pieces do not count
             assert (await client.patch(address, start, VIDEO[start : start + 2 * MIB])).status == 204
@@ -113,7 +114,7 @@ class TestTus:
         for start in range(6 * MIB, 6 * MIB + 5):
             assert (await client.patch(address, start, VIDEO[start : start + 1])).status == 204
         assert time.monotonic() - begun > 1
-        monkeypatch.setattr(tus, "_paces", {user: until + 60 for user, until in tus._paces.items()})
+        pace._full_at = {user: until + 60 for user, until in pace._full_at.items()}
         answer = await client.patch(address, 6 * MIB + 5, VIDEO[6 * MIB + 5 : 6 * MIB + 6])
         assert (answer.status, int(answer.headers["retry-after"]) > 0) == (429, True)
         assert (await row_of(address)).offset == 6 * MIB + 5

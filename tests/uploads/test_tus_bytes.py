@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from jobs_app.models import Job
 from media_app.uploads import asgi, services, writers
 from media_app.uploads.models import Upload
+from media_app.uploads.pace import Pace
 from media_app.uploads.protocols import tus
 from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
@@ -41,6 +42,14 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(writers, name, getattr(writers, name) / 10)
     monkeypatch.setattr(asgi, "RENEW_SECONDS", writers.RENEW_SECONDS)
     monkeypatch.setattr(tus, "LOCK_WAIT_SECONDS", tus.LOCK_WAIT_SECONDS / 10)
+
+
+async def test_many_small_requests_wait(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tus, "LOCAL_PACE", Pace(at_once=1, seconds=60.0))
+    address = await client.created(SIZE)
+    assert (await client.patch(address, 0, VIDEO[:1])).status == 204
+    answer = await client.patch(address, 1, VIDEO[1:2])
+    assert (answer.status, int(answer.headers["retry-after"]) > 30) == (429, True)
 
 
 class TestCuts:

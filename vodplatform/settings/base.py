@@ -239,6 +239,7 @@ THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 12
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60, "link_made": 10}
 THROTTLES["large_copy"] = 6  # copies of comparisons with many events, per minute and account
 THROTTLES["share_changed"] = 30  # changes of access rights to shared comparisons, per minute and owner
+THROTTLES["share_made"] = 20  # comparisons that an owner shares with the same account, per hour
 THROTTLES["visitor_events"] = 120  # reads of event lists and files by a share link, per minute and network
 # Comments, replies and changes through a share link, per minute and network. All visitors of a comparison together can
 # make 1 000 comments, so one visitor must not use them up quickly.

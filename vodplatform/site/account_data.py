@@ -37,9 +37,9 @@ from sessions_app.comparison.models import (
 )
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import ApiToken, Subscription, User
-from vodplatform.core.errors import error_response
+from vodplatform.core.errors import DomainError, error_response
 from vodplatform.core.files import disk
-from vodplatform.core.files.spooled import SpooledFile, pieces_of
+from vodplatform.core.files.spooled import SpooledFile, outbox
 from vodplatform.core.pauses import pause_for_others
 from vodplatform.core.records import audit
 from vodplatform.core.web.throttles import count_request
@@ -109,8 +109,10 @@ def _write_rows(listing: IO[bytes], rows: QuerySet[Any]) -> None:
     columns = [field.attname for field in rows.model._meta.concrete_fields if field.attname not in LEFT_OUT]
     sign = "["
     # Not sorted, because SQLite would sort the complete rows in memory.
-    for row in rows.order_by().values(*columns).iterator(ROWS_AT_ONCE):
+    for number, row in enumerate(rows.order_by().values(*columns).iterator(ROWS_AT_ONCE), 1):
         pause_for_others()
+        if number % ROWS_AT_ONCE == 0 and not disk.has_room():
+            raise DomainError("disk_full")
         if len(_writers) > 1:
             time.sleep(SWITCH_SECONDS)
         with _computing:
@@ -147,7 +149,10 @@ def download(request: HttpRequest) -> HttpResponseBase:
     with _place(user) as is_free:
         if not is_free:
             return error_response("throttled", retry_after=RETRY_SECONDS)
-        file = SpooledFile.written_by(lambda opened: write(user, opened))
+        try:
+            file = SpooledFile.written_by(lambda opened: write(user, opened))
+        except DomainError as exc:
+            return error_response(exc.type.name)
         audit.record("user.data_downloaded", actor=user, target=user)
     headers = {
         "Content-Type": "application/zip",
@@ -155,4 +160,4 @@ def download(request: HttpRequest) -> HttpResponseBase:
         "Content-Disposition": content_disposition_header(True, f"{user.username}-{now():%Y-%m-%d}.zip"),
     }
     # Not a FileResponse: Django would read the complete file into memory to send it asynchronously.
-    return StreamingHttpResponse(pieces_of(file), headers=headers)
+    return StreamingHttpResponse(outbox.put(file), headers=headers)

@@ -26,6 +26,7 @@ from media_app.uploads import quota, services
 from media_app.uploads.asgi import Exchange, as_writer, headers_of, run_shielded, serve
 from media_app.uploads.handlers import handler_named
 from media_app.uploads.models import IN_CHUNKS, Upload, UploadProtocol
+from media_app.uploads.pace import Pace
 from media_app.uploads.protocols.multipart_parser import Fields, is_form, read_form
 from media_app.uploads.serializers import UploadStateSerializer
 from media_app.uploads.writers import open_buffer_file
@@ -37,6 +38,9 @@ FIELD = "chunk"
 MAX_AT_ONCE = 32  # maximum number of chunks that a process receives from a user at a time
 # Maximum number of a user's chunks that a process stores at a time. More threads of one user slow down other users.
 MAX_STORED_AT_ONCE = 6
+SMALL_BYTES = 256 * 1024  # chunks with fewer bytes count towards the limit of small requests
+PACE = Pace(at_once=200, seconds=0.1)
+LISTED_AT_ONCE = 5_000  # number of chunk numbers in an answer that take as much time as the rest of the request
 ADDRESSES = {
     "api/v1/uploads/<upload_id>/chunk": re.compile(r"/api/v1/uploads/(?P<upload_id>[^/]+)/chunk/?"),
     "api/v1/challenge-videos/upload/<upload_id>/chunk": re.compile(
@@ -69,6 +73,8 @@ async def _answer(exchange: Exchange) -> None:
         arriving = IncomingChunk(upload)
         try:
             fields = await _read(exchange, arriving)
+            if arriving.size < SMALL_BYTES:
+                await PACE.count(exchange.user, 1.0 + (upload.total_chunks or 0) / LISTED_AT_ONCE)
             place = _storing.setdefault(exchange.user, asyncio.Semaphore(MAX_STORED_AT_ONCE))
             await place.acquire()
         except BaseException:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import math
 import re
 import time
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from media_app.uploads.asgi import (
     storage_threads,
 )
 from media_app.uploads.models import LIVE, Upload, UploadProtocol, UploadStatus
+from media_app.uploads.pace import Pace
 from media_app.uploads.protocols import tus_headers as protocol
 from media_app.uploads.protocols.tus_headers import Checksum, Malformed
 from media_app.uploads.writers import LockLost, UploadWriter
@@ -51,15 +51,10 @@ METHODS = {
 LOCK_WAIT_SECONDS = 6.0
 LOCK_POLL_SECONDS = 0.1
 ENDING = frozenset({"not_a_video", "upload_lost"})
-# On S3, an interrupted request costs up to 64 MiB of reads and writes. An account may therefore send SMALL_AT_ONCE
-# requests of less than SMALL_BYTES in quick succession, and then one each second.
-SMALL_BYTES = 1024 * 1024
-SMALL_AT_ONCE = 60
-SMALL_WAIT_SECONDS = 30.0
+SMALL_BYTES = 1024 * 1024  # requests with fewer bytes count towards the limit of small requests
+# On S3, an interrupted request costs up to 64 MiB of reads and writes.
+LOCAL_PACE, BUCKET_PACE = Pace(at_once=200, seconds=0.1), Pace(at_once=60, seconds=1.0)
 Headers = list[tuple[bytes, bytes]]
-# For each account, the monotonic time at which its budget of small requests is full again. Each small request adds one
-# second.
-_paces: dict[str, float] = {}
 
 
 def route_of(scope: Scope) -> str | None:
@@ -227,29 +222,12 @@ async def _patch(exchange: Exchange, upload_id: str) -> None:
 
 
 async def _write_body(exchange: Exchange, upload: Upload, offset: int, checksum: Checksum | None) -> Upload:
-    if store.is_local():
-        return await _receive_body(exchange, upload, offset, checksum)
-    await _wait_for_pace(exchange.user)
+    pace = LOCAL_PACE if store.is_local() else BUCKET_PACE
+    await pace.count(exchange.user)
     upload = await _receive_body(exchange, upload, offset, checksum)
-    if exchange.user in _paces and (upload.offset - offset >= SMALL_BYTES or upload.offset == upload.size):
-        _paces[exchange.user] -= 1.0
+    if upload.offset - offset >= SMALL_BYTES or upload.offset == upload.size:
+        pace.give_back(exchange.user)
     return upload
-
-
-async def _wait_for_pace(user: str) -> None:
-    """Count a request, and delay it if the account has recently sent too many small ones. Raises ``throttled``."""
-    now = time.monotonic()
-    for other in [name for name, until in _paces.items() if until <= now]:
-        del _paces[other]
-    until = _paces.get(user, now) + 1.0
-    wait = until - now - SMALL_AT_ONCE
-    if wait > SMALL_WAIT_SECONDS:
-        raise DomainError(
-            "throttled", "Too many small requests. Send larger pieces of your uploads.", retry_after=math.ceil(wait)
-        )
-    _paces[user] = until
-    if wait > 0:
-        await asyncio.sleep(wait)
 
 
 async def _receive_body(exchange: Exchange, upload: Upload, offset: int, checksum: Checksum | None) -> Upload:

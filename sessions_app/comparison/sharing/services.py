@@ -21,7 +21,7 @@ def create_share(session: ComparisonSession, values: Mapping[str, Any]) -> Sessi
     """Share a session with an account, or change an existing share.
 
     values: ``username``, ``role``, ``can_comment``. Raises ``unknown_user`` (also for the owner), ``too_many_shares``,
-    ``throttled``.
+    ``throttled``: too many of the owner's comparisons were shared with the account in the last hour.
     """
     with transaction.atomic():
         locked = lock_session(session)
@@ -33,6 +33,8 @@ def create_share(session: ComparisonSession, values: Mapping[str, Any]) -> Sessi
         if share is None:
             if locked.shares.count() >= MAX_SHARES:
                 raise DomainError("too_many_shares", limit=MAX_SHARES)
+            if wait := count_request("share_made", str(locked.owner_id), str(user.pk)):
+                raise DomainError("throttled", retry_after=wait)
             share = SessionShare(session=locked, user=user)
         return _write(share, values)
 
@@ -48,6 +50,13 @@ def delete_share(session: ComparisonSession, share_id: UUID) -> None:
         share = _find(locked, share_id)
         share.delete()
         publish_recheck_on_commit(group_name(locked.pk), str(share.user_id))
+
+
+def leave(session: ComparisonSession, user: User) -> None:
+    """Delete the share of an account that no longer wants it. Raises ``forbidden`` for an account without a share."""
+    if not (share := session.shares.filter(user=user).first()):
+        raise DomainError("forbidden", "This comparison is not shared with your account, so you cannot leave it.")
+    delete_share(session, share.pk)
 
 
 def is_share_open(key: str, video_id: UUID) -> bool:

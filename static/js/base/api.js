@@ -172,6 +172,7 @@ export function sessionUrl(id) {
     change: (/** @type {any} */ fields, keepalive = false) => callApi("PATCH", base, fields, { keepalive }),
     remove: () => remove(base),
     duplicate: () => post(`${base}/duplicate`, {}, { headers: { "Idempotency-Key": makeIdempotencyKey() } }),
+    leave: () => post(`${base}/leave`),
     archive: (/** @type {boolean} */ archived) => post(`${base}/${archived ? "archive" : "unarchive"}`),
     seek: (/** @type {number} */ timestamp) => put(`${base}/global-seek`, { timestamp }),
     playback: (/** @type {{state: string, rate?: number, at?: number}} */ state) => put(`${base}/playback`, state),

@@ -218,7 +218,7 @@ function showRights() {
   const mayComment = access.can_comment ? "You can comment" : "View only";
   if (pill) setText(pill, access.role === "editor" ? "You can edit" : mayComment);
   requireElement("[data-export]").hidden = access.role === "viewer" || session.archived;
-  requireElement("[data-manage]").hidden = access.role === "viewer";
+  requireElement("[data-manage]").hidden = access.is_visitor;
   people.draw();
   events.drawRights();
 }

@@ -1,15 +1,17 @@
 // The menu of one comparison: rename, duplicate, archive, delete.
 
 import { ApiError, sessionUrl } from "../base/api.js";
-import { askToDelete } from "../base/dialog.js";
+import { askToConfirm, askToDelete } from "../base/dialog.js";
 import { makeNamePlace } from "../base/drafts.js";
 import { askForName } from "../base/form-dialog.js";
 import { toggleMenu } from "../base/menu.js";
-import { explainError, showToast } from "../base/notice.js";
+import { errorView, explainError, showToast } from "../base/notice.js";
 
 const DELETED =
   "This also deletes the comparison's offsets, history, alignments and events. The videos stay in the library. " +
   "This cannot be undone.";
+
+const LEFT = "You lose access. Your comments and events stay. To return, you need a new invitation.";
 
 /**
  * @param {HTMLElement} button
@@ -59,6 +61,15 @@ export function toggleComparisonMenu(
       run: () => askToDelete({ heading, words: DELETED, remove: api.remove, onDeleted }),
     },
   ];
-  const items = { owner: [...edit, ...own], viewer: [] }[role] ?? edit;
+  const question = { heading: `Leave the comparison “${name}”?`, words: LEFT, label: "Leave", icon: "signout" };
+  const askToLeave = () =>
+    askToConfirm({
+      ...question,
+      act: api.leave,
+      onDone: onDeleted,
+      refused: (error) => errorView("You could not leave the comparison.", error),
+    });
+  const leave = [{ label: "Leave", icon: "signout", danger: true, apart: true, run: askToLeave }];
+  const items = { owner: [...edit, ...own], viewer: leave }[role] ?? [...edit, ...leave];
   toggleMenu(button, `Actions for ${name}`, [...hidden, ...items]);
 }

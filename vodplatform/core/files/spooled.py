@@ -62,8 +62,7 @@ class Outbox:
         self._files: OrderedDict[SpooledFile, None] = OrderedDict()
         self._lock = threading.Lock()
 
-    def put(self, content: bytes) -> AsyncIterator[bytes]:
-        file = SpooledFile([content])
+    def put(self, file: SpooledFile) -> AsyncIterator[bytes]:
         with self._lock:
             self._files[file] = None
             while sum(one.size for one in self._files) > MAX_BYTES and len(self._files) > 1:

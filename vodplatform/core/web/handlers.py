@@ -14,7 +14,7 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from vodplatform.core.files.spooled import outbox
+from vodplatform.core.files.spooled import SpooledFile, outbox
 from vodplatform.core.pauses import running_request
 from vodplatform.core.processes.child_pool import caller_gone
 from vodplatform.core.records.database import release_connection
@@ -90,7 +90,10 @@ class OneThreadHandler(ASGIHandler):
 def _spooled(response: HttpResponse) -> StreamingHttpResponse:
     headers = {**response.headers, "Content-Length": str(len(response.content))}
     made = StreamingHttpResponse(
-        outbox.put(response.content), status=response.status_code, reason=response.reason_phrase, headers=headers
+        outbox.put(SpooledFile([response.content])),
+        status=response.status_code,
+        reason=response.reason_phrase,
+        headers=headers,
     )
     made.cookies = response.cookies
     made._resource_closers, response._resource_closers = response._resource_closers, []  # type: ignore[attr-defined]

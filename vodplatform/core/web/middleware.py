@@ -67,8 +67,8 @@ class RequestContextMiddleware:
             response = self.get_response(request)
             if request.path.startswith("/admin"):
                 response.headers.setdefault("Content-Security-Policy", ADMIN_POLICY)
-            if request.META.get("HTTP_AUTHORIZATION") or settings.SESSION_COOKIE_NAME in request.COOKIES:
-                # Proxies must not store pages of signed-in users.
+            if request.META.get("HTTP_AUTHORIZATION") or request.COOKIES:
+                # Proxies must not store pages of signed-in users or visitors of share links.
                 response.headers.setdefault("Cache-Control", "private, no-cache")
             response["X-Request-ID"] = number
             return response

@@ -42,6 +42,7 @@ WINDOWS = {
     "sign_up": RateLimitItemPerHour,
     "lost_password": RateLimitItemPerHour,
     "account_data": RateLimitItemPerHour,
+    "share_made": RateLimitItemPerHour,
     "sign_up_email": RateLimitItemPerDay,
 }
 MAX_NAME = 254

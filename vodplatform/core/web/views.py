@@ -73,7 +73,7 @@ def _unavailable(request: HttpRequest, refusal: DomainError) -> HttpResponse:
     if not wants_html(request):
         return error_response(refusal.type.name, refusal.message)
     body = error_body(refusal.type.name, refusal.message)
-    page = render_to_string("503.html", {"error": body, "theme": theme_of(request), "address": request.path})
+    page = render_to_string("503.html", {"error": body, "theme": theme_of(request)})
     return HttpResponse(page, status=body["code"], headers=headers_of(body["code"]))
 
 
