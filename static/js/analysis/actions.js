@@ -67,7 +67,7 @@ export class SessionView {
         <button class=${isSmall ? "btn icon-only quiet" : "btn"} type="button" aria-label="${label} ${session.name}"
           title=${isSmall ? label : nothing} aria-disabled=${this.#isRunning ? "true" : nothing} data-act=${act}
           @click=${() => this.#run(act)}>
-          ${act === "cancel" ? null : iconView(icon)}${isSmall ? null : label}
+          ${iconView(icon)}${isSmall ? null : label}
         </button>`;
     });
   }
