@@ -78,6 +78,12 @@ def run_by(page: Page, button: Locator) -> dict[str, Any]:
     return state
 
 
+def expect_above(page: Page, *selectors: str) -> None:
+    """Check that the elements of these selectors are drawn in this order, from top to bottom."""
+    tops = [page.locator(selector).evaluate("(one) => one.getBoundingClientRect().top") for selector in selectors]
+    assert tops == sorted(tops)
+
+
 def row(page: Page, session: str) -> Locator:
     return page.locator(f"[data-session='{session}']")
 
@@ -704,6 +710,7 @@ def test_times_are_typed_and_segments_above_the_minimum_score_are_added(
     open_page: OpenPage, backstage: Backstage, video: dict[str, Any], size: tuple[int, int]
 ) -> None:
     page = open_editor(open_page, backstage, video, size=size)
+    expect_above(page, "[data-moments]", "[data-chart]")
     end, alert = page.get_by_label("End time of moment 1"), page.get_by_role("alert")
     for typed, problem in (
         ("soon", "Enter a time such as 0:38.600 or 38.6."),
@@ -848,3 +855,5 @@ def test_no_state_of_these_pages_has_a_finding_or_what_does_not_fit(
         page = open_result(open_page, backstage, kind, video, size=size)
         expect_fine(page)
         expect_large_enough("main button, main a.btn, main select")
+        if size == PHONE:
+            expect_above(page, "[data-screen]", "[data-screen] + .panel", "[data-acts]", "[data-chart]")

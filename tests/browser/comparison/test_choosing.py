@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, OpenPage, Recording
+from tests.browser.conftest import ACCOUNT, DESK, OpenPage, Recording
 from tests.browser.expecting import expect_texts, press
 from tests.support.program import Program
 
@@ -56,6 +56,9 @@ def test_recordings_of_folders_are_chosen_ordered_and_compared_by_keys_and_point
     box(page, "charlie.mp4").check()
     expect(box(page, "notes.mp4")).to_be_disabled()
     expect(create).to_have_text("Compare 3 recordings")
+    page.set_viewport_size({"width": 844, "height": 390})
+    expect(create).to_be_in_viewport(ratio=1)
+    page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
     hold = page.get_by_role("button", name=re.compile("^Reorder C \\(charlie.mp4"))
     hold.drag_to(page.locator("[data-tray] li").first)
     expect_chosen(page, "charlie.mp4", "alpha.mp4", "bravo.mp4")

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, PASSWORD, OpenPage
-from tests.browser.expecting import BROKEN, expect_texts
+from tests.browser.conftest import ACCOUNT, DESK, PASSWORD, PHONE, OpenPage
+from tests.browser.expecting import BROKEN, expect_fine, expect_texts
 from tests.browser.test_accessibility import axe_findings
 from tests.support.waiting import wait_until
 
@@ -104,6 +104,10 @@ def test_each_status_has_icon_word_and_time_and_filters_narrow(open_page: OpenPa
     expect(clock).to_have_text(re.compile(r"2:[0-5]\d"))
     expect(clock).not_to_have_text(clock.inner_text())
     expect(row(page, jobs["Paused"]).locator("[data-elapsed]")).to_have_text("–")
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    assert row(page, jobs["Completed"]).evaluate("(one) => one.offsetHeight") < 90
+    expect_fine(page)
+    page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
 
     page.get_by_role("link", name=re.compile("^Failed ")).click()
     expect(row(page, jobs["Queued"])).to_have_count(0)

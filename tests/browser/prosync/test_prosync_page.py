@@ -12,8 +12,8 @@ from pytest_check import check
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
-from tests.browser.expecting import drag, expect_fine, expect_texts, fill, hold, press
+from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage
+from tests.browser.expecting import drag, expect_fine, expect_fits, expect_texts, fill, hold, press
 from tests.browser.test_accessibility import axe_findings
 from tests.support.clips import render_clip
 from tests.support.footage import convert
@@ -284,8 +284,15 @@ def test_another_video_keeps_what_was_made(open_page: OpenPage, files: dict[str,
     )  # fmt: skip
     page = open_page("/pro")
     heading, other = page.get_by_role("heading", level=1), page.locator("[data-other-video]")
+    process = page.get_by_role("button", name="Process")
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    expect(page.get_by_text("Choose a video", exact=True)).to_be_in_viewport(ratio=1)
+    expect(process).to_be_hidden()
     page.locator("[data-choose-video]").set_input_files(recorded)
     expect(heading).to_have_text("recorded")
+    expect(process).to_be_visible()
+    expect_fits(page)
+    page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
     page.locator("[data-add-segment]").click()
     expect(segments(page)).to_have_count(1)
     start, end = (field(page, name).input_value() for name in ("start", "end"))
