@@ -39,7 +39,7 @@ MAX_AT_ONCE = 32  # maximum number of chunks that a process receives from a user
 # Maximum number of a user's chunks that a process stores at a time. More threads of one user slow down other users.
 MAX_STORED_AT_ONCE = 6
 SMALL_BYTES = 256 * 1024  # chunks with fewer bytes count towards the limit of small requests
-PACE = Pace(at_once=200, seconds=0.1)
+PACE = Pace(at_once=100, seconds=0.1)
 LISTED_AT_ONCE = 5_000  # number of chunk numbers in an answer that take as much time as the rest of the request
 ADDRESSES = {
     "api/v1/uploads/<upload_id>/chunk": re.compile(r"/api/v1/uploads/(?P<upload_id>[^/]+)/chunk/?"),

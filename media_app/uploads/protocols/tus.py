@@ -53,7 +53,7 @@ LOCK_POLL_SECONDS = 0.1
 ENDING = frozenset({"not_a_video", "upload_lost"})
 SMALL_BYTES = 1024 * 1024  # requests with fewer bytes count towards the limit of small requests
 # On S3, an interrupted request costs up to 64 MiB of reads and writes.
-LOCAL_PACE, BUCKET_PACE = Pace(at_once=200, seconds=0.1), Pace(at_once=60, seconds=1.0)
+LOCAL_PACE, BUCKET_PACE = Pace(at_once=100, seconds=0.1), Pace(at_once=60, seconds=1.0)
 Headers = list[tuple[bytes, bytes]]
 
 
