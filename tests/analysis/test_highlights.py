@@ -170,11 +170,11 @@ def test_where_nothing_reaches_the_minimum_the_best_there_is_is_offered(loud: Pa
     below = result.data["below_minimum"]
     assert any(one["start_time"] < LOUD[1] and LOUD[0] < one["end_time"] for one in below)
     assert [one["score"] for one in below] == sorted((one["score"] for one in below), reverse=True)
-    start, score = clock(below[0]["start_time"]), hundredths(below[0]["score"])
-    said = (
-        f"Nothing in this video of 60 s reaches the minimum score of 1.00. The best moment, at {start}, scores {score}."
+    start, end, score = clock(below[0]["start_time"]), clock(below[0]["end_time"]), hundredths(below[0]["score"])
+    assert result.data["summary"] == (
+        "Nothing in this video of 60 s reaches the minimum score of 1.00. "
+        f"The best moment, from {start} to {end}, has a score of {score}."
     )
-    assert result.data["summary"] == said
 
 
 @pytest.mark.parametrize("count", [1, 2, 9])

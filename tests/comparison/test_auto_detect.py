@@ -13,6 +13,7 @@ from jobs_app.runner import run_queue
 from sessions_app.analysis import pipeline_runner
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.comparison.events import auto_detect
+from sessions_app.comparison.events.auto_detect import highlight_params
 from sessions_app.comparison.models import ComparisonSession, EventOrigin, SessionEvent
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_analysis, make_session, make_share, make_video
@@ -150,7 +151,11 @@ class TestRunning:
         self, api: Api, owner: User, shown: ComparisonSession, asked: Path, data: dict[str, Any]
     ) -> None:
         analysis = make_analysis(owner, video=shown.vods.get(ordinal=0).video, status=JobStatus.COMPLETED)
-        AnalysisSession.objects.filter(pk=analysis.pk).update(data=data)
+        usual = highlight_params()
+        AnalysisSession.objects.filter(pk=analysis.pk).update(data=data, params=usual)
+        other = make_analysis(owner, video=analysis.video, status=JobStatus.COMPLETED)  # newer, with another minimum
+        none = {"highlights": []}
+        AnalysisSession.objects.filter(pk=other.pk).update(data=none, params={**usual, "min_score": 1.0})
         job = self.detect(api, shown, "highlights")
         assert job.result == {"session_id": shown.pk, "found": {"highlights": 2}}
         assert len(asked.read_text().splitlines()) == 1

@@ -79,7 +79,8 @@ def _summary(
         return (at + 0.5) * STEP if values[at] / MAX_DEVIATION >= words.SOME else None
 
     if below:
-        return words.nothing_reached(known.duration, least, below[0]["score"], below[0]["start_time"])
+        best = below[0]
+        return words.nothing_reached(known.duration, least, best["score"], best["start_time"], best["end_time"])
     sound = peak(known.moments.sound) if known.has_sound else None
     # Use the highlights' lengths in the reel, because the page shows these lengths.
     lengths = [one["end_time"] - one["start_time"] for one in highlights]

@@ -78,10 +78,10 @@ def summary(
     return text
 
 
-def nothing_reached(whole: float, least: float, best: float, at: float) -> str:
+def nothing_reached(whole: float, least: float, best: float, start: float, end: float) -> str:
     return (
         f"Nothing in this video of {tenths(whole)} reaches the minimum score of {hundredths(least)}. "
-        f"The best moment, at {clock(at)}, scores {hundredths(best)}."
+        f"The best moment, from {clock(start)} to {clock(end)}, has a score of {hundredths(best)}."
     )
 
 

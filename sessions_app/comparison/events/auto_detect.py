@@ -66,9 +66,9 @@ def chosen_vods(session: ComparisonSession, vod_ids: Sequence[str] | None) -> li
 
 
 def known_highlights(video: Video, owners: Sequence[User]) -> list[dict[str, Any]] | None:
-    """Return the highlights from the latest analysis of the video by one of ``owners``, or None.
+    """Return the highlights of the latest analysis of the video with default parameters, by one of ``owners``.
 
-    Ignore moments that a user chose later for a reel.
+    Return None without such an analysis. Ignore moments that a user chose later for a reel.
     """
     rows = AnalysisSession.objects.filter(
         video=video,
@@ -77,7 +77,10 @@ def known_highlights(video: Video, owners: Sequence[User]) -> list[dict[str, Any
         expired_at=None,
         job__status=JobStatus.COMPLETED,
     )
-    data = rows.order_by("-created_at").values_list("data", flat=True).first()
+    usual = highlight_params()
+    made = rows.order_by("-created_at").values_list("pk", "params")
+    latest = next((pk for pk, params in made if {name: params.get(name) for name in usual} == usual), None)
+    data = AnalysisSession.objects.filter(pk=latest).values_list("data", flat=True).first()
     if not data:
         return None
     return [

@@ -102,8 +102,7 @@ export class Pane {
   update({ T, playing, leader, waiting }) {
     const { track } = this;
     const isAlone = track.free || track.failed;
-    const shown = playing || track.mediaTime === null ? track.time : track.mediaTime;
-    setText(this.position, format.formatPosition(shown));
+    setText(this.position, format.formatPosition(playing ? track.time : track.shownTime));
     setText(this.frame, track.variable ? "variable rate" : `f ${format.formatFrameNumber(track.frame)}`);
     const error = leader === track ? 0 : track.outOfStep;
     setText(this.outOfStepText, isAlone || error === null ? "–" : format.formatSyncError(error));

@@ -103,7 +103,8 @@ def test_rights_change_while_one_watches(open_page: OpenPage, program: Program, 
     expect(there.get_by_label("Offset of B in seconds")).not_to_have_value("+2.484 s")
 
     host = open_page(address, size=PHONE)
-    click(host, "Share")
+    click(host, "Actions for this comparison")
+    host.get_by_role("menuitem", name="Share").click()
     box: Any = host.get_by_label("User name").bounding_box()
     assert box["width"] >= 150
     click(host, "Remove guest")

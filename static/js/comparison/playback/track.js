@@ -4,6 +4,7 @@ import { VARIABLE_GRID, frameOfMediaTime, snapToFrame } from "../../base/frames.
 import { FIRST_LEAD, updateLead, findMedian } from "./drift-policy.js";
 import { toGlobalTime, isRunning, getRate, toVideoTime, toTimeWithinVideo } from "../../base/timeline.js";
 
+const OLD_FRAMES = 3; // A reported frame that is further than this from the current time is not the shown frame.
 const SAMPLES = 8;
 const SAMPLE_AGE = 1000;
 const SEEK_PATIENCE = 8000;
@@ -82,10 +83,21 @@ export class Track {
     return toVideoTime(T, this.placement);
   }
 
+  /**
+   * The time of the shown frame in seconds. After a seek, the browser may not report the new frame; then, the video's
+   * current time.
+   */
+  get shownTime() {
+    const isOld =
+      !this.variable && this.mediaTime !== null && Math.abs(this.mediaTime - this.time) > OLD_FRAMES / this.fps;
+    return this.mediaTime === null || isOld ? this.time : this.mediaTime;
+  }
+
   get frame() {
-    return this.mediaTime === null
-      ? Math.floor(this.time * this.fps + 1e-6)
-      : frameOfMediaTime(this.mediaTime, this.fps);
+    const { shownTime } = this;
+    return shownTime === this.mediaTime
+      ? frameOfMediaTime(shownTime, this.fps)
+      : Math.floor(shownTime * this.fps + 1e-6);
   }
 
   get ready() {
