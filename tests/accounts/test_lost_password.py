@@ -18,6 +18,7 @@ from tests.support.waiting import wait_until
 from vodplatform.accounts import lost_password
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.core.models import AuditEntry
+from vodplatform.core.web.throttles import count_email
 
 pytestmark = pytest.mark.django_db
 NEW = "another good pass phrase"
@@ -100,6 +101,14 @@ def test_a_link_is_good_for_a_day_and_for_its_account_alone(ada: User, monkeypat
     later = timezone.now().replace(tzinfo=None) + timedelta(hours=25)
     monkeypatch.setattr(tokens.PasswordResetTokenGenerator, "_now", lambda self: later)
     assert b"This link no longer works" in Client().get(path, follow=True).content
+
+
+@pytest.mark.usefixtures("throttled")
+def test_sign_ups_with_the_address_block_no_reset(ada: User) -> None:
+    for _ in range(4):
+        count_email("sign_up_email", ada.email)
+    ask()
+    assert link()
 
 
 @pytest.mark.usefixtures("throttled")

@@ -248,7 +248,7 @@ def test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes(
         with check(name):
             browser = visitor(make_link(session, **fields), is_unlocked=is_unlocked)
             response = send(browser, method, url, content)
-            if rights and path.endswith(("/people", "/leave")):  # for accounts alone
+            if rights and path.endswith(("/people", "/leave")):  # only accounts may call these
                 assert (response.status_code, error_of(response)["type"]) == (403, "forbidden")
             elif rights:
                 assert_shared_answer(method, path, rights, response)

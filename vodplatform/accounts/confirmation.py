@@ -36,7 +36,7 @@ def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
     e-mail.
     """
     email = User.objects.normalize_email(user.email)
-    if not throttles.count_email(email):
+    if not throttles.count_email("sign_up_email", email):
         return
     known = User.objects.filter(email__iexact=email).first()
     if known is not None:

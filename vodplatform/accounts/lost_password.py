@@ -26,7 +26,7 @@ def send_link(email: str, link_of: Callable[[str, str], str]) -> None:
     """
     email = User.objects.normalize_email(email)
     user = User.objects.filter(email__iexact=email, is_active=True).first()
-    if not throttles.count_email(email) or user is None:
+    if not throttles.count_email("lost_password_email", email) or user is None:
         return
     link = link_of(urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user))
     audit.record("password.link_sent", actor=None, target=user)

@@ -250,7 +250,8 @@ THROTTLES["guest_guess"] = 20  # anonymous guesses at challenges, per minute and
 THROTTLES["sign_up"] = env.integer("VOD_SIGNUPS_PER_HOUR")
 THROTTLES["lost_password"] = 10
 THROTTLES["account_data"] = 10
-THROTTLES["sign_up_email"] = 3  # limit per day
+# E-mails to one address per day. The limits are separate, so that sign-ups by a stranger block no password reset.
+THROTTLES |= {"sign_up_email": 3, "lost_password_email": 3}
 THROTTLE_STORAGE = "redis"
 
 SIGNUP = env.flag("VOD_SIGNUP")

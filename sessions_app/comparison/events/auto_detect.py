@@ -79,8 +79,8 @@ def known_highlights(video: Video, owners: Sequence[User]) -> list[dict[str, Any
     )
     usual = highlight_params()
     made = rows.order_by("-created_at").values_list("pk", "params")
-    latest = next((pk for pk, params in made if {name: params.get(name) for name in usual} == usual), None)
-    data = AnalysisSession.objects.filter(pk=latest).values_list("data", flat=True).first()
+    latest = [pk for pk, params in made if {name: params.get(name) for name in usual} == usual][:1]
+    data = AnalysisSession.objects.filter(pk__in=latest).values_list("data", flat=True).first()
     if not data:
         return None
     return [

@@ -592,7 +592,8 @@ export class SyncClient extends EventTarget {
     this.#merged = null;
     this.video = answer.video;
     if (answer.base && !isWhole && !this.#addsUp(answer)) return this.#pull({ all: true });
-    if (!answer.base) this.#base = null;
+    // The answer has no base if the user's session has expired. Then, keep showing the user's own unsent changes.
+    if (!answer.base && !this.#outbox.waiting.length) this.#base = null;
     this.#since = answer.base ? (answer.server_time ?? "") : "";
     // Remove confirmed operations from the outbox, but keep each ghost. A ghost is an own operation whose actor and
     // counter belong to a different operation on the server. The ghost must be sent again with a new counter.

@@ -482,6 +482,7 @@ def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
     page.locator("[data-lanes]").press("c")
     page.keyboard.type("Left")
     sent = send_and_hold("**/events")
+    page.wait_for_timeout(1000)  # keys that follow at once would continue the comment
     page.keyboard.press("c")
     page.keyboard.type("Right")
     expect(comment(page)).to_have_value("Right")
@@ -810,6 +811,24 @@ def test_a_comment_has_lines_and_a_saved_drawing_stays_visible_on_a_phone(
     page.get_by_role("button", name="Actions for this comparison").tap()
     page.get_by_role("menuitem", name="Share").tap()
     expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_text_typed_on_after_enter_becomes_a_draft_and_runs_no_shortcut(page: Page, events: Events) -> None:
+    rate = page.get_by_role("button", name="1×")
+    page.keyboard.press("c")
+    expect(comment(page)).to_be_focused()
+    page.keyboard.type("He said")
+    page.evaluate(
+        """() => {  // the keys follow each other at once, as when the user types
+            for (const key of ["Enter", "l", "[", "m"])
+                document.activeElement.dispatchEvent(
+                    new KeyboardEvent("keydown", {key, bubbles: true, cancelable: true}))
+        }"""
+    )
+    expect(drafts(page)).to_contain_text("l[m")
+    expect(rows(page)).to_contain_text("He said")
+    expect(rate).to_have_attribute("aria-pressed", "true")
+    expect(comment(page)).to_be_hidden()
 
 
 def test_the_name_of_an_event_has_one_line(page: Page, events: Events) -> None:

@@ -44,6 +44,7 @@ WINDOWS = {
     "account_data": RateLimitItemPerHour,
     "share_made": RateLimitItemPerHour,
     "sign_up_email": RateLimitItemPerDay,
+    "lost_password_email": RateLimitItemPerDay,
 }
 MAX_NAME = 254
 COUNTED_SCOPE_KEY = "vod.counted"  # ASGI scope key, set if the request was already counted as a write
@@ -137,8 +138,9 @@ def check_sign_up(address: str) -> None:
         raise DomainError("throttled", "Too many accounts were created from your network.", retry_after=wait)
 
 
-def count_email(email: str) -> bool:
-    return not count_request("sign_up_email", digest_of(email))
+def count_email(name: str, email: str) -> bool:
+    """Count an e-mail to ``email``. Return False if no further e-mail may be sent. name: a name of the settings."""
+    return not count_request(name, digest_of(email))
 
 
 def digest_of(name: str) -> str:

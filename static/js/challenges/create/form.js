@@ -181,13 +181,10 @@ export class Form {
 
   /** @param {Statement} statement @param {number} at */
   async #remove(statement, at) {
-    // Ask before removing a recording, because it has no other copy. A file can be chosen again.
-    const text = "This also deletes the recording, which exists only in this browser.";
-    if (
-      statement.clip?.isRecorded &&
-      !(await askToConfirm({ title: `Remove statement ${at + 1}?`, text, act: "Remove" }))
-    )
-      return;
+    // Ask before removing a recording or a text, because they have no other copy. A file can be chosen again.
+    const lost = [statement.text.trim() && "text", statement.clip?.isRecorded && "recording"].filter(Boolean);
+    const text = `This also deletes the ${lost.join(" and the ")}, which cannot be restored.`;
+    if (lost.length && !(await askToConfirm({ title: `Remove statement ${at + 1}?`, text, act: "Remove" }))) return;
     this.draft.remove(statement);
     this.draw();
     const next = Math.min(at, this.draft.statements.length - 1);

@@ -340,7 +340,7 @@ export class EventDetails {
   #replyFormView() {
     return html`
       <form class="row" @submit=${this.#sendReply}>
-        <textarea class="input" aria-label=${LABELS.reply} placeholder="Reply. @ mentions someone" rows="1"
+        <textarea class="input" aria-label=${LABELS.reply} placeholder="Reply. @ mentions someone" rows="1" enterkeyhint="send"
           maxlength=${LONGEST_BODY} dir="auto" autocomplete="off" data-words .value=${live(this.#getText("reply"))}
           @input=${this.#typedReply} @keydown=${sendOnEnter} ${ref(this.#fields.reply)} ${ref(this.attach.reply)}
         ></textarea>

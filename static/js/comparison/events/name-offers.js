@@ -16,6 +16,7 @@ export class NameOffers {
   /** @type {string[]} */ #names = [];
   /** Mentioned users who cannot open the comparison. @type {string[]} */ #unknown = [];
   #chosen = 0;
+  #isLoading = false;
   #root = createRoot();
 
   /** @param {() => Promise<string[]>} people Function that loads user names when the user first types an at sign. */
@@ -63,10 +64,12 @@ export class NameOffers {
     const now = findNameAtCursor(field);
     if (!field.value.includes("@")) return this.close();
     this.#known ??= this.people();
+    this.#isLoading = now !== null;
     const known = await this.#known.catch(() => {
       this.#known = null;
       return /** @type {string[]} */ ([]);
     });
+    this.#isLoading = false;
     if (findNameAtCursor(field) !== now || document.activeElement !== field) return;
     this.#field = field;
     const start = now?.toLowerCase();
@@ -93,7 +96,12 @@ export class NameOffers {
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (!this.#names.length || isComposing(event) || event.shiftKey || event.ctrlKey) return;
+    if (isComposing(event) || event.shiftKey || event.ctrlKey) return;
+    if (this.#isLoading && event.key === "Enter") {
+      event.preventDefault(); // do not send the beginning of a name
+      event.stopImmediatePropagation();
+    }
+    if (!this.#names.length) return;
     const take = () => this.#take(this.#names[this.#chosen]);
     const act = {
       ArrowDown: () => this.#choose(this.#chosen + 1),
@@ -114,8 +122,9 @@ export class NameOffers {
     const now = field && findNameAtCursor(field);
     if (!field || now === null) return this.close();
     const caret = field.selectionStart ?? field.value.length;
-    field.setRangeText(`${name} `, caret - now.length, caret, "end");
-    field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    field.setSelectionRange(caret - now.length, caret);
+    // Unlike setRangeText, this command keeps the browser's list of changes that the user can undo.
+    document.execCommand("insertText", false, `${name} `);
     this.close();
   }
 

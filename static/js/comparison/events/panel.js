@@ -25,6 +25,7 @@ const UPRIGHT_PHONE = "(max-width: 640px) and (orientation: portrait)";
 const LONGEST_COMMENT = 10_000; // characters
 const LONGEST_NAME = 200;
 const LOST_TYPING_MS = 1000;
+const TYPED_ON_MS = 500; // A key that is pressed within this time after Enter continues the sent text.
 const SHORTEST = 0.05; // A span lasts at least this many seconds.
 // If the user adds an event less than this many seconds from an unsent draft, the draft is reopened instead. Drafts of
 // comments are reopened only for new comments, and other drafts only for other events.
@@ -193,19 +194,30 @@ export class EventsPanel {
   #keepLostTyping() {
     const draft = this.details.takeLostDraft();
     if (!draft || isTyping()) return;
+    if (this.drafts.get(draft)?.text)
+      showToast("The field that you were typing in was closed. Your text is kept as a draft.", "warn");
+    this.#catchKeys(draft, {}, LOST_TYPING_MS);
+  }
+
+  /**
+   * Add the next keys to a draft, instead of running shortcuts. Stop once the user has pressed no key for a second.
+   * @param {string} draft Key of the draft. @param {object} place Other values of the draft, if it is new.
+   * @param {number} ms Time in which the first key must be pressed.
+   */
+  #catchKeys(draft, place, ms) {
     const text = () => this.drafts.get(draft)?.text ?? "";
-    if (text()) showToast("The field that you were typing in was closed. Your text is kept as a draft.", "warn");
     const end = new AbortController();
-    let timer = setTimeout(() => end.abort(), LOST_TYPING_MS);
+    let timer = setTimeout(() => end.abort(), ms);
     const keep = (/** @type {KeyboardEvent} */ event) => {
       if (isTyping() || event.ctrlKey || event.metaKey || event.altKey) return end.abort();
+      if (event.key === " " && !text()) return end.abort(); // the user starts playback
       event.preventDefault();
       event.stopImmediatePropagation();
       clearTimeout(timer);
       timer = setTimeout(() => end.abort(), LOST_TYPING_MS);
       const typed =
         event.key === "Backspace" ? text().slice(0, -1) : text() + (event.key.length === 1 ? event.key : "");
-      this.drafts.set(draft, typed ? { ...this.drafts.get(draft), text: typed } : undefined);
+      this.drafts.set(draft, typed ? { ...place, ...this.drafts.get(draft), text: typed } : undefined);
       this.#drawDraftRows();
     };
     window.addEventListener("keydown", keep, { capture: true, signal: end.signal });
@@ -470,7 +482,7 @@ export class EventsPanel {
     name.maxLength = isNote ? LONGEST_COMMENT : LONGEST_NAME;
     name.value = text;
     name.setAttribute("aria-label", isNote ? "Comment" : "Name of the event");
-    name.placeholder = isNote ? "Write a comment" : "Describe what happens";
+    name.placeholder = isNote ? "Write a comment (Shift+Enter for a new line)" : "Describe what happens";
     send.textContent = isNote ? "Send" : "Save";
     this.#showBusy();
     this.#drawDraftRows();
@@ -486,7 +498,8 @@ export class EventsPanel {
     this.drafts.set(key, isChanged ? { ...draft, kind, isOfAll: this.fields.all.checked, text, isOpen } : undefined);
   }
 
-  async #saveMark() {
+  /** @param {boolean} [byKey] True if the user has pressed Enter, and may go on typing. */
+  async #saveMark(byKey = false) {
     const marked = this.#marked;
     if (!marked || this.#sentDrafts.has(marked.key)) return;
     const { name, all } = this.fields;
@@ -506,6 +519,11 @@ export class EventsPanel {
     const values = { ...place, kind, [isNote ? "body" : "label"]: text };
     this.#sentDrafts.add(marked.key);
     this.#showBusy();
+    if (isNote && byKey) {
+      const { vodId, at, time } = marked.draft;
+      const next = { kind: NOTE, vodId, at, time, isOfAll: all.checked, isOpen: false };
+      this.#catchKeys(`${NEW}${makeIdempotencyKey()}`, next, TYPED_ON_MS);
+    }
     const isSent = await this.#attempt(async () => {
       const event = await this.#create(marked.key, values);
       if (this.#marked === marked) this.#hideNaming();
@@ -875,7 +893,7 @@ export class EventsPanel {
       if (isComposing(event)) return;
       if (event.key === "Escape") this.#closeNaming();
       else if (event.key !== "Enter" || event.target instanceof HTMLButtonElement) return;
-      else if (isSendKey(event)) this.#saveMark();
+      else if (isSendKey(event)) this.#saveMark(true);
       else if (event.target === this.fields.name && this.fields.kind.hidden) return; // a new line in a comment
       event.preventDefault(); // the browser would send the form, also for Shift+Enter
       event.stopPropagation();
