@@ -207,15 +207,15 @@ class SessionConsumer(WatchConsumer):
     async def _renew(self) -> None:
         session_id, now = self.route["session_id"], time.monotonic()
         renewed_at = _renewed.get(session_id)
-        if renewed_at is not None and now - renewed_at < RENEW_SECONDS:
-            return
-        _renewed[session_id] = now
         if renewed_at is None:
+            _renewed[session_id] = now
             with contextlib.suppress(DatabaseError):
                 await _in_database(record_viewer, session_id, self._can_edit)
             return
-        _due[session_id] = _due.get(session_id, False) or self._can_edit
-        if now - SessionConsumer.collected_at < COLLECT_SECONDS:
+        if now - renewed_at >= RENEW_SECONDS:
+            _renewed[session_id] = now
+            _due[session_id] = _due.get(session_id, False) or self._can_edit
+        if not _due or now - SessionConsumer.collected_at < COLLECT_SECONDS:
             return
         SessionConsumer.collected_at = now
         due = dict(_due)

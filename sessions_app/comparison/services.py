@@ -432,7 +432,10 @@ def record_viewers(sessions: Mapping[str, bool]) -> None:
     editable = [session_id for session_id, can_edit in sessions.items() if can_edit]
     is_old = Q(watched_at__lt=Now() - timedelta(seconds=0.5))
     rows = ComparisonSession.objects.filter(is_old | Q(pk__in=editable, watched_at__isnull=True), pk__in=sessions)
-    rows.update(watched_at=Now())
+    with transaction.atomic():
+        # Do not wait for a locked session: meanwhile, the other sessions would count as abandoned.
+        free = rows.select_for_update(skip_locked=True, no_key=True).values("pk")
+        ComparisonSession.objects.filter(pk__in=free).update(watched_at=Now())
 
 
 def pause_abandoned_session(session_id: str, left_at: datetime | None = None) -> None:

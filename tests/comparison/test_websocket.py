@@ -320,7 +320,8 @@ class TestClock:
     ) -> None:
         renewed: list[set[str]] = []
         record = consumers.record_viewers
-        monkeypatch.setattr(consumers, "record_viewers", lambda due: (renewed.append(set(due)), record(due)))
+        monkeypatch.setattr(consumers, "record_viewers", lambda due: (record(due), renewed.append(set(due))))
+        monkeypatch.setattr(consumers, "COLLECT_SECONDS", 2.0)  # longer than the time between two renewals of a session
         second = await ask(make_session, owner)
         other = f"/ws/sessions/{second.pk}/", key, api, f"{BASE}/{second.pk}"
         async with self.playing(path, key, api, url, at=100), self.playing(*other, at=100) as communicator:

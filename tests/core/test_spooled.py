@@ -1,6 +1,7 @@
 """Large answers are sent from the disk."""
 
 import asyncio
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,13 @@ def test_an_answer_is_sent_in_pieces_and_leaves_nothing(settings: Any, tmp_path:
     assert not list((tmp_path / "tmp").iterdir())
     file = SpooledFile([content[:7], content[7:]])
     assert (file.size, file.read(5, 4), asyncio.run(whole(pieces_of(file)))) == (256_000, content[5:9], content)
+
+
+def test_an_answer_that_is_never_sent_leaves_nothing() -> None:
+    outbox = Outbox()
+    outbox.put(SpooledFile([b"1"]))
+    gc.collect()
+    assert not outbox._files
 
 
 def test_the_oldest_answers_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

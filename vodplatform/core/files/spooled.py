@@ -6,10 +6,10 @@ import os
 import tempfile
 import threading
 import weakref
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import IO
+from weakref import WeakKeyDictionary
 
 from django.conf import settings
 
@@ -59,14 +59,18 @@ class Outbox:
     """The answers that are being sent. Above :data:`MAX_BYTES` in total, the oldest are closed."""
 
     def __init__(self) -> None:
-        self._files: OrderedDict[SpooledFile, None] = OrderedDict()
+        # Weak, because an answer whose client has gone may be dropped before it is sent.
+        self._files: WeakKeyDictionary[SpooledFile, None] = WeakKeyDictionary()
         self._lock = threading.Lock()
 
     def put(self, file: SpooledFile) -> AsyncIterator[bytes]:
         with self._lock:
             self._files[file] = None
-            while sum(one.size for one in self._files) > MAX_BYTES and len(self._files) > 1:
-                self._files.popitem(last=False)[0].close()
+            for oldest in list(self._files)[:-1]:
+                if sum(one.size for one in self._files) <= MAX_BYTES:
+                    break
+                del self._files[oldest]
+                oldest.close()
         return self._send(file)
 
     async def _send(self, file: SpooledFile) -> AsyncIterator[bytes]:

@@ -16,7 +16,8 @@ export class NameOffers {
   /** @type {string[]} */ #names = [];
   /** Mentioned users who cannot open the comparison. @type {string[]} */ #unknown = [];
   #chosen = 0;
-  #isLoading = false;
+  /** Field that contains the beginning of a name while the names are being loaded. @type {Field|null} */ #loading =
+    null;
   #root = createRoot();
 
   /** @param {() => Promise<string[]>} people Function that loads user names when the user first types an at sign. */
@@ -64,12 +65,12 @@ export class NameOffers {
     const now = findNameAtCursor(field);
     if (!field.value.includes("@")) return this.close();
     this.#known ??= this.people();
-    this.#isLoading = now !== null;
+    this.#loading = now === null ? null : field;
     const known = await this.#known.catch(() => {
       this.#known = null;
       return /** @type {string[]} */ ([]);
     });
-    this.#isLoading = false;
+    this.#loading = null;
     if (findNameAtCursor(field) !== now || document.activeElement !== field) return;
     this.#field = field;
     const start = now?.toLowerCase();
@@ -97,7 +98,7 @@ export class NameOffers {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (isComposing(event) || event.shiftKey || event.ctrlKey) return;
-    if (this.#isLoading && event.key === "Enter") {
+    if (this.#loading === event.currentTarget && event.key === "Enter") {
       event.preventDefault(); // do not send the beginning of a name
       event.stopImmediatePropagation();
     }
@@ -138,7 +139,7 @@ export class NameOffers {
   close() {
     this.#unknown = [];
     this.#closeList();
-    this.#field = null;
+    this.#field = this.#loading = null;
   }
 }
 

@@ -25,6 +25,7 @@ const UPRIGHT_PHONE = "(max-width: 640px) and (orientation: portrait)";
 const LONGEST_COMMENT = 10_000; // characters
 const LONGEST_NAME = 200;
 const LOST_TYPING_MS = 1000;
+const CAUGHT_KEYS = ["Backspace", "Enter", "Shift", "CapsLock", "Dead"];
 const TYPED_ON_MS = 500; // A key that is pressed within this time after Enter continues the sent text.
 const SHORTEST = 0.05; // A span lasts at least this many seconds.
 // If the user adds an event less than this many seconds from an unsent draft, the draft is reopened instead. Drafts of
@@ -207,10 +208,14 @@ export class EventsPanel {
   #catchKeys(draft, place, ms) {
     const text = () => this.drafts.get(draft)?.text ?? "";
     const end = new AbortController();
+    let isCaught = false;
     let timer = setTimeout(() => end.abort(), ms);
     const keep = (/** @type {KeyboardEvent} */ event) => {
       if (isTyping() || event.ctrlKey || event.metaKey || event.altKey) return end.abort();
+      if (event.key.length > 1 && !CAUGHT_KEYS.includes(event.key)) return end.abort();
       if (event.key === " " && !text()) return end.abort(); // the user starts playback
+      if (!isCaught && ms === TYPED_ON_MS) showToast("What you typed after Enter is kept as a draft.", "warn");
+      isCaught = true;
       event.preventDefault();
       event.stopImmediatePropagation();
       clearTimeout(timer);
@@ -410,6 +415,7 @@ export class EventsPanel {
 
   /** Show the list of events on a phone, where it is below the videos. */
   #showList() {
+    this.select(""); // an open event takes the place of the list
     this.reveal();
     requireElement(".side").scrollIntoView();
   }
