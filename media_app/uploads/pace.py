@@ -1,4 +1,4 @@
-"""A limit on small requests: each one costs about as much time of the server as a large one."""
+"""A limit on small upload requests. A small request takes about as much CPU time of the server as a large one."""
 
 from __future__ import annotations
 

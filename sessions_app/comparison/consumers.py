@@ -46,8 +46,8 @@ _clocks: dict[str, tuple[float, dict[str, Any]]] = {}
 RENEW_SECONDS = 0.75
 LEFT_SECONDS = 2.0
 _renewed: dict[str, float] = {}  # monotonic time of this process's latest renewal of `watched_at`, by session id
-# Minimum number of seconds between two queries that renew sessions. One query renews all sessions that are due, because
-# a query for one session takes about as long as a query for all of them.
+# One query renews all sessions that are due, because a query for one session takes about as long. This is the minimum
+# number of seconds between two such queries.
 COLLECT_SECONDS = 0.25
 _due: dict[str, bool] = {}  # sessions to renew, with whether one of their viewers can edit
 _leaving: set[asyncio.Task[None]] = set()

@@ -424,10 +424,10 @@ def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
 
 
 def record_viewers(sessions: Mapping[str, bool]) -> None:
-    """Renew the records of several sessions. sessions: for each session id, whether one of its viewers can edit.
+    """Record that viewers are watching these sessions, as :func:`record_viewer` does for one session.
 
-    Records from the last half second do not change, because :func:`pause_abandoned_session` compares them with the time
-    at which the last viewer left.
+    The values of ``sessions`` say whether a viewer of the session can edit it. Records from the last half second do not
+    change, because :func:`pause_abandoned_session` compares them with the time at which the last viewer left.
     """
     editable = [session_id for session_id, can_edit in sessions.items() if can_edit]
     is_old = Q(watched_at__lt=Now() - timedelta(seconds=0.5))

@@ -53,9 +53,9 @@ def _list_digits(found: re.Match[str]) -> str:
 
 
 def _acts(**keys: str) -> dict[str, str]:
-    """Return the keys in the tooltips of buttons, by CSS selector.
+    """Return the keys in the tooltips of buttons, by CSS selector of the button.
 
-    keys: by the value of the button's ``data-act`` attribute, with ``_`` instead of ``-``.
+    The names of the arguments are values of the attribute ``data-act``, with ``_`` instead of ``-``.
     """
     return {f"[data-act={act.replace('_', '-')}]": key for act, key in keys.items()}
 

@@ -204,18 +204,19 @@ export class EventsPanel {
    * Add the next keys to a draft, instead of running shortcuts. Stop once the user has pressed no key for a second.
    * @param {string} draft Key of the draft. @param {object} place Other values of the draft, if it is new.
    * @param {number} ms Time in which the first key must be pressed.
+   * @param {string} [notice] Text that is shown after the first key.
    */
-  #catchKeys(draft, place, ms) {
+  #catchKeys(draft, place, ms, notice) {
     const text = () => this.drafts.get(draft)?.text ?? "";
     const end = new AbortController();
-    let isCaught = false;
+    let unsaid = notice;
     let timer = setTimeout(() => end.abort(), ms);
     const keep = (/** @type {KeyboardEvent} */ event) => {
       if (isTyping() || event.ctrlKey || event.metaKey || event.altKey) return end.abort();
       if (event.key.length > 1 && !CAUGHT_KEYS.includes(event.key)) return end.abort();
       if (event.key === " " && !text()) return end.abort(); // the user starts playback
-      if (!isCaught && ms === TYPED_ON_MS) showToast("What you typed after Enter is kept as a draft.", "warn");
-      isCaught = true;
+      if (unsaid) showToast(unsaid, "warn");
+      unsaid = "";
       event.preventDefault();
       event.stopImmediatePropagation();
       clearTimeout(timer);
@@ -528,7 +529,8 @@ export class EventsPanel {
     if (isNote && byKey) {
       const { vodId, at, time } = marked.draft;
       const next = { kind: NOTE, vodId, at, time, isOfAll: all.checked, isOpen: false };
-      this.#catchKeys(`${NEW}${makeIdempotencyKey()}`, next, TYPED_ON_MS);
+      const notice = "What you typed after Enter is kept as a draft.";
+      this.#catchKeys(`${NEW}${makeIdempotencyKey()}`, next, TYPED_ON_MS, notice);
     }
     const isSent = await this.#attempt(async () => {
       const event = await this.#create(marked.key, values);

@@ -4,7 +4,9 @@ import { VARIABLE_GRID, frameOfMediaTime, snapToFrame } from "../../base/frames.
 import { FIRST_LEAD, updateLead, findMedian } from "./drift-policy.js";
 import { toGlobalTime, isRunning, getRate, toVideoTime, toTimeWithinVideo } from "../../base/timeline.js";
 
-const OLD_FRAMES = 3; // A reported frame that is further than this from the current time is not the shown frame.
+// If the time of the last reported frame differs from the current time by more than this many frames, another frame is
+// shown by now.
+const OLD_FRAMES = 3;
 const SAMPLES = 8;
 const SAMPLE_AGE = 1000;
 const SEEK_PATIENCE = 8000;
@@ -84,7 +86,7 @@ export class Track {
   }
 
   /**
-   * The time of the shown frame in seconds. After a seek, the browser may not report the new frame; then, the video's
+   * The time of the shown frame, in seconds. If the browser has not reported the frame after a seek, this is the video's
    * current time.
    */
   get shownTime() {
